@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A growing byte buffer with a ceiling given at birth.
+ *
+ * Appending past the ceiling appends nothing and sets `overflow`, which stays set: writers append
+ * freely and check once at the end.  `data` always has a NUL behind its last byte, so that a text can
+ * be used as a C string.  An object of one thread; nothing here fails but by the ceiling.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct buf {
+	char *data;
+	size_t len;
+	size_t cap;
+	size_t ceiling; /* most bytes it may ever hold */
+	bool overflow;
+};
+
+void buf_init(struct buf *buf, size_t ceiling);
+void buf_done(struct buf *buf); /* all-zero is fine */
+void buf_reset(struct buf *buf); /* empty, keeps its memory */
+
+void buf_put(struct buf *buf, const void *data, size_t len);
+void buf_putc(struct buf *buf, char c);
+void buf_puts(struct buf *buf, const char *text);
+void buf_printf(struct buf *buf, const char *fmt, ...) printf_like(2, 3);
+
+/* Unsigned LEB128, as protobuf and our own formats use it; signed values zigzag. */
+void buf_put_varint(struct buf *buf, uint64_t value);
+void buf_put_zigzag(struct buf *buf, int64_t value);
+
+/*
+ * Room for `len` more bytes, to be written in place and then counted with buf_grew().  NULL when the
+ * ceiling does not allow it (overflow is set).
+ */
+char *buf_room(struct buf *buf, size_t len) nodiscard;
+void buf_grew(struct buf *buf, size_t len);
+
+/* Hand over the bytes (free() them); the buffer is empty afterwards. */
+char *buf_take(struct buf *buf, size_t *ret_len) nodiscard;
+
+/*
+ * A reader over bytes that somebody else owns.  Every get fails softly: past the end or malformed it
+ * returns 0 and sets `bad`, which stays set.
+ */
+struct cursor {
+	const uint8_t *at;
+	const uint8_t *end;
+	bool bad;
+};
+
+static inline struct cursor cursor_over(const void *data, size_t len)
+{
+	return (struct cursor){.at = data, .end = (const uint8_t *)data + len};
+}
+
+static inline size_t cursor_left(const struct cursor *cursor)
+{
+	return (size_t)(cursor->end - cursor->at);
+}
+
+uint64_t cursor_varint(struct cursor *cursor);
+int64_t cursor_zigzag(struct cursor *cursor);
+uint8_t cursor_u8(struct cursor *cursor);
+uint32_t cursor_le32(struct cursor *cursor);
+uint64_t cursor_le64(struct cursor *cursor);
+/* `len` bytes in place, or NULL (and bad). */
+const uint8_t *cursor_bytes(struct cursor *cursor, uint64_t len);
+
+#endif

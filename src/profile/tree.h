@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stacks as a tree of ids.
+ *
+ * A stack is one node; the path from the root to it are its frames, outermost first.  Invariants:
+ *   1. Node 0 is the root and has frame 0.
+ *   2. parent[id] < id for every id > 0: one backward pass over the arrays sums subtrees, one forward
+ *      pass pushes values down, and no walk ever needs recursion or a visited set.
+ *   3. Siblings differ in their frame.
+ * A tree has a ceiling of nodes; past it tree_child() gives the parent back, so that the time stays at
+ * the deepest frame that there was room for, and `over_limit` counts it.  Depth is limited likewise
+ * (TREE_MAX_DEPTH).  One thread owns a tree.  Memory: 24 bytes a node.
+ */
+#ifndef PROFILE_TREE_H
+#define PROFILE_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "profile/names.h"
+
+#define TREE_MAX_NODES (16u << 20)
+#define TREE_MAX_DEPTH 4096
+
+struct node_id {
+	uint32_t v;
+};
+
+struct tree {
+	uint32_t *parent;
+	uint32_t *frame;
+	uint16_t *depth;
+	uint32_t n; /* nodes, the root included */
+	size_t cap;
+	uint32_t max_nodes;
+	uint64_t over_limit;
+	struct idtab children; /* (parent, frame) -> node */
+};
+
+void tree_init(struct tree *tree);
+void tree_done(struct tree *tree);
+
+struct node_id tree_child(struct tree *tree, struct node_id parent, struct frame_id frame);
+/* Frames outermost first. */
+struct node_id tree_stack(struct tree *tree, const struct frame_id *frames, size_t n);
+/* Frames of a node outermost first into out[cap]; returns how many it has. */
+size_t tree_path(const struct tree *tree, struct node_id node, struct frame_id *out, size_t cap);
+
+/*
+ * Children in compressed rows, built in one pass (counting sort by parent): the children of node i are
+ * list[start[i] .. start[i+1]).  For walks from the root down.  Arrays live in the arena.
+ */
+struct arena;
+struct tree_index {
+	uint32_t *start; /* n + 1 */
+	uint32_t *list;	 /* n - 1 */
+};
+void tree_index(const struct tree *tree, struct arena *arena, struct tree_index *ret_index);
+
+#endif
