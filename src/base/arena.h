@@ -2,9 +2,9 @@
 /*
  * Memory of one unit of work (a sample, a request, a query), dropped in one move.
  *
- * Nothing is freed singly.  arena_reset() keeps the newest chunk, so a loop that resets its arena soon
- * stops calling malloc.  Sizes that come from outside are checked by the caller before they are asked
- * for; a failing malloc aborts.
+ * Nothing is freed singly.  arena_reset() keeps the newest chunk, so a loop that resets its arena
+ * soon stops calling malloc.  Sizes that come from outside are checked by the caller before they
+ * are asked for; a failing malloc aborts.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

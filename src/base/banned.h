@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Included before every C file by the build: functions that are too easy to use wrongly do not compile. */
+/* Included before every C file by the build: functions that are too easy to use wrongly do not
+ * compile. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 

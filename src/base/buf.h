@@ -3,8 +3,8 @@
  * A growing byte buffer with a ceiling given at birth.
  *
  * Appending past the ceiling appends nothing and sets `overflow`, which stays set: writers append
- * freely and check once at the end.  `data` always has a NUL behind its last byte, so that a text can
- * be used as a C string.  An object of one thread; nothing here fails but by the ceiling.
+ * freely and check once at the end.  `data` always has a NUL behind its last byte, so that a text
+ * can be used as a C string.  An object of one thread; nothing here fails but by the ceiling.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -25,7 +25,7 @@ struct buf {
 };
 
 void buf_init(struct buf *buf, size_t ceiling);
-void buf_done(struct buf *buf); /* all-zero is fine */
+void buf_done(struct buf *buf);	 /* all-zero is fine */
 void buf_reset(struct buf *buf); /* empty, keeps its memory */
 
 void buf_put(struct buf *buf, const void *data, size_t len);
@@ -38,8 +38,8 @@ void buf_put_varint(struct buf *buf, uint64_t value);
 void buf_put_zigzag(struct buf *buf, int64_t value);
 
 /*
- * Room for `len` more bytes, to be written in place and then counted with buf_grew().  NULL when the
- * ceiling does not allow it (overflow is set).
+ * Room for `len` more bytes, to be written in place and then counted with buf_grew().  NULL when
+ * the ceiling does not allow it (overflow is set).
  */
 char *buf_room(struct buf *buf, size_t len) nodiscard;
 void buf_grew(struct buf *buf, size_t len);
@@ -48,8 +48,8 @@ void buf_grew(struct buf *buf, size_t len);
 char *buf_take(struct buf *buf, size_t *ret_len) nodiscard;
 
 /*
- * A reader over bytes that somebody else owns.  Every get fails softly: past the end or malformed it
- * returns 0 and sets `bad`, which stays set.
+ * A reader over bytes that somebody else owns.  Every get fails softly: past the end or malformed
+ * it returns 0 and sets `bad`, which stays set.
  */
 struct cursor {
 	const uint8_t *at;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time in nanoseconds.  Durations and deadlines use the monotonic clock, timestamps the real one. */
+/* Time in nanoseconds.  Durations and deadlines use the monotonic clock, timestamps the real one.
+ */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

@@ -24,7 +24,8 @@ struct idtab_slot {
 /* Sixteen random bytes that the kernel gave this process at exec: read-only for its life. */
 static uint64_t process_secret(void)
 {
-	const void *bytes = (const void *)getauxval(AT_RANDOM); /* NOLINT(performance-no-int-to-ptr) */
+	const void *bytes =
+		(const void *)getauxval(AT_RANDOM); /* NOLINT(performance-no-int-to-ptr) */
 	uint64_t secret = 0x9e3779b97f4a7c15u;
 
 	if (bytes)
@@ -152,7 +153,8 @@ static void idtab_insert(struct idtab *tab, struct idtab_slot slot)
 void idtab_add(struct idtab *tab, uint64_t hash, uint32_t id)
 {
 	if (tab->n * 4 >= tab->cap * 3) {
-		struct idtab bigger = {.cap = tab->cap ? tab->cap * 2 : TABLE_FIRST_CAP, .n = tab->n};
+		struct idtab bigger = {.cap = tab->cap ? tab->cap * 2 : TABLE_FIRST_CAP,
+				       .n = tab->n};
 
 		bigger.slots = xcalloc(bigger.cap, sizeof(*bigger.slots));
 		for (size_t i = 0; i < tab->cap; i++)

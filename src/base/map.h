@@ -3,11 +3,12 @@
  * Two hash tables over dense ids; both grow, never shrink, and belong to one thread.
  *
  * struct map64: 64-bit key -> 32-bit value.
- * struct idtab: finds the id of a thing that lives in the caller's own array, by the thing's hash and
- * the caller's comparison.  It stores ids and hashes only, so interning costs no second copy.
+ * struct idtab: finds the id of a thing that lives in the caller's own array, by the thing's hash
+ * and the caller's comparison.  It stores ids and hashes only, so interning costs no second copy.
  *
  * Keys can come from a hostile target or upload: map64 mixes them with a per-process secret, and
- * idtab's callers use a seeded hash (profile/hash.h), so that nobody outside can aim for one bucket.
+ * idtab's callers use a seeded hash (profile/hash.h), so that nobody outside can aim for one
+ * bucket.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -22,7 +22,8 @@ static int parse_with_units(const char *text, const struct unit *units, const ch
 	double value = strtod(text, &end);
 
 	/* strtod takes more than people type: "inf", "nan", "0x10", " 1", "+1". */
-	if (end == text || !strchr("0123456789.", text[0]) || memchr(text, 'x', (size_t)(end - text)))
+	if (end == text || !strchr("0123456789.", text[0]) ||
+	    memchr(text, 'x', (size_t)(end - text)))
 		return err_set(err, ERR_USAGE, "'%s' is not a %s", text, what);
 	for (; units->name; units++) {
 		if (strcmp(units->name, end) != 0)
@@ -38,13 +39,13 @@ static int parse_with_units(const char *text, const struct unit *units, const ch
 int opt_parse_duration(const char *text, int64_t *ret_ns, struct err *err)
 {
 	static const struct unit units[] = {
-		{"", NS_PER_S},	 {"ns", 1},	    {"us", NS_PER_US},	   {"ms", NS_PER_MS},
-		{"s", NS_PER_S}, {"m", 60e9},	    {"min", 60e9},	   {"h", 3600e9},
+		{"", NS_PER_S},	 {"ns", 1},	     {"us", NS_PER_US},	   {"ms", NS_PER_MS},
+		{"s", NS_PER_S}, {"m", 60e9},	     {"min", 60e9},	   {"h", 3600e9},
 		{"d", 86400e9},	 {"w", 7 * 86400e9}, {"y", 365 * 86400e9}, {NULL, 0},
 	};
 	double value;
-	int r = parse_with_units(text, units, "duration (such as 10, 1.5s, 200ms, 2m or 7d)", &value,
-				 err);
+	int r = parse_with_units(text, units, "duration (such as 10, 1.5s, 200ms, 2m or 7d)",
+				 &value, err);
 
 	if (r == 0)
 		*ret_ns = (int64_t)llround(value);
@@ -54,8 +55,15 @@ int opt_parse_duration(const char *text, int64_t *ret_ns, struct err *err)
 int opt_parse_bytes(const char *text, int64_t *ret_bytes, struct err *err)
 {
 	static const struct unit units[] = {
-		{"", 1},      {"B", 1},		 {"kB", 1e3},	       {"MB", 1e6},	   {"GB", 1e9},
-		{"KiB", 1024}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
+		{"", 1},
+		{"B", 1},
+		{"kB", 1e3},
+		{"MB", 1e6},
+		{"GB", 1e9},
+		{"KiB", 1024},
+		{"MiB", 1048576.0},
+		{"GiB", 1073741824.0},
+		{"TiB", 1099511627776.0},
 		{NULL, 0},
 	};
 	double value;
@@ -143,8 +151,8 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 				  bounded ? (int64_t)opt->most : INT64_MAX, place, err);
 		break;
 	case OPT_DOUBLE:
-		r = opt_parse_double(text, bounded ? opt->least : 0, bounded ? opt->most : 1e300, place,
-				     err);
+		r = opt_parse_double(text, bounded ? opt->least : 0, bounded ? opt->most : 1e300,
+				     place, err);
 		break;
 	case OPT_DURATION:
 		r = opt_parse_duration(text, place, err);
@@ -268,8 +276,7 @@ static void move_to_end(char **argv, int from, int argc)
 	argv[argc - 1] = operand;
 }
 
-int opt_parse(const struct opt_command *command, int argc, char **argv, void *into,
-	      struct err *err)
+int opt_parse(const struct opt_command *command, int argc, char **argv, void *into, struct err *err)
 {
 	int operands = 0, i = 1;
 
@@ -280,12 +287,14 @@ int opt_parse(const struct opt_command *command, int argc, char **argv, void *in
 		int taken, left = argc - operands - i;
 
 		if (strcmp(arg, "--") == 0) {
-			/* Earlier operands stand at the end; what follows "--" must come after them. */
+			/* Earlier operands stand at the end; what follows "--" must come after
+			 * them. */
 			for (int k = i + 1, n = left - 1; n > 0; n--)
 				move_to_end(argv, k, argc);
 			return i + 1;
 		}
-		if (strcmp(arg, "--help") == 0 || (strcmp(arg, "-h") == 0 && !find_letter(command->opts, 'h')))
+		if (strcmp(arg, "--help") == 0 ||
+		    (strcmp(arg, "-h") == 0 && !find_letter(command->opts, 'h')))
 			return 0;
 		if (arg[0] != '-' || !arg[1]) {
 			move_to_end(argv, i, argc);
@@ -327,13 +336,14 @@ static void help_wrapped(struct buf *out, const char *text, size_t column, size_
 
 void opt_help(const struct opt_command *command, size_t columns, struct buf *out)
 {
-	buf_printf(out, "pyrometer %s: %s\n\nusage: pyrometer %s\n", command->name, command->summary,
-		   command->usage);
+	buf_printf(out, "pyrometer %s: %s\n\nusage: pyrometer %s\n", command->name,
+		   command->summary, command->usage);
 	if (command->opts->name)
 		buf_puts(out, "\noptions:\n");
 	for (const struct opt *opt = command->opts; opt->name; opt++) {
 		char left[64];
-		int len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ", opt->letter);
+		int len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ",
+				   opt->letter);
 
 		len += snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", opt->name,
 				opt->arg ? " " : "", opt->arg ? opt->arg : "");

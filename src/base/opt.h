@@ -2,17 +2,19 @@
 /*
  * Command lines from one table per command.
  *
- * The table gives parsing, checks with clear errors, --help, the environment variable and the entry of
- * the man page.  A value goes straight into the caller's struct at `offset`, as the type of its kind:
+ * The table gives parsing, checks with clear errors, --help, the environment variable and the entry
+ *of the man page.  A value goes straight into the caller's struct at `offset`, as the type of its
+ *kind:
  *
  *	OPT_FLAG bool · OPT_STR const char * · OPT_INT int64_t · OPT_DOUBLE double
  *	OPT_DURATION int64_t ns ("10", "1.5s", "200ms", "2m", "1h", "7d"; bare numbers are seconds)
  *	OPT_BYTES int64_t ("64MiB", "10kB", "512") · OPT_CHOICE int (index into `choices`)
  *	OPT_LIST struct opt_list (each use appends)
  *
- * Strings point into argv or the environment, which live as long as the process.  Order of precedence:
- * command line, environment, the value that the struct already has.  Long options may be shortened
- * while they stay unique, `--name=value` and `--name value` are the same, `--` ends the options.
+ * Strings point into argv or the environment, which live as long as the process.  Order of
+ *precedence: command line, environment, the value that the struct already has.  Long options may be
+ *shortened while they stay unique, `--name=value` and `--name value` are the same, `--` ends the
+ *options.
  */
 #ifndef BASE_OPT_H
 #define BASE_OPT_H
@@ -45,9 +47,9 @@ struct opt {
 	const char *name; /* without the dashes; NULL ends the table */
 	enum opt_kind kind;
 	size_t offset;
-	const char *arg;  /* name of the value in --help ("PID"), NULL for flags */
-	const char *help; /* one sentence, lower case, no full stop */
-	double least, most; /* limits of numbers (in the unit stored); both 0: none */
+	const char *arg;	    /* name of the value in --help ("PID"), NULL for flags */
+	const char *help;	    /* one sentence, lower case, no full stop */
+	double least, most;	    /* limits of numbers (in the unit stored); both 0: none */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
 	const char *env;	    /* variable that gives a default, or NULL */
 };
@@ -61,14 +63,15 @@ struct opt_command {
 };
 
 /*
- * Parse argv[1..argc).  Returns the index of the first argument that is not an option (argc when there
- * is none), 0 when --help was asked for, or ERR_USAGE.  Options may stand behind
- * operands; operands are moved to the end of argv in their order, "--" ends the options.
+ * Parse argv[1..argc).  Returns the index of the first argument that is not an option (argc when
+ * there is none), 0 when --help was asked for, or ERR_USAGE.  Options may stand behind operands;
+ * operands are moved to the end of argv in their order, "--" ends the options.
  */
 int opt_parse(const struct opt_command *command, int argc, char **argv, void *into,
 	      struct err *err) nodiscard;
 
-/* The whole --help text of one command, for a terminal of `columns`, to stdout's FILE by the caller. */
+/* The whole --help text of one command, for a terminal of `columns`, to stdout's FILE by the
+ * caller. */
 struct buf;
 void opt_help(const struct opt_command *command, size_t columns, struct buf *out);
 

@@ -90,8 +90,8 @@ static size_t copy_text(char *dst, size_t cap, const char *src, size_t len, bool
 		size_t n = utf8_next(src, len, &code), put;
 
 		if (printable && code_is_unprintable(code))
-			put = (size_t)snprintf(piece, sizeof(piece), code < 0x100 ? "\\x%02x" : "\\u%04x",
-					       code);
+			put = (size_t)snprintf(piece, sizeof(piece),
+					       code < 0x100 ? "\\x%02x" : "\\u%04x", code);
 		else
 			put = utf8_put(piece, code ? code : UTF8_REPLACEMENT);
 		if (out + put >= cap)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names come from targets, files and the network, so they can hold anything.  Inside the program every
- * string is valid UTF-8 without NUL; what goes to a terminal or a log is printable as well.
+ * Names come from targets, files and the network, so they can hold anything.  Inside the program
+ * every string is valid UTF-8 without NUL; what goes to a terminal or a log is printable as well.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -16,9 +16,9 @@
 bool utf8_is_valid(const char *text, size_t len) nodiscard;
 
 /*
- * Copy src to dst (cap bytes with the final NUL, cap >= 1) as valid UTF-8: each bad byte and each NUL
- * becomes U+FFFD.  A text that does not fit is cut at a character border.  Returns the bytes written
- * without the NUL.
+ * Copy src to dst (cap bytes with the final NUL, cap >= 1) as valid UTF-8: each bad byte and each
+ * NUL becomes U+FFFD.  A text that does not fit is cut at a character border.  Returns the bytes
+ * written without the NUL.
  */
 size_t utf8_clean(char *dst, size_t cap, const char *src, size_t len);
 

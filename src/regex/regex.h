@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regular expressions in linear time, with RE2's syntax and meaning: the one place that knows libre2.
- * A compiled expression may be used by several threads at once.
+ * Regular expressions in linear time, with RE2's syntax and meaning: the one place that knows
+ * libre2. A compiled expression may be used by several threads at once.
  */
 #ifndef REGEX_REGEX_H
 #define REGEX_REGEX_H
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define REGEX_MAX_BYTES 4096		/* longest pattern */
+#define REGEX_MAX_BYTES 4096		 /* longest pattern */
 #define REGEX_MAX_MEMORY_BYTES (1 << 20) /* of the compiled program */
 
 struct regex;
@@ -21,8 +21,8 @@ struct regex;
 enum { REGEX_IGNORE_CASE = 1 };
 
 /*
- * NULL when the pattern is malformed or too large; then error[cap] says why.  Free with regex_free(),
- * which accepts NULL.
+ * NULL when the pattern is malformed or too large; then error[cap] says why.  Free with
+ * regex_free(), which accepts NULL.
  */
 struct regex *regex_new(const char *pattern, int flags, char *error, size_t cap);
 void regex_free(struct regex *regex);

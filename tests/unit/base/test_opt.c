@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/opt.h"
+
+struct args {
+	bool idle, threads;
+	const char *output;
+	int64_t pid, duration_ns, size;
+	double rate;
+	int format;
+	struct opt_list labels;
+};
+
+static const char *const format_names[] = {"svg", "raw", NULL};
+
+static const struct opt opts[] = {
+	{'i', "idle", OPT_FLAG, offsetof(struct args, idle), .help = "keep idle threads"},
+	{'t', "threads", OPT_FLAG, offsetof(struct args, threads), .help = "show threads"},
+	{'o', "output", OPT_STR, offsetof(struct args, output), "FILE", "write here"},
+	{'p', "pid", OPT_INT, offsetof(struct args, pid), "PID", "process", 1, 4194304},
+	{'d', "duration", OPT_DURATION, offsetof(struct args, duration_ns), "TIME", "how long", 1,
+	 1e18},
+	{0, "size", OPT_BYTES, offsetof(struct args, size), "BYTES", "how much"},
+	{'r', "rate", OPT_DOUBLE, offsetof(struct args, rate), "HZ", "samples a second", 1, 10000},
+	{'f', "format", OPT_CHOICE, offsetof(struct args, format), "FORMAT", "what", 0, 0,
+	 format_names},
+	{0, "label", OPT_LIST, offsetof(struct args, labels), "K=V", "label",
+	 .env = "TEST_OPT_LABEL"},
+	{0},
+};
+
+static const struct opt_command command = {"record", "sample a process", "record [-p PID]", NULL,
+					   opts};
+
+/* Splits at spaces; the words live in `store`. */
+static int parse(const char *line, struct args *args, char *store, char **argv, struct err *err)
+{
+	int argc = 0;
+
+	memset(args, 0, sizeof(*args));
+	snprintf(store, 256, "%s", line);
+	for (char *word = store; *word && argc < 31;) {
+		argv[argc++] = word;
+		word += strcspn(word, " ");
+		if (*word)
+			*word++ = '\0';
+	}
+	argv[argc] = NULL;
+	return opt_parse(&command, argc, argv, args, err);
+}
+
+static void options_land_in_the_struct(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse("record -it -p12 --duration 1.5s --rate=99.5 -f raw --size 2KiB "
+			       "--label a=b --label c=d -o out",
+			       &args, store, argv, &err),
+			 16);
+	assert_true(args.idle && args.threads);
+	assert_int_equal(args.pid, 12);
+	assert_int_equal(args.duration_ns, 1500000000);
+	assert_true(args.rate > 99.4 && args.rate < 99.6);
+	assert_int_equal(args.format, 1);
+	assert_int_equal(args.size, 2048);
+	assert_int_equal(args.labels.n, 2);
+	assert_string_equal(args.labels.items[1], "c=d");
+	assert_string_equal(args.output, "out");
+}
+
+static void operands_keep_their_order_and_dashes_end_the_options(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+	int first;
+
+	(void)state;
+	first = parse("record in.pyro -i second", &args, store, argv, NULL);
+	assert_int_equal(first, 2);
+	assert_string_equal(argv[2], "in.pyro");
+	assert_string_equal(argv[3], "second");
+	assert_true(args.idle);
+	first = parse("record -i -- python3 -t app.py", &args, store, argv, NULL);
+	assert_int_equal(first, 3);
+	assert_string_equal(argv[3], "python3");
+	assert_string_equal(argv[4], "-t");
+	assert_string_equal(argv[5], "app.py");
+	assert_false(args.threads);
+}
+
+static void names_may_be_shortened_while_unique(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+	struct err err;
+
+	(void)state;
+	assert_true(parse("record --th --out x", &args, store, argv, &err) > 0);
+	assert_true(args.threads);
+	assert_string_equal(args.output, "x");
+}
+
+static void wrong_arguments_say_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *line, *text;
+	} cases[] = {
+		{"record --nonsense", "unknown option --nonsense"},
+		{"record -x", "unknown option -x"},
+		{"record --pid", "--pid wants a value: PID"},
+		{"record -p", "-p wants a value: PID"},
+		{"record -p abc", "--pid: 'abc' is not a whole number"},
+		{"record -p 0", "--pid: 0 is outside 1..4194304"},
+		{"record -p -1", "--pid: -1 is outside 1..4194304"},
+		{"record -p 99999999999999999999",
+		 "--pid: 99999999999999999999 is outside 1..4194304"},
+		{"record -p 0x10", "--pid: '0x10' is not a whole number"},
+		{"record -p +12", "--pid: '+12' is not a whole number"},
+		{"record --idle=1", "--idle takes no value"},
+		{"record -r 0", "--rate: 0 is outside 1..10000"},
+		{"record -r nan", "--rate: 'nan' is not a number"},
+		{"record -d 1q", "--duration: '1q' is not a duration (such as 10, 1.5s, 200ms, 2m "
+				 "or 7d): unknown unit 'q'"},
+		{"record -d 0", "--duration: 0 is outside the allowed range"},
+		{"record -f pdf", "--format: 'pdf' is none of: svg, raw"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_len(cases); i++) {
+		char store[256], *argv[32];
+		struct args args;
+		struct err err = {0};
+
+		assert_int_equal(parse(cases[i].line, &args, store, argv, &err), ERR_USAGE);
+		assert_string_equal(err.text, cases[i].text);
+	}
+}
+
+static void help_is_asked_for_by_return_value_and_lists_every_option(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(parse("record --help", &args, store, argv, NULL), 0);
+	assert_int_equal(parse("record -h", &args, store, argv, NULL), 0);
+	buf_init(&out, 1 << 16);
+	opt_help(&command, 80, &out);
+	for (const struct opt *opt = opts; opt->name; opt++)
+		assert_non_null(strstr(out.data, opt->name));
+	buf_done(&out);
+}
+
+static void environment_gives_defaults(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+
+	(void)state;
+	setenv("TEST_OPT_LABEL", "from=env", 1);
+	assert_true(parse("record --label x=y", &args, store, argv, NULL) > 0);
+	unsetenv("TEST_OPT_LABEL");
+	assert_int_equal(args.labels.n, 2);
+	assert_string_equal(args.labels.items[0], "from=env");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_land_in_the_struct),
+		cmocka_unit_test(operands_keep_their_order_and_dashes_end_the_options),
+		cmocka_unit_test(names_may_be_shortened_while_unique),
+		cmocka_unit_test(wrong_arguments_say_what_is_wrong),
+		cmocka_unit_test(help_is_asked_for_by_return_value_and_lists_every_option),
+		cmocka_unit_test(environment_gives_defaults),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
