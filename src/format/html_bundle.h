@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The viewer inside every HTML report: one script and one style sheet, made from web/ by the build.
+ *
+ * A report is this document and nothing else; it opens from disk and asks no network:
+ *
+ *	<!doctype html><html lang="en"><head><meta charset="utf-8">
+ *	<meta name="viewport" content="width=device-width">
+ *	<meta http-equiv="Content-Security-Policy"
+ *content="CSP"><title>TITLE</title><style>CSS</style></head> <body><noscript>a table of the first
+ *functions</noscript> <script id="pyrometer-data"
+ *type="application/json">DATA</script><script>JS</script></body></html>
+ *
+ * DATA is {"title":"…","subtitle":"…","view":{an answer of GET /api/v1/view, cut to nothing}} in
+ *which every '<' is written as \u003c.  CSP names the checksums of JS and CSS, so that nothing else
+ *in the document can ever run, whatever the names in it say.  JS and CSS contain no "</script" or
+ *"</style".
+ */
+#ifndef FORMAT_HTML_BUNDLE_H
+#define FORMAT_HTML_BUNDLE_H
+
+#include <stdbool.h>
+
+struct html_bundle {
+	const char *script; /* all three are empty texts when the build had no Node */
+	const char *style;
+	const char *policy; /* for the content of the Content-Security-Policy element */
+};
+
+extern const struct html_bundle html_bundle;
+
+/* False: this program was built with -Dweb=disabled, or without Node; say so instead of writing. */
+bool html_bundle_is_built(void);
+
+#endif
