@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* zstd of whole blocks, with the same promises as codec/gzip.h. */
+#ifndef CODEC_ZSTD_H
+#define CODEC_ZSTD_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/budget.h"
+
+#define ZSTD_DEFAULT_LEVEL 3
+
+/* Append what the frames hold.  ERR_CORRUPT, ERR_LIMIT; `out` is as before then. */
+int zstd_decompress(const void *data, size_t len, const struct codec_limits *limits,
+		    struct codec_loan *loan, struct buf *out, struct err *err) nodiscard;
+
+/* Append one frame, with its size in the head.  Level 1 to 19. */
+int zstd_compress(const void *data, size_t len, int level, struct buf *out,
+		  struct err *err) nodiscard;
+
+#endif
