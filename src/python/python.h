@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known about CPython: where a process keeps its interpreters, which threads run, which of
+ *them holds the GIL, and the stack of each, as frame ids of profile/names.h.
+ *
+ * Works for CPython 3.8-3.13 with a GIL, shared or static, stripped, renamed, in a venv or
+ *container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
+ *target's own _Py_DebugOffsets, each field checked against limits.
+ *
+ * Promises.
+ *   1. Reads go through the caller's struct memory and the caller's open(); this module opens
+ *nothing, stops nothing, sleeps never.  Who pauses a thread is the caller (proc/pause.h).
+ *   2. A stack is true or it is not given.  A paused thread's chain must end at its version's base
+ *(up to 3.10 a frame without f_back, 3.11 a thread-owned frame without previous, 3.12+ the shim of
+ *the outermost C call); an unpaused one's must read equal twice.
+ *   3. A code object's identity (its names, file, first line and line table, by pointer) is read
+ *again with every stack, in the same unit of reading: a reused address never shows an old name.
+ *   4. Everything in the target is hostile.  Depth, threads, interpreters, strings, line tables,
+ *caches and reads per unit have limits, below.  Cycles end a walk.
+ *
+ * Costs.  Steady state (the stack is much as it was last time) is one vectored read per
+ *python_look() and one per stack, no allocation and no text.  The first sight of a stack needs more
+ *reads, within PYTHON_MAX_READS.  All of it belongs to one thread.
+ *
+ * A tick:
+ *
+ *	python_look(python, &look);		what runs, who holds the GIL; nothing is paused
+ *	if (look.holder != PYTHON_NO_THREAD) {
+ *		... pause look.threads[look.holder].tid ...
+ *		r = python_read_paused(python, look.holder, PYTHON_NEEDS_GIL);
+ *		while (r == PYTHON_INCOMPLETE && steps++ < 300)
+ *			... step it ..., r = python_read_paused(...);
+ *		... resume it ...
+ *		if (r == PYTHON_COMPLETE)
+ *			python_stack(python, look.holder, &stack);	text work, after the pause
+ *	}
+ *	python_read_waiting(python, others, n_others, outcomes);
+ *	for each with PYTHON_COMPLETE: python_stack(...)
+ */
+#ifndef PYTHON_PYTHON_H
+#define PYTHON_PYTHON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "proc/memory.h"
+#include "profile/names.h"
+
+#define PYTHON_MAX_DEPTH 4096	/* frames visited in one walk; deeper stacks keep the inner ones */
+#define PYTHON_MAX_THREADS 4096 /* per process; more are counted, not shown */
+#define PYTHON_MAX_INTERPRETERS 1024 /* likewise */
+#define PYTHON_MAX_READS 600	     /* vectored reads in one unit (a look, a stack) */
+#define PYTHON_MAX_READ_BYTES (8u << 20)
+#define PYTHON_MAX_CODES 65536		/* decoded code objects kept; then the cache starts anew */
+#define PYTHON_MAX_LINETABLE (1u << 20) /* bytes; the lines of larger functions are unknown */
+#define PYTHON_MAX_TABLES (64u << 20)	/* line tables kept, all together */
+#define PYTHON_NO_THREAD UINT32_MAX
+
+/* ---- attaching ---- */
+
+/* One line of the target's memory map, in order of address. */
+struct python_map {
+	raddr_t start, end;
+	uint64_t offset; /* in the file */
+	uint64_t inode;	 /* 0: no file */
+	bool is_readable, is_writable, is_executable;
+	const char *path; /* as the kernel says it; hostile; "" when there is none */
+};
+
+struct python_args {
+	struct memory *memory; /* borrowed until python_free(); its budget is set by this module */
+	struct names *names;   /* borrowed until python_free() */
+	const struct python_map *maps; /* used during python_attach() only */
+	size_t n_maps;
+	pid_t pid; /* the process as it sees itself (innermost of NSpid) */
+	/* The file behind maps[map], read-only, as a descriptor that is closed by this module; or
+	 * -errno. */
+	int (*open)(void *ctx, size_t map, struct err *err);
+	void *ctx;
+};
+
+struct python;
+
+/*
+ * Find the interpreter and its version.  Errors: ERR_NOT_PYTHON (says what was looked for),
+ * ERR_UNSUPPORTED (a Python, but one that we cannot read; names the version found), ERR_TORN
+ * (Python is still starting: try again in a moment), ERR_CORRUPT (_Py_DebugOffsets that cannot be;
+ * names the field), -ESRCH, -EPERM.
+ */
+int python_attach(const struct python_args *args, struct python **ret_python,
+		  struct err *err) nodiscard;
+void python_free(struct python *python);
+
+const char *python_version(const struct python *python); /* "3.11.2" */
+
+/* ---- which threads there are ---- */
+
+struct python_thread {
+	raddr_t tstate; /* PyThreadState: the thread's identity among those that live */
+	raddr_t interp; /* PyInterpreterState */
+	uint64_t ident; /* threading.get_ident(): its pthread_t */
+	pid_t tid;	/* as the target's own PID namespace numbers it; 0: not known (yet) */
+	bool holds_gil;
+	bool has_frames; /* false: no Python on its stack now */
+	bool is_changed; /* its innermost frame is not the one of the last look (or it is new) */
+	bool is_new;	 /* not in the last look */
+};
+
+struct python_look {
+	const struct python_thread *threads; /* valid until the next python_look() */
+	uint32_t n;
+	uint32_t holder; /* index of a GIL holder, PYTHON_NO_THREAD: the GIL is free.  With a GIL
+			    per interpreter (3.12+) there may be more: see holds_gil. */
+	bool is_list_changed;  /* threads came or went: indexes are not those of the last look */
+	uint32_t n_over_limit; /* threads that were left out */
+};
+
+/*
+ * One vectored read when no thread came or went.  ERR_TORN when the list changed under every try
+ * (skip this tick), ERR_GONE or -ESRCH when the process ended (or became another program), -EPERM.
+ */
+int python_look(struct python *python, struct python_look *ret_look) nodiscard;
+
+/*
+ * Is this the address of a futex on which threads wait for a GIL?  With the first argument of the
+ * system call that a thread sleeps in this tells STATE_WAITING_GIL.
+ */
+bool python_is_gil_futex(const struct python *python, raddr_t futex);
+
+/* ---- their stacks ---- */
+
+enum python_outcome {
+	PYTHON_COMPLETE,    /* read and true: python_stack() gives it */
+	PYTHON_INCOMPLETE,  /* the thread stands inside a push or pop: step it and read again */
+	PYTHON_NOT_HOLDER,  /* it does not hold the GIL (any more): nothing was read */
+	PYTHON_TORN,	    /* not the same twice, not readable, or gone: look again */
+	PYTHON_OVER_BUDGET, /* too much new at once; what was learnt makes the next try shorter */
+};
+
+enum {
+	PYTHON_NEEDS_GIL =
+		1, /* NOT_HOLDER unless the thread holds the GIL at the time of reading */
+};
+
+/*
+ * Read the stack of threads[thread], which the caller holds stopped.  One vectored read in the
+ * steady state.  Returns an outcome, or negative: ERR_GONE, -ESRCH, -EPERM.
+ */
+int python_read_paused(struct python *python, uint32_t thread, unsigned flags) nodiscard;
+
+/*
+ * Read the stacks of threads that nobody stopped, all of them together, twice; each that is the
+ * same both times and did not hold the GIL in either is COMPLETE.  With PYTHON_ANY a GIL holder may
+ * be proven too
+ * (--nonblocking).  Outcomes go to ret_outcomes[i] for threads[i].  Two vectored reads in the
+ * steady state.
+ */
+enum {
+	PYTHON_ANY = 2,
+};
+int python_read_waiting(struct python *python, const uint32_t *threads, size_t n, unsigned flags,
+			uint8_t *ret_outcomes) nodiscard;
+
+struct python_stack {
+	const struct frame_id
+		*frames; /* outermost first; borrowed until the next read of this thread */
+	size_t n;
+	bool is_same; /* equal to the stack that python_stack() gave for this thread the last time
+		       */
+	bool is_cut;  /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
+};
+
+/*
+ * The stack of the last COMPLETE read of a thread, its frames interned.  Reads nothing from the
+ * target, so that it is called after the pause.  A frame: name = co_name, qualname = co_qualname
+ * where the version has it and it differs, file = co_filename, line of the instruction, first_line,
+ * kind FRAME_PYTHON.
+ */
+void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack);
+
+/* ---- thread names ---- */
+
+/*
+ * The name that the target's `threading` module has for a thread; str 0 when it has none (started
+ * by C, or `threading` never imported).  Cached, the negative answer too; with is_fresh the target
+ * is asked again (a thread can be renamed: once a second is plenty).  Unpaused reads, so do not
+ * call it inside a pause.
+ */
+struct str_id python_thread_name(struct python *python, uint32_t thread, bool is_fresh);
+
+/* ---- its own account ---- */
+
+struct python_stats {
+	uint64_t looks, reads;	/* units of reading */
+	uint64_t codes_decoded; /* code objects seen for the first time, or reused addresses */
+	uint64_t codes_reused;	/* of those: the address had another code object before */
+	uint64_t caches_reset;	/* the code cache was full */
+	uint64_t lines_unknown; /* line tables that were too long or broken */
+	uint64_t cycles,
+		bad_chains; /* walks that ended in a cycle or at something that is no frame */
+};
+
+void python_stats(const struct python *python, struct python_stats *ret_stats);
+
+#endif
