@@ -7,8 +7,8 @@
  *
  *	total == self + sum of the totals of its children
  *
- * where children too small to draw are one child with FLAME_MERGED set, that says how many they were.
- * Cutting changes no total: only which boxes stand for themselves.
+ * where children too small to draw are one child with FLAME_MERGED set, that says how many they
+ *were. Cutting changes no total: only which boxes stand for themselves.
  */
 #ifndef PROFILE_FLAME_H
 #define PROFILE_FLAME_H
@@ -22,22 +22,23 @@ enum { FLAME_MERGED = 1 };
 
 struct flame_opts {
 	size_t column;
-	size_t column_b;      /* with is_diff: the "after" column; widths are max(a, b) per box */
+	size_t column_b; /* with is_diff: the "after" column; widths are max(a, b) per box */
 	bool is_diff;
-	uint32_t max_nodes;   /* 0: FLAME_DEFAULT_NODES */
-	const struct frame_id *root_path; /* zoomed: only below this path (outermost first), or NULL */
+	uint32_t max_nodes; /* 0: FLAME_DEFAULT_NODES */
+	const struct frame_id
+		*root_path; /* zoomed: only below this path (outermost first), or NULL */
 	size_t root_len;
 };
 
 struct flame {
 	uint32_t n;
-	uint32_t *node;	  /* tree node; of a merged box: its parent's */
-	uint32_t *frame;  /* frame id; 0 for root and merged boxes */
-	uint32_t *parent; /* index of a box; the root's is 0 */
+	uint32_t *node;	       /* tree node; of a merged box: its parent's */
+	uint32_t *frame;       /* frame id; 0 for root and merged boxes */
+	uint32_t *parent;      /* index of a box; the root's is 0 */
 	uint32_t *first_child; /* index; first_child[i+1]-first_child[i] children (n+1 entries) */
-	uint32_t *merged; /* how many tree nodes a merged box stands for, else 0 */
+	uint32_t *merged;      /* how many tree nodes a merged box stands for, else 0 */
 	uint16_t *depth;
-	int64_t *x;	  /* left edge, in the value's unit */
+	int64_t *x; /* left edge, in the value's unit */
 	int64_t *total;
 	int64_t *self;
 	int64_t *total_b; /* is_diff only, else NULL */

@@ -2,9 +2,10 @@
 /*
  * Label sets and selectors, as in Prometheus.
  *
- * A label set is sorted by name, names unique.  Its text form, {a="b",c="d"}, is canonical: equal sets
- * have equal texts, so the text serves as a key.  Limits are those of LABELS_*; past them ERR_LIMIT.
- * A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's meaning.
+ * A label set is sorted by name, names unique.  Its text form, {a="b",c="d"}, is canonical: equal
+ * sets have equal texts, so the text serves as a key.  Limits are those of LABELS_*; past them
+ * ERR_LIMIT. A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's
+ * meaning.
  */
 #ifndef PROFILE_LABELS_H
 #define PROFILE_LABELS_H

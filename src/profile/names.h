@@ -3,13 +3,15 @@
  * Names: strings, frames and functions as dense ids.
  *
  * Every string that a profile mentions is interned once, every frame is a struct of such ids, and
- * stacks (profile/tree.h) are made of frame ids: no hot path touches text.  Ids are never reused and
- * stay valid as long as the table lives; id 0 of each kind is the empty one.
+ * stacks (profile/tree.h) are made of frame ids: no hot path touches text.  Ids are never reused
+ * and stay valid as long as the table lives; id 0 of each kind is the empty one.
  *
- * Strings are valid UTF-8 (bad bytes become U+FFFD) of at most NAME_MAX_BYTES; longer ones keep head
- * and tail.  A table has a ceiling for strings and frames: past it everything new maps to one marker
- * ("[names over limit]"), and `over_limit` counts how often, so that a hostile source costs a bounded
- * amount and the rest stays true.
+ * Strings are valid UTF-8 (bad bytes become U+FFFD) of at most NAME_MAX_BYTES; longer ones keep
+ * head and tail.  A table has a ceiling for strings and frames: past it everything new maps to one
+ * marker
+ * ("[names over limit]"), and `over_limit` counts how often, so that a hostile source costs a
+ * bounded amount and the rest stays true.  The marker itself, and the frames that
+ * names_func_frame() derives from functions that are there already, may stand above the ceiling.
  *
  * One thread owns a table.  Interning costs one hash and one probe, about 50 ns.
  */
@@ -25,6 +27,7 @@
 #define NAME_MAX_BYTES 4096
 #define NAMES_MAX_STRINGS (4u << 20)
 #define NAMES_MAX_FRAMES (4u << 20)
+#define NAMES_MAX_TEXT_BYTES ((size_t)1 << 29) /* of all strings of one table */
 
 struct str_id {
 	uint32_t v;
@@ -74,14 +77,15 @@ struct str_id names_cstr(struct names *names, const char *text);
 const char *names_text(const struct names *names, struct str_id id, size_t *ret_len);
 uint32_t names_str_count(const struct names *names);
 
+/* An unknown kind becomes FRAME_OTHER, and a marker loses its line. */
 struct frame_id names_frame(struct names *names, const struct frame *frame);
 /* Borrowed until the next names_frame(). */
 const struct frame *names_frame_get(const struct names *names, struct frame_id id);
 uint32_t names_frame_count(const struct names *names);
 
 /*
- * The function that a frame belongs to: frames that agree in all but line and address.  Functions are
- * numbered in the order of their first frame; function 0 belongs to frame 0.
+ * The function that a frame belongs to: frames that agree in all but line and address.  Functions
+ * are numbered in the order of their first frame; function 0 belongs to frame 0.
  */
 struct func_id names_func_of(const struct names *names, struct frame_id id);
 uint32_t names_func_count(const struct names *names);

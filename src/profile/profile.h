@@ -2,10 +2,10 @@
 /*
  * The profile: a tree of stacks and values on it.  The one noun that crosses every border.
  *
- * A profile has columns, one per sample type (and state, where a source tells them apart).  Column c
- * holds a value per node: what was measured while exactly that stack was on top (its *self* value).
- * Totals are never stored, they follow from the tree: profile_totals().  Values are in the column's
- * unit and may be negative only in differences.  Sums saturate instead of wrapping.
+ * A profile has columns, one per sample type (and state, where a source tells them apart).  Column
+ * c holds a value per node: what was measured while exactly that stack was on top (its *self*
+ * value). Totals are never stored, they follow from the tree: profile_totals().  Values are in the
+ * column's unit and may be negative only in differences.  Sums saturate instead of wrapping.
  *
  * Names are borrowed, so that many profiles of one service share them (and merging costs no text);
  * the tree and the values are the profile's own.  One thread owns a profile.
@@ -26,25 +26,28 @@
 /* What a thread was doing when it was sampled.  Unknown is a legal answer. */
 enum thread_state {
 	STATE_UNKNOWN,
-	STATE_RUNNING_GIL,  /* on a CPU (or ready for one), holding the GIL */
-	STATE_RUNNING,	    /* on a CPU or ready for one, without the GIL */
-	STATE_WAITING_GIL,  /* asleep until it gets the GIL */
+	STATE_RUNNING_GIL, /* on a CPU (or ready for one), holding the GIL */
+	STATE_RUNNING,	   /* on a CPU or ready for one, without the GIL */
+	STATE_WAITING_GIL, /* asleep until it gets the GIL */
 	STATE_WAITING_LOCK,
 	STATE_WAITING_IO,
-	STATE_SLEEPING,	    /* asleep for another or an unknown reason */
-	STATE_STOPPED,	    /* by a signal or a debugger */
+	STATE_SLEEPING, /* asleep for another or an unknown reason */
+	STATE_STOPPED,	/* by a signal or a debugger */
 	STATE_COUNT,
 };
 
 /* "running", "running-gil", "waiting-gil", …; NULL for a name that is none. */
 const char *thread_state_name(enum thread_state state);
 int thread_state_parse(const char *text, enum thread_state *ret_state) nodiscard;
-/* Counts as idle in every "hide idle": neither running nor (by choice of py-spy's users) GIL-bound. */
+/*
+ * Counts as idle in every "hide idle": asleep, stopped, waiting for a lock or I/O.  Who waits for
+ * the GIL wants to run, as users of py-spy expect, and what is unknown is never hidden.
+ */
 bool thread_state_is_idle(enum thread_state state);
 
 struct sample_type {
-	struct str_id type; /* "cpu" */
-	struct str_id unit; /* "nanoseconds" */
+	struct str_id type;  /* "cpu" */
+	struct str_id unit;  /* "nanoseconds" */
 	struct str_id state; /* thread_state_name(), or empty: not told apart */
 };
 
@@ -63,7 +66,7 @@ struct profile {
 	int64_t period;	     /* 0: unknown */
 	int64_t start_ns;    /* real time; 0: unknown */
 	int64_t duration_ns; /* time covered, gaps not counted */
-	int64_t n_profiles;  /* how many were merged into this one */
+	int64_t n_profiles;  /* merged into this one: who fills one from a source says 1 */
 	int64_t n_samples;   /* stacks that were counted, 0: unknown (for confidence) */
 };
 
@@ -85,27 +88,36 @@ int64_t profile_sum(const struct profile *profile, size_t column);
 int64_t *profile_totals(const struct profile *profile, size_t column, struct arena *arena);
 
 /*
- * Add `from` to `into`: column by type, node by path, start and duration united.  Works across names
- * (texts are imported) and is cheap when both share them.  Associative and commutative up to the
- * numbering of nodes.  ERR_LIMIT when `into` runs out of columns; it is unchanged then.
+ * Add `from` to `into`: column by type, node by path.  The earlier start stays, durations and
+ * counts add up (of profiles of the same time too: value / duration is the mean of one), of two
+ * unlike periods the longer one stays.  Works across names (texts are imported) and is cheap when
+ * both share them. Associative and commutative up to the numbering of nodes and columns.  ERR_LIMIT
+ * when `into` runs out of columns; it is unchanged then.
  */
 int profile_merge(struct profile *into, const struct profile *from) nodiscard;
 
-/* ---- transforms: each writes into an initialised, empty profile that shares the names ---- */
+/*
+ * ---- transforms ----
+ *
+ * Each writes into an initialised, empty profile that shares the names, and keeps every sum (focus
+ * and filter: of what is kept).  Linear in the nodes, but for invert, which costs as many steps as
+ * the new tree could have nodes; lower into->tree.max_nodes where that must be bounded.
+ */
 
 enum profile_group {
 	GROUP_LINE,	/* as recorded: a frame is a function and a line */
 	GROUP_FUNCTION, /* lines of one function become one frame */
-	GROUP_FILE,
-	GROUP_MODULE,
+	GROUP_FILE,	/* neighbours in one file are one frame; so with modules */
+	GROUP_MODULE,	/* binary, package or, for a program's own files, the file's name */
 };
 
 void profile_group(const struct profile *from, enum profile_group group, struct profile *into);
-/* Frames outermost first become innermost first (bottom-up view); self values sit at the new leaves. */
+/* Frames outermost first become innermost first (bottom-up view); self values sit at the new
+ * leaves. */
 void profile_invert(const struct profile *from, struct profile *into);
 /* Only what lies at or below a frame whose function is `func`, rooted there (recursion once). */
 void profile_focus(const struct profile *from, struct func_id func, struct profile *into);
-/* Remove the marker frames (thread, process): stacks of all threads merge. */
+/* Remove the marker frames at the root (process, thread, task): stacks of all threads merge. */
 void profile_drop_markers(const struct profile *from, struct profile *into);
 /* Keep the stacks for which keep() says so; it sees the node and may look at its path. */
 typedef bool profile_keep_fn(const struct profile *profile, struct node_id node, void *ctx);
@@ -113,8 +125,10 @@ void profile_filter(const struct profile *from, profile_keep_fn *keep, void *ctx
 		    struct profile *into);
 
 /*
- * a and b on one tree: for each pair of columns of one type the result has two, a's at 2i and b's at
- * 2i+1 (missing ones are zero).  scale_b multiplies b (ranges of unlike length), 1 for none.
+ * a and b on one tree: for each pair of columns of one type the result has two, a's at 2i and b's
+ * at 2i+1 (missing ones are zero).  scale_b multiplies b (ranges of unlike length), 1 for none and
+ * exact. Start, duration, period and counts are a's.  `into` shares the names of one of them.
+ * ERR_LIMIT when the pairs do not fit; `into` is unchanged then.
  */
 int profile_diff(const struct profile *a, const struct profile *b, double scale_b,
 		 struct profile *into) nodiscard;

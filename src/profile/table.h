@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers per function, per line and per search, always of the whole tree: what is drawn or cut away
- * elsewhere never changes them.  Results live in the caller's arena.  All are linear in the number of
- * nodes (plus one sort of the rows) and use no recursion.
+ * Numbers per function, per line and per search, always of the whole tree: what is drawn or cut
+ * away elsewhere never changes them.  Results live in the caller's arena.  All are linear in the
+ * number of nodes (plus one sort of the rows) and use no recursion.
  */
 #ifndef PROFILE_TABLE_H
 #define PROFILE_TABLE_H
@@ -32,14 +32,15 @@ size_t line_table(const struct profile *profile, size_t column, struct func_id f
 		  struct arena *arena, struct line_row **ret_rows);
 
 struct edge_row {
-	struct func_id func; /* the caller or callee; func 0: none (root, or the function itself on top) */
+	struct func_id
+		func; /* the caller or callee; func 0: none (root, or the function itself on top) */
 	int64_t value;
 };
 
 /*
- * Who called `func` and whom it called: values are of the time spent in `func` and below, split by the
- * frame next to its outermost (callers) and innermost (callees) occurrence.  Each list adds up to the
- * function's total.  Largest first.
+ * Who called `func` and whom it called: values are of the time spent in `func` and below, split by
+ * the frame next to its outermost (callers) and innermost (callees) occurrence.  Each list adds up
+ * to the function's total.  Largest first.
  */
 size_t func_callers(const struct profile *profile, size_t column, struct func_id func,
 		    struct arena *arena, struct edge_row **ret_rows);
@@ -53,18 +54,20 @@ struct search_result {
 };
 
 /*
- * Find functions by name, qualified name or file: case-insensitive text, or a regular expression when
- * written /like this/.  ERR_USAGE for a bad expression.
+ * Find functions by name, qualified name or file: case-insensitive text, or a regular expression
+ * when written /like this/.  ERR_USAGE for a bad expression.
  */
 int profile_search(const struct profile *profile, size_t column, const char *query,
-		   struct arena *arena, struct search_result *ret_result, struct err *err) nodiscard;
+		   struct arena *arena, struct search_result *ret_result,
+		   struct err *err) nodiscard;
 
 struct diff_row {
 	struct func_id func;
 	int64_t self_a, self_b, total_a, total_b;
 };
 
-/* From a profile_diff() result: every function of column pair 2i, 2i+1; largest |self_b-self_a| first. */
+/* From a profile_diff() result: every function of column pair 2i, 2i+1; largest |self_b-self_a|
+ * first. */
 size_t func_diff_table(const struct profile *diff, size_t pair, struct arena *arena,
 		       struct diff_row **ret_rows);
 

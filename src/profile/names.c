@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "profile/names.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/utf8.h"
+#include "base/vec.h"
+#include "profile/hash.h"
+
+#define OVER_LIMIT_NAME "[names over limit]"
+#define ELLIPSIS "\xe2\x80\xa6"
+/* What a shortened name keeps of each end; both and the ellipsis fit into NAME_MAX_BYTES. */
+#define NAME_END_BYTES ((NAME_MAX_BYTES - sizeof(ELLIPSIS)) / 2)
+
+struct text {
+	const char *data;
+	size_t len;
+};
+
+struct func {
+	uint32_t first_frame;
+	uint32_t plain_frame; /* the one without line and address, + 1; 0: not made yet */
+};
+
+/* An object with new and free; texts live in its arena, as long as it does. */
+struct names {
+	uint64_t seed;
+	struct arena arena;
+	size_t text_bytes;
+
+	struct text *strings;
+	size_t strings_cap;
+	uint32_t n_strings;
+	uint32_t max_strings;
+
+	struct frame *frames;
+	size_t frames_cap;
+	uint32_t *func_of; /* per frame */
+	size_t func_of_cap;
+	uint32_t n_frames;
+	uint32_t max_frames;
+
+	struct func *funcs;
+	size_t funcs_cap;
+	uint32_t n_funcs;
+
+	struct idtab string_tab, frame_tab, func_tab;
+	uint64_t over_limit;
+};
+
+/* ---- strings ---- */
+
+static bool text_equal(const void *things, uint32_t id, const void *key)
+{
+	const struct text *mine = &((const struct names *)things)->strings[id], *other = key;
+
+	return mine->len == other->len && !memcmp(mine->data, other->data, other->len);
+}
+
+static struct str_id string_add(struct names *names, const struct text *text, uint64_t hash)
+{
+	struct str_id id = {names->n_strings};
+	char *copy = arena_strndup(&names->arena, text->data, text->len);
+
+	names->strings =
+		vec_grow(names->strings, &names->strings_cap, id.v + 1u, sizeof(*names->strings));
+	names->strings[id.v] = (struct text){.data = copy, .len = text->len};
+	names->text_bytes += text->len;
+	names->n_strings++;
+	idtab_add(&names->string_tab, hash, id.v);
+	return id;
+}
+
+/* The marker may be one more than the ceiling allows: that is what it is for. */
+static struct str_id string_over_limit(struct names *names)
+{
+	struct text text = {.data = OVER_LIMIT_NAME, .len = strlen(OVER_LIMIT_NAME)};
+	uint64_t hash = hash_bytes(names->seed, text.data, text.len);
+	uint32_t id = idtab_find(&names->string_tab, hash, text_equal, names, &text);
+
+	names->over_limit++;
+	return id != UINT32_MAX ? (struct str_id){id} : string_add(names, &text, hash);
+}
+
+static struct str_id string_intern(struct names *names, const struct text *text, uint64_t hash)
+{
+	uint32_t id = idtab_find(&names->string_tab, hash, text_equal, names, text);
+
+	if (id != UINT32_MAX)
+		return (struct str_id){id};
+	if (names->n_strings >= names->max_strings ||
+	    names->text_bytes + text->len > NAMES_MAX_TEXT_BYTES)
+		return string_over_limit(names);
+	return string_add(names, text, hash);
+}
+
+static bool is_inside_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Head and tail of a valid text that is too long, cut at characters, into out[NAME_MAX_BYTES]. */
+static size_t name_shorten(char *out, const char *text, size_t len)
+{
+	size_t head = NAME_END_BYTES, tail = len - NAME_END_BYTES, at;
+
+	while (is_inside_character(text[head]))
+		head--;
+	while (tail < len && is_inside_character(text[tail]))
+		tail++;
+	memcpy(out, text, head);
+	at = head;
+	memcpy(out + at, ELLIPSIS, strlen(ELLIPSIS));
+	at += strlen(ELLIPSIS);
+	memcpy(out + at, text + tail, len - tail);
+	return at + len - tail;
+}
+
+/* The slow way in, for texts that are not valid or too long: a bad byte grows to three. */
+static struct str_id string_repaired(struct names *names, const char *text, size_t len)
+{
+	char raw[2 * NAME_MAX_BYTES], clean[3 * sizeof(raw) + 1], shortened[NAME_MAX_BYTES];
+	struct text out = {.data = clean};
+
+	if (len > sizeof(raw)) {
+		/* What lies between the ends is cut out anyway. */
+		memcpy(raw, text, NAME_MAX_BYTES);
+		memcpy(raw + NAME_MAX_BYTES, text + len - NAME_MAX_BYTES, NAME_MAX_BYTES);
+		text = raw;
+		len = sizeof(raw);
+	}
+	out.len = utf8_clean(clean, sizeof(clean), text, len);
+	if (out.len > NAME_MAX_BYTES) {
+		out.len = name_shorten(shortened, clean, out.len);
+		out.data = shortened;
+	}
+	return string_intern(names, &out, hash_bytes(names->seed, out.data, out.len));
+}
+
+struct str_id names_str(struct names *names, const char *text, size_t len)
+{
+	struct text key = {.data = text, .len = len};
+	uint64_t hash;
+	uint32_t id;
+
+	if (!len)
+		return (struct str_id){0};
+	if (len > NAME_MAX_BYTES)
+		return string_repaired(names, text, len);
+	/* What is in the table is valid, so a text that was seen before needs no check. */
+	hash = hash_bytes(names->seed, text, len);
+	id = idtab_find(&names->string_tab, hash, text_equal, names, &key);
+	if (id != UINT32_MAX)
+		return (struct str_id){id};
+	if (!utf8_is_valid(text, len))
+		return string_repaired(names, text, len);
+	return string_intern(names, &key, hash);
+}
+
+struct str_id names_cstr(struct names *names, const char *text)
+{
+	return names_str(names, text, strlen(text));
+}
+
+const char *names_text(const struct names *names, struct str_id id, size_t *ret_len)
+{
+	assert(id.v < names->n_strings);
+	if (ret_len)
+		*ret_len = names->strings[id.v].len;
+	return names->strings[id.v].data;
+}
+
+uint32_t names_str_count(const struct names *names)
+{
+	return names->n_strings;
+}
+
+/* ---- frames and functions ---- */
+
+/* Without padding, so that it can be hashed as bytes. */
+struct frame_key {
+	uint64_t address;
+	uint32_t name, qualname, file, module, build_id, line, first_line, kind;
+};
+
+static struct frame_key frame_key_of(const struct frame *frame)
+{
+	return (struct frame_key){
+		.address = frame->address,
+		.name = frame->name.v,
+		.qualname = frame->qualname.v,
+		.file = frame->file.v,
+		.module = frame->module.v,
+		.build_id = frame->build_id.v,
+		.line = frame->line,
+		.first_line = frame->first_line,
+		.kind = frame->kind,
+	};
+}
+
+static bool frame_equal(const void *things, uint32_t id, const void *key)
+{
+	struct frame_key mine = frame_key_of(&((const struct names *)things)->frames[id]);
+
+	return !memcmp(&mine, key, sizeof(mine));
+}
+
+static bool func_equal(const void *things, uint32_t id, const void *key)
+{
+	const struct names *names = things;
+	struct frame_key mine = frame_key_of(&names->frames[names->funcs[id].first_frame]);
+
+	mine.line = 0;
+	mine.address = 0;
+	return !memcmp(&mine, key, sizeof(mine));
+}
+
+/* The function of a frame that is about to get the id `frame`. */
+static uint32_t func_intern(struct names *names, struct frame_key key, uint32_t frame)
+{
+	uint64_t hash;
+	uint32_t id;
+
+	key.line = 0;
+	key.address = 0;
+	hash = hash_bytes(names->seed, &key, sizeof(key));
+	id = idtab_find(&names->func_tab, hash, func_equal, names, &key);
+	if (id != UINT32_MAX)
+		return id;
+	id = names->n_funcs++;
+	names->funcs =
+		vec_grow(names->funcs, &names->funcs_cap, names->n_funcs, sizeof(*names->funcs));
+	names->funcs[id] = (struct func){.first_frame = frame};
+	idtab_add(&names->func_tab, hash, id);
+	return id;
+}
+
+static struct frame_id frame_add(struct names *names, const struct frame *frame,
+				 const struct frame_key *key, uint64_t hash)
+{
+	struct frame_id id = {names->n_frames++};
+
+	names->frames = vec_grow(names->frames, &names->frames_cap, names->n_frames,
+				 sizeof(*names->frames));
+	names->func_of = vec_grow(names->func_of, &names->func_of_cap, names->n_frames,
+				  sizeof(*names->func_of));
+	names->frames[id.v] = *frame;
+	names->func_of[id.v] = func_intern(names, *key, id.v);
+	if (!key->line && !key->address)
+		names->funcs[names->func_of[id.v]].plain_frame = id.v + 1;
+	idtab_add(&names->frame_tab, hash, id.v);
+	return id;
+}
+
+/* `is_limited` is false for the frames that may stand above the ceiling. */
+static struct frame_id frame_intern(struct names *names, const struct frame *frame, bool is_limited)
+{
+	struct frame_key key = frame_key_of(frame);
+	uint64_t hash = hash_bytes(names->seed, &key, sizeof(key));
+	uint32_t id = idtab_find(&names->frame_tab, hash, frame_equal, names, &key);
+
+	if (id != UINT32_MAX)
+		return (struct frame_id){id};
+	if (is_limited && names->n_frames >= names->max_frames) {
+		struct frame marker = {.name = string_over_limit(names), .kind = FRAME_MARKER};
+
+		return frame_intern(names, &marker, false);
+	}
+	return frame_add(names, frame, &key, hash);
+}
+
+struct frame_id names_frame(struct names *names, const struct frame *frame)
+{
+	struct frame normal = *frame;
+
+	assert(max_of(max_of(frame->name.v, frame->qualname.v), frame->file.v) < names->n_strings);
+	assert(max_of(frame->module.v, frame->build_id.v) < names->n_strings);
+	if (normal.kind >= FRAME_KIND_COUNT)
+		normal.kind = FRAME_OTHER;
+	if (normal.kind == FRAME_MARKER)
+		normal.line = normal.first_line = 0;
+	return frame_intern(names, &normal, true);
+}
+
+const struct frame *names_frame_get(const struct names *names, struct frame_id id)
+{
+	assert(id.v < names->n_frames);
+	return &names->frames[id.v];
+}
+
+uint32_t names_frame_count(const struct names *names)
+{
+	return names->n_frames;
+}
+
+struct func_id names_func_of(const struct names *names, struct frame_id id)
+{
+	assert(id.v < names->n_frames);
+	return (struct func_id){names->func_of[id.v]};
+}
+
+uint32_t names_func_count(const struct names *names)
+{
+	return names->n_funcs;
+}
+
+struct frame_id names_func_frame(struct names *names, struct func_id id)
+{
+	struct frame frame = *names_func_get(names, id);
+
+	if (names->funcs[id.v].plain_frame)
+		return (struct frame_id){names->funcs[id.v].plain_frame - 1};
+	frame.line = 0;
+	frame.address = 0;
+	return frame_intern(names, &frame, false);
+}
+
+const struct frame *names_func_get(const struct names *names, struct func_id id)
+{
+	assert(id.v < names->n_funcs);
+	return &names->frames[names->funcs[id.v].first_frame];
+}
+
+/* ---- import ---- */
+
+static struct str_id string_import(struct names *names, const struct names *source,
+				   struct str_id id)
+{
+	const struct text *text = &source->strings[id.v];
+
+	return names_str(names, text->data, text->len);
+}
+
+struct frame_id names_import(struct names *names, struct names_map *map, const struct names *source,
+			     struct frame_id id)
+{
+	struct frame frame;
+
+	if (names == source)
+		return id;
+	map->frames = vec_grow(map->frames, &map->cap, id.v + 1u, sizeof(*map->frames));
+	if (map->frames[id.v])
+		return (struct frame_id){map->frames[id.v] - 1};
+	frame = *names_frame_get(source, id);
+	frame.name = string_import(names, source, frame.name);
+	frame.qualname = string_import(names, source, frame.qualname);
+	frame.file = string_import(names, source, frame.file);
+	frame.module = string_import(names, source, frame.module);
+	frame.build_id = string_import(names, source, frame.build_id);
+	id.v = (map->frames[id.v] = names_frame(names, &frame).v + 1) - 1;
+	return id;
+}
+
+void names_map_done(struct names_map *map)
+{
+	free(map->frames);
+	*map = (struct names_map){0};
+}
+
+/* ---- life ---- */
+
+struct names *names_new(void)
+{
+	struct names *names = xcalloc(1, sizeof(*names));
+	struct text empty = {.data = ""};
+	struct frame none = {0};
+
+	names->seed = hash_seed();
+	names_set_limits(names, NAMES_MAX_STRINGS, NAMES_MAX_FRAMES);
+	arena_init(&names->arena);
+	(void)string_add(names, &empty, hash_bytes(names->seed, "", 0));
+	(void)frame_intern(names, &none, false);
+	return names;
+}
+
+void names_free(struct names *names)
+{
+	if (!names)
+		return;
+	arena_done(&names->arena);
+	idtab_done(&names->string_tab);
+	idtab_done(&names->frame_tab);
+	idtab_done(&names->func_tab);
+	free(names->strings);
+	free(names->frames);
+	free(names->func_of);
+	free(names->funcs);
+	free(names);
+}
+
+void names_set_limits(struct names *names, uint32_t max_strings, uint32_t max_frames)
+{
+	names->max_strings = min_of(max_strings, NAMES_MAX_STRINGS);
+	names->max_frames = min_of(max_frames, NAMES_MAX_FRAMES);
+}
+
+uint64_t names_over_limit(const struct names *names)
+{
+	return names->over_limit;
+}
