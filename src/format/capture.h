@@ -30,6 +30,9 @@
 #define CAPTURE_BLOCK_TARGET_BYTES (64u << 10) /* writers start a new block past this */
 #define CAPTURE_BLOCK_MAX_BYTES (4u << 20)     /* unpacked; readers refuse more */
 #define CAPTURE_BLOCK_HEAD_BYTES 20
+#define CAPTURE_SOURCE_MAX_BYTES (2u << 20)
+#define CAPTURE_MAX_PROCESSES (1u << 16)
+#define CAPTURE_MAX_THREADS (1u << 20)
 
 /* What was asked for and of whom: written once, first. */
 struct capture_header {
@@ -97,6 +100,14 @@ struct capture_stats {
 	uint64_t bytes_read, read_calls;
 };
 
+/* The text of a source file that a sampled frame named, for pages that show the hot lines. */
+struct capture_source {
+	uint32_t process; /* capture_process.id */
+	const char *file; /* as the frames have it */
+	const char *text; /* NUL-terminated */
+	size_t len;	  /* at most CAPTURE_SOURCE_MAX_BYTES */
+};
+
 /* Why the stream ended: the last record. */
 struct capture_end {
 	int64_t time_ns;
@@ -125,6 +136,7 @@ int capture_write_process(struct capture_writer *writer,
 int capture_write_thread(struct capture_writer *writer, const struct capture_thread *thread) nodiscard;
 int capture_write_sample(struct capture_writer *writer, const struct capture_sample *sample) nodiscard;
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats) nodiscard;
+int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
 /* Pass the block so far to the sink: at least every 100 ms when live. */
 int capture_flush(struct capture_writer *writer) nodiscard;
@@ -138,6 +150,7 @@ struct capture_events {
 	int (*thread)(void *ctx, const struct capture_thread *thread);
 	int (*sample)(void *ctx, const struct capture_sample *sample); /* node of the reader's tree */
 	int (*stats)(void *ctx, const struct capture_stats *stats);
+	int (*source)(void *ctx, const struct capture_source *source);
 	int (*end)(void *ctx, const struct capture_end *end);
 };
 
