@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where every nanosecond goes: the books behind the weights of samples.
+ *
+ *   1. A thread's wall time is the clock's: each sample stands for the time since the thread's last
+ *      one.  Dropped, torn and late ticks leave their time to the next sample, so the weights of a
+ *      thread add up to the time that it was watched.
+ *   2. A thread's CPU time is the kernel's charge (schedstat): each sample stands for what was
+ * charged since the account was last read.
+ *   3. What a thread used between its last sample and its end, and what threads used that came and
+ *      went between two ticks, is in no schedstat any more, but in the total of the process.  The
+ *      ledger knows what was given out and what the living have not yet been given; the rest is
+ * theirs.
+ *
+ * Pure arithmetic; callers bring the readings.
+ */
+#ifndef SAMPLE_ACCOUNT_H
+#define SAMPLE_ACCOUNT_H
+
+#include <stdint.h>
+
+struct account {
+	int64_t wall_ns; /* up to this moment its wall time is in samples */
+	int64_t cpu_ns;	 /* up to this reading its CPU time is in samples */
+};
+
+/* Both give the time since the last call and move on; readings that go backwards give 0. */
+int64_t account_take_wall(struct account *account, int64_t now_ns);
+int64_t account_take_cpu(struct account *account, int64_t charged_ns);
+
+struct ledger {
+	int64_t base_ns;  /* total of the process when we began */
+	int64_t given_ns; /* CPU time in samples so far */
+};
+
+/*
+ * CPU time that ended threads left behind.  `total_ns` is the total of the process and must be read
+ * before the threads are, so that time that passes in between makes the rest smaller, never invents
+ * any; `owed_ns` is what the living threads were charged beyond their accounts.  Never negative.
+ */
+int64_t ledger_rest(const struct ledger *ledger, int64_t total_ns, int64_t owed_ns);
+
+#endif
