@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subcommands of the one binary: wiring only.
+ *
+ * A command owns its option table and a run function; main.c holds the table of all commands and
+ * accepts every unique prefix of a name ("r", "d").  Commands are the only place that prints
+ * results and decides exit codes; everything below them returns errors.
+ */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include "base/err.h"
+#include "base/opt.h"
+
+enum exit_code {
+	EXIT_CODE_OK = 0,
+	EXIT_CODE_FAILED = 1,	   /* something went wrong while running; a damaged capture */
+	EXIT_CODE_USAGE = 2,	   /* the command line makes no sense */
+	EXIT_CODE_PERMISSION = 3,  /* a right is missing; the message says which */
+	EXIT_CODE_GONE = 4,	   /* no such process, or it ended before it should */
+	EXIT_CODE_UNSUPPORTED = 5, /* not a Python process, or one that we cannot read */
+	EXIT_CODE_OUTPUT = 6,	   /* the result cannot be written */
+};
+
+struct command {
+	const struct opt_command *options;
+	/* argv[0] is the command's name; returns the exit code of the program. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command command_record;
+extern const struct command command_dump;
+extern const struct command command_convert;
+
+/* The exit code that belongs to a negative error code (errno or ERR_*). */
+enum exit_code exit_code_of(int code);
+
+/* Print the reason on stderr and return the exit code that belongs to it. */
+int command_fail(const struct err *err);
+
+/*
+ * Parse a command's options.  Returns the index of the first operand, 0 when --help was asked for
+ * and printed, or ERR_USAGE with the reason already said on stderr.
+ */
+int command_parse(const struct command *command, int argc, char **argv, void *into) nodiscard;
+
+/* Columns of the terminal behind fd, 80 when it is none. */
+size_t terminal_columns(int fd);
+
+#endif

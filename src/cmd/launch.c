@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "cmd/caller.h"
+
+#define END_PATIENCE_NS (2 * NS_PER_S) /* between SIGTERM and SIGKILL */
+#define END_POLL_MS 10
+
+static int become_caller(void)
+{
+	if (geteuid() != 0 || caller_uid() == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0)
+		return -errno;
+	if (setresgid(caller_gid(), caller_gid(), caller_gid()) < 0)
+		return -errno;
+	return setresuid(caller_uid(), caller_uid(), caller_uid()) < 0 ? -errno : 0;
+}
+
+/* What we ignore or block is ours alone; a program expects the defaults. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void child(int gate_fd, int failure_fd, char **argv)
+{
+	char byte;
+	int code;
+
+	prctl(PR_SET_PTRACER, getppid(), 0, 0,
+	      0); /* fails where there is no Yama: nothing to allow */
+	reset_signals();
+	if (read(gate_fd, &byte, 1) != 1)
+		_exit(EXIT_FAILURE); /* the profiler gave up before it began */
+	code = become_caller();
+	if (code == 0) {
+		execvp(argv[0], argv);
+		code = -errno;
+	}
+	if (write(failure_fd, &code, sizeof(code)) < 0)
+		_exit(EXIT_FAILURE);
+	_exit(EXIT_FAILURE);
+}
+
+int launch_prepare(struct launch *launch, char **argv, struct err *err)
+{
+	int gate[2], failure[2];
+
+	*launch = (struct launch){.gate_fd = -1, .failure_fd = -1};
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		return err_sys(err, -errno, "cannot start %s", argv[0]);
+	if (pipe2(failure, O_CLOEXEC) < 0) {
+		close(gate[0]);
+		close(gate[1]);
+		return err_sys(err, -errno, "cannot start %s", argv[0]);
+	}
+	launch->pid = fork();
+	if (launch->pid == 0) {
+		close(gate[1]);
+		close(failure[0]);
+		child(gate[0], failure[1], argv);
+	}
+	close(gate[0]);
+	close(failure[1]);
+	launch->gate_fd = gate[1];
+	launch->failure_fd = failure[0];
+	if (launch->pid < 0) {
+		launch->pid = 0;
+		return err_sys(err, -EAGAIN, "cannot start %s", argv[0]);
+	}
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int launch_go(struct launch *launch, struct err *err)
+{
+	int code = 0;
+	ssize_t n;
+
+	if (write(launch->gate_fd, "", 1) != 1)
+		return err_sys(err, -errno, "cannot start the program");
+	close_fd(&launch->gate_fd);
+	do {
+		n = read(launch->failure_fd, &code, sizeof(code));
+	} while (n < 0 && errno == EINTR);
+	close_fd(&launch->failure_fd);
+	if (n == 0)
+		return 0;
+	launch_end(launch);
+	return n == sizeof(code) && code < 0 ? err_sys(err, code, "cannot run the program")
+					     : err_set(err, -EIO, "cannot run the program");
+}
+
+bool launch_has_ended(struct launch *launch)
+{
+	if (launch->pid > 0 && waitpid(launch->pid, &launch->status, WNOHANG) == launch->pid)
+		launch->pid = 0;
+	return launch->pid == 0;
+}
+
+void launch_end(struct launch *launch)
+{
+	int64_t deadline = clock_monotonic_ns() + END_PATIENCE_NS;
+
+	close_fd(&launch->gate_fd);
+	close_fd(&launch->failure_fd);
+	if (launch->pid == 0 || launch_has_ended(launch))
+		return;
+	kill(launch->pid, SIGTERM);
+	while (!launch_has_ended(launch) && clock_monotonic_ns() < deadline)
+		poll(NULL, 0, END_POLL_MS);
+	if (launch->pid > 0 && kill(launch->pid, SIGKILL) == 0)
+		while (waitpid(launch->pid, &launch->status, 0) < 0 && errno == EINTR)
+			continue;
+	launch->pid = 0;
+}
+
+int launch_exit_code(const struct launch *launch)
+{
+	return WIFSIGNALED(launch->status) ? 128 + WTERMSIG(launch->status)
+					   : WEXITSTATUS(launch->status);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/command.h"
+
+#ifndef PYROMETER_VERSION
+#error "the build defines PYROMETER_VERSION"
+#endif
+
+static const struct command *const commands[] = {
+	&command_record,
+	&command_dump,
+	&command_convert,
+};
+
+/*
+ * A descriptor 0-2 that is closed at start would be given to the first file that we open, and a
+ * warning on stderr would then be written into the user's result.
+ */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null",
+			  O_RDWR); /* without O_CLOEXEC: commands we start need them too */
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void print_overview(FILE *out)
+{
+	fputs("pyrometer: shows where running Python programs spend their time\n\n"
+	      "usage: pyrometer COMMAND [options]\n\ncommands:\n",
+	      out);
+	for (size_t i = 0; i < array_len(commands); i++)
+		fprintf(out, "  %-10s%s\n", commands[i]->options->name,
+			commands[i]->options->summary);
+	fputs("\npyrometer COMMAND --help says more.  Any unique beginning of a command will do.\n"
+	      "exit codes: 0 done, 1 failed, 2 usage, 3 no permission, 4 target gone, 5 target "
+	      "not\n"
+	      "supported, 6 result cannot be written\n",
+	      out);
+}
+
+/* By name or unique prefix; NULL with the reason said. */
+static const struct command *find_command(const char *name)
+{
+	const struct command *found = NULL;
+
+	for (size_t i = 0; i < array_len(commands); i++) {
+		if (strncmp(commands[i]->options->name, name, strlen(name)) != 0)
+			continue;
+		if (strcmp(commands[i]->options->name, name) == 0)
+			return commands[i];
+		if (found) {
+			log_error("'%s' could be %s or %s", name, found->options->name,
+				  commands[i]->options->name);
+			return NULL;
+		}
+		found = commands[i];
+	}
+	if (!found)
+		log_error("unknown command '%s' (see pyrometer --help)", name);
+	return found;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	fill_standard_fds();
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), not the end of us */
+	if (argc < 2 || !argv[1][0]) {
+		print_overview(stderr);
+		return EXIT_CODE_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_overview(stdout);
+		return EXIT_CODE_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("pyrometer " PYROMETER_VERSION);
+		return EXIT_CODE_OK;
+	}
+	command = find_command(argv[1]);
+	return command ? command->run(argc - 1, argv + 1) : EXIT_CODE_USAGE;
+}
