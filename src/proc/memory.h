@@ -3,10 +3,10 @@
  * The memory reader: another process's memory, wherever it comes from.
  *
  * One interface, several implementations: a live process (process_vm_readv), a recorded snapshot
- * (unit tests, fuzzing, bug reports) and later core files.  `python` and `unwind` know nothing else of
- * a target's memory.  Everything read is hostile: it can be forged, and it can change between two
- * reads.  A reader therefore carries a budget that its user sets per sample; a read past it fails with
- * ERR_LIMIT and reads nothing.
+ * (unit tests, fuzzing, bug reports) and later core files.  `python` and `unwind` know nothing else
+ * of a target's memory.  Everything read is hostile: it can be forged, and it can change between
+ * two reads.  A reader therefore carries a budget that its user sets per sample; a read past it
+ * fails with ERR_LIMIT and reads nothing.
  *
  * One thread uses a reader.  A live read costs 3-9 us a call whatever its spans, and 0.6 us per
  * further page: few calls with many spans are what makes sampling cheap.
@@ -24,7 +24,7 @@
 /* An address in a target; never a pointer of ours. */
 typedef uint64_t raddr_t;
 
-#define MEMORY_MAX_SPANS 512	     /* of one vectored read (the kernel allows 1024 iovecs) */
+#define MEMORY_MAX_SPANS 512 /* of one vectored read (the kernel allows 1024 iovecs) */
 #define MEMORY_MAX_SPAN_BYTES (1u << 20)
 
 struct mem_span {
@@ -38,8 +38,9 @@ struct memory;
 
 struct memory_ops {
 	/*
-	 * Read the spans in order and set `ok` of each.  Returns how many were read whole; a span that
-	 * is not mapped costs only itself.  -ESRCH when the process is gone, -EPERM without the right.
+	 * Read the spans in order and set `ok` of each.  Returns how many were read whole; a span
+	 * that is not mapped costs only itself.  -ESRCH when the process is gone, -EPERM without
+	 * the right.
 	 */
 	int (*readv)(struct memory *memory, struct mem_span *spans, size_t n);
 	void (*free)(struct memory *memory);
@@ -72,8 +73,9 @@ struct memory *memory_live_new(pid_t pid) nodiscard;
 /*
  * A recording: what a wrapped reader returned, by address, for tests without the interpreter.
  * memory_recorder_new() passes reads through to `inner` (borrowed) and remembers every span;
- * memory_recorder_write() stores them, memory_snapshot_open() plays them back (bytes that were never
- * read are not mapped).  The format is documented in proc/snapshot.c; it is parsed as hostile.
+ * memory_recorder_write() stores them, memory_snapshot_open() plays them back (bytes that were
+ * never read are not mapped).  The format is documented in proc/snapshot.c; it is parsed as
+ * hostile.
  */
 struct memory *memory_recorder_new(struct memory *inner) nodiscard;
 int memory_recorder_write(struct memory *recorder, int fd, struct err *err) nodiscard;
