@@ -6,13 +6,13 @@
  * person will read the reason its last parameter is `struct err *err`: the caller's storage, may be
  * NULL, written only on failure.  The text is one line without a final full stop, says what to do
  * where that is known, and holds printable UTF-8 only: err_set() escapes control characters, so
- *that hostile names can be passed with %s.
+ * that hostile names can be passed with %s.
  *
  *	return err_set(err, -ESRCH, "process %d has ended", pid);
  *	...
  *	if (r < 0)
  *		return err_prefix(err, r, "cannot read %s", path);	("cannot read x: no such
- *file")
+ * file")
  *
  * Any thread may call these; they touch nothing but their arguments.
  */

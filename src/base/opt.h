@@ -3,8 +3,8 @@
  * Command lines from one table per command.
  *
  * The table gives parsing, checks with clear errors, --help, the environment variable and the entry
- *of the man page.  A value goes straight into the caller's struct at `offset`, as the type of its
- *kind:
+ * of the man page.  A value goes straight into the caller's struct at `offset`, as the type of its
+ * kind:
  *
  *	OPT_FLAG bool · OPT_STR const char * · OPT_INT int64_t · OPT_DOUBLE double
  *	OPT_DURATION int64_t ns ("10", "1.5s", "200ms", "2m", "1h", "7d"; bare numbers are seconds)
@@ -12,9 +12,9 @@
  *	OPT_LIST struct opt_list (each use appends)
  *
  * Strings point into argv or the environment, which live as long as the process.  Order of
- *precedence: command line, environment, the value that the struct already has.  Long options may be
- *shortened while they stay unique, `--name=value` and `--name value` are the same, `--` ends the
- *options.
+ * precedence: command line, environment, the value that the struct already has.  Long options may be
+ * shortened while they stay unique, `--name=value` and `--name value` are the same, `--` ends the
+ * options.
  */
 #ifndef BASE_OPT_H
 #define BASE_OPT_H

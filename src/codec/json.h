@@ -13,7 +13,7 @@
  *	json_end(&json);		gives {"total":91}
  *
  * Strings are cleaned to valid UTF-8 on the way; integers are exact in 64 bits.  Errors are those
- *of the buf (its ceiling).
+ * of the buf (its ceiling).
  */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H

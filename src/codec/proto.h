@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The protobuf wire format, without schemas: a bounded cursor over messages and a writer into a
- *buf.
+ * buf.
  *
  *	struct cursor message = cursor_over(data, len);
  *	struct proto_field field;

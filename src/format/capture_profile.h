@@ -3,7 +3,7 @@
  * From a capture to profiles: the fold that record, convert and the agent share.
  *
  * A fold takes the events of a capture reader and adds the samples that pass its filter to a
- *profile with three columns (each once per thread state with `split_states`):
+ * profile with three columns (each once per thread state with `split_states`):
  *
  *	wall / nanoseconds	real time
  *	cpu / nanoseconds	CPU time that the scheduler charged
@@ -16,7 +16,7 @@
  *	output.timed = capture_fold_timed(fold);
  *
  * Sums are exact: what the filter lets through adds up to the nanosecond.  A sample costs one
- *look-up of (thread, node).  One thread owns a fold.
+ * look-up of (thread, node).  One thread owns a fold.
  */
 #ifndef FORMAT_CAPTURE_PROFILE_H
 #define FORMAT_CAPTURE_PROFILE_H

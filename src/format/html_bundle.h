@@ -7,14 +7,14 @@
  *	<!doctype html><html lang="en"><head><meta charset="utf-8">
  *	<meta name="viewport" content="width=device-width">
  *	<meta http-equiv="Content-Security-Policy"
- *content="CSP"><title>TITLE</title><style>CSS</style></head> <body><noscript>a table of the first
- *functions</noscript> <script id="pyrometer-data"
- *type="application/json">DATA</script><script>JS</script></body></html>
+ * content="CSP"><title>TITLE</title><style>CSS</style></head> <body><noscript>a table of the first
+ * functions</noscript> <script id="pyrometer-data"
+ * type="application/json">DATA</script><script>JS</script></body></html>
  *
  * DATA is {"title":"…","subtitle":"…","view":{an answer of GET /api/v1/view, cut to nothing}} in
- *which every '<' is written as \u003c.  CSP names the checksums of JS and CSS, so that nothing else
- *in the document can ever run, whatever the names in it say.  JS and CSS contain no "</script" or
- *"</style".
+ * which every '<' is written as \u003c.  CSP names the checksums of JS and CSS, so that nothing else
+ * in the document can ever run, whatever the names in it say.  JS and CSS contain no "</script" or
+ * "</style".
  */
 #ifndef FORMAT_HTML_BUNDLE_H
 #define FORMAT_HTML_BUNDLE_H

@@ -6,7 +6,7 @@
  *	thread 4712: MainThread
  *
  * The number or the text may be missing ("thread: MainThread", "process 4711").  The name is all
- *there is, so that every format can carry it, and reading it back gives the same frame.
+ * there is, so that every format can carry it, and reading it back gives the same frame.
  */
 #ifndef FORMAT_MARKER_H
 #define FORMAT_MARKER_H

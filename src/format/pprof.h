@@ -6,9 +6,9 @@
  *
  *	columns of one type, by state	one sample type; label "state" per sample
  *	process and thread markers	labels "pid" (number), "process", "thread_id" (number),
- *"thread_name" frame				location with a line, function (name, system_name =
- *qualified name, file, first line), mapping for native and kernel code other marker frames
- *functions without a file
+ * "thread_name" frame				location with a line, function (name, system_name =
+ * qualified name, file, first line), mapping for native and kernel code other marker frames
+ * functions without a file
  *	start, duration, period		time_nanos, duration_nanos, period and its type
  *
  * The reader never trusts an index: negative ones and those past the end are errors that name the

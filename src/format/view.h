@@ -76,14 +76,14 @@ int view_write(const struct profile *profile, const struct view_request *request
 
 /*
  * a = before, b = after; `column` is a's, b's is found by type.  Values are raw sums; widths and
- *noise take b times wall_a / wall_b.  Noise is half of the 95 % interval of self_b * s - self_a:
- *samples come at random times, so the number behind a value v is Poisson with mean v / p, where p
- *is the profile's period (or, where that is unknown, its sum / n_samples), and
+ * noise take b times wall_a / wall_b.  Noise is half of the 95 % interval of self_b * s - self_a:
+ * samples come at random times, so the number behind a value v is Poisson with mean v / p, where p
+ * is the profile's period (or, where that is unknown, its sum / n_samples), and
  *
  *	noise = 1.96 * sqrt(self_a * p_a + s * s * self_b * p_b)
  *
  * and 0 where neither is known.  Both profiles may have different names; `focus` and `root` as
- *above.
+ * above.
  */
 int view_write_diff(const struct profile *a, const struct profile *b,
 		    const struct view_request *request, const struct view_facts *facts_a,

@@ -10,7 +10,7 @@
  *		...
  *
  * It keeps its connection between calls, speaks http and https (certificates are verified), follows
- *no redirect, uses no proxy but the environment's, stores no cookie, and reads at most
+ * no redirect, uses no proxy but the environment's, stores no cookie, and reads at most
  * `max_answer_bytes` of an answer: the server is not trusted.  One thread uses a client at a time.
  */
 #ifndef HTTP_CLIENT_H

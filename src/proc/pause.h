@@ -4,8 +4,8 @@
  *
  * A thread that was paused once stays *held by the leash* (ptrace SEIZE) until it is released: that
  * makes a pause two cheap system calls, and means that every signal sent to the thread stops it
- *until we pass the signal on.  So the owner of a pauser must serve it at all times, not only at its
- *ticks:
+ * until we pass the signal on.  So the owner of a pauser must serve it at all times, not only at its
+ * ticks:
  *
  *	struct pollfd fds[] = {{timer, POLLIN}, {pauser_fd(pauser), POLLIN}};
  *	...
@@ -21,21 +21,21 @@
  *
  * What it promises, whatever the target does (proven in tests/integration/test_pause.py):
  * - Signals to the target are delivered, all, once, in order, with their siginfo, within 1 ms of
- *our being awake; those that arrive in a pause right after it.
+ * our being awake; those that arrive in a pause right after it.
  * - A target that its user stopped (Ctrl-Z, SIGSTOP) stays stopped, and goes on at SIGCONT.
  * - No system call of the target returns EINTR because of us.  A thread that sleeps is not touched.
  * - fork, clone, exec, exit go on as if we were not there; a child of the target is never traced.
  * - If this process dies at any instant, of anything, the kernel frees every thread and delivers
- *what was on its way.  (This is why there is no single-stepping: see pause_nudge().)
+ * what was on its way.  (This is why there is no single-stepping: see pause_nudge().)
  * - A target that somebody else traces is left alone, and that is said.
  * - Nothing here waits longer than its deadline.
  *
  * What it costs: a pause is four system calls and 10-20 us of ours; the target sees 25-70 us when
- *it shares CPUs, 110-150 us where an idle virtual CPU must be woken.  A signal to a held thread
- *costs it two context switches.
+ * it shares CPUs, 110-150 us where an idle virtual CPU must be woken.  A signal to a held thread
+ * costs it two context switches.
  *
  * Threads: everything must be called from the thread that made the pauser (ptrace binds tracees to
- *a thread).  SIGCHLD is blocked in that thread and must be in all others of the process.  Other
+ * a thread).  SIGCHLD is blocked in that thread and must be in all others of the process.  Other
  * children of this process are left to whoever waits for them, but not by waiting for "any" child.
  */
 #ifndef PROC_PAUSE_H

@@ -7,10 +7,10 @@
  *	 network)                          rights)
  *
  * The kernel frees a target when its tracer dies, but not when the tracer is stopped, swapped out
- *or stuck.  So the reader runs as a process of its own, and shares one page with its keeper: a
- *heartbeat and the time at which the present pause began.  A pause longer than pause_limit_ns, or
- *no heartbeat for beat_limit_ns while threads are on the leash: SIGKILL, and the target runs on.
- *Then the reader is started again, with back-off, and that is counted.
+ * or stuck.  So the reader runs as a process of its own, and shares one page with its keeper: a
+ * heartbeat and the time at which the present pause began.  A pause longer than pause_limit_ns, or
+ * no heartbeat for beat_limit_ns while threads are on the leash: SIGKILL, and the target runs on.
+ * Then the reader is started again, with back-off, and that is counted.
  *
  * The keeper is in a session of its own: Ctrl-Z and Ctrl-C at the front's terminal reach neither it
  * nor the reader.  It dies with the front (parent-death signal, and a pipe that closes), the reader

@@ -10,8 +10,8 @@
  *
  * where children too small to draw are one last child whose `merged` says how many nodes it stands
  * for.  Cutting changes no total: only which boxes stand for themselves.  The boxes that stay are
- *the widest ones; in a difference those that changed most count fourfold, so that a small box with
- *a large change is not lost.
+ * the widest ones; in a difference those that changed most count fourfold, so that a small box with
+ * a large change is not lost.
  */
 #ifndef PROFILE_FLAME_H
 #define PROFILE_FLAME_H

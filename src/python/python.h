@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known about CPython: where a process keeps its interpreters, which threads run, which of
- *them holds the GIL, and the stack of each, as frame ids of profile/names.h.
+ * them holds the GIL, and the stack of each, as frame ids of profile/names.h.
  *
  * Works for CPython 3.8-3.13 with a GIL, shared or static, stripped, renamed, in a venv or
- *container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
- *target's own _Py_DebugOffsets, each field checked against limits.
+ * container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
+ * target's own _Py_DebugOffsets, each field checked against limits.
  *
  * Promises.
  *   1. Reads go through the caller's struct memory and the caller's open(); this module opens
- *nothing, stops nothing, sleeps never.  Who pauses a thread is the caller (proc/pause.h).
+ * nothing, stops nothing, sleeps never.  Who pauses a thread is the caller (proc/pause.h).
  *   2. A stack is true or it is not given.  A paused thread's chain must end at its version's base
- *(up to 3.10 a frame without f_back, 3.11 a thread-owned frame without previous, 3.12+ the shim of
- *the outermost C call); an unpaused one's must read equal twice.
+ * (up to 3.10 a frame without f_back, 3.11 a thread-owned frame without previous, 3.12+ the shim of
+ * the outermost C call); an unpaused one's must read equal twice.
  *   3. A code object's identity (its names, file, first line and line table, by pointer) is read
- *again with every stack, in the same unit of reading: a reused address never shows an old name.
+ * again with every stack, in the same unit of reading: a reused address never shows an old name.
  *   4. Everything in the target is hostile.  Depth, threads, interpreters, strings, line tables,
- *caches and reads per unit have limits, below.  Cycles end a walk.
+ * caches and reads per unit have limits, below.  Cycles end a walk.
  *
  * Costs.  Steady state (the stack is much as it was last time) is one vectored read per
- *python_look() and one per stack, no allocation and no text.  The first sight of a stack needs more
- *reads, within PYTHON_MAX_READS.  All of it belongs to one thread.
+ * python_look() and one per stack, no allocation and no text.  The first sight of a stack needs more
+ * reads, within PYTHON_MAX_READS.  All of it belongs to one thread.
  *
  * A tick:
  *
