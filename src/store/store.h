@@ -2,21 +2,25 @@
 /*
  * The store: every profile, any time range, at the price of a few dozen blocks.
  *
- * One interface; `store/sqlite` implements it (others follow).  What holds for every implementation:
+ * One interface; `store/sqlite` implements it (others follow).  What holds for every
+ * implementation:
  *
  *   1. A put is durable when its callback says so, and only then is an upload acknowledged.
- *   2. A profile's identity is (tenant, id); a second put of the same id counts as done
- *      (ERR_DUPLICATE) and changes nothing.  Content is never identity.
- *   3. Values are kept in their unit; times in whole microseconds with the remainder carried: the sums
- *      over any set of adjoining ranges equal the sum over the whole.
- *   4. A profile of duration d is spread over its d, whatever the borders of blocks.
- *   5. Blocks know the nanoseconds they cover and how many profiles: gaps differ from zero, gauges
- *      average.
- *   6. Reading a range costs the blocks of its coarsest fitting levels: 10 s, 1 min, 10 min, 1 h, 1 d,
- *      per series and, from 4 series up, per service.
+ *   2. A profile's identity is (tenant, id), and a repeat carries the same start; a second put of
+ * it counts as done (ERR_DUPLICATE) and changes nothing.  Content is never identity.
+ *   3. Values are kept in their unit; times in whole microseconds with the remainder carried: the
+ * sums over any set of adjoining ranges equal the sum over the whole.
+ *   4. A profile of duration d is spread over its d, whatever the borders of blocks: of a value v
+ * the time [start, start + e) holds v * e / d, rounded (store/spread.h).  Which level answers a
+ *      query never changes its answer.
+ *   5. Blocks know the nanoseconds they cover and how many profiles began in them: gaps differ from
+ *      zero.  Gauges are not spread: each counts whole where it begins, and averages are sums of
+ *      levels over numbers of profiles.
+ *   6. Reading a range costs the blocks of its coarsest fitting levels: 10 s, 1 min, 10 min, 1 h, 1
+ * d, per series and, from 4 series up, per service.
  *
- * Threads: any thread may put and query; a store has one writer thread of its own.  Strings passed in
- * are copied when kept.
+ * Threads: any thread may put and query; a store has one writer thread of its own.  Strings passed
+ * in are copied when kept.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -31,13 +35,16 @@
 
 #define STORE_TENANT_DEFAULT "anonymous"
 #define STORE_ID_MAX_BYTES 64
+#define STORE_MAX_DURATION_NS (24 * 3600 * 1000000000ll)
+#define STORE_MAX_STEPS 20000
+#define STORE_MAX_SOURCE_BYTES (2u << 20)
 
 struct store;
 
 struct store_profile {
 	const char *tenant;
-	const char *id; /* from the client; NULL: none, never deduplicated */
-	const struct labels *labels; /* with service_name and __name__ */
+	const char *id;		       /* from the client; NULL: none, never deduplicated */
+	const struct labels *labels;   /* with service_name and __name__ */
 	const struct profile *profile; /* columns, period, start_ns, duration_ns (> 0) */
 	bool is_gauge; /* values are levels (heap in use), not flows: ranges average them */
 };
@@ -53,8 +60,8 @@ struct store_query {
 	const char *tenant;
 	const struct selector *selector; /* __profile_type__ and labels */
 	struct store_range range;
-	int64_t deadline_ns;	   /* monotonic; 0: none.  Past it -ETIME */
-	const bool *is_cancelled;  /* set by another thread; may be NULL */
+	int64_t deadline_ns;	  /* monotonic; 0: none.  Past it -ETIME */
+	const bool *is_cancelled; /* set by another thread; may be NULL */
 };
 
 struct store_series {
@@ -67,8 +74,9 @@ struct store_series {
 struct store_point {
 	int64_t time_ns;    /* left edge of the step */
 	int64_t value;	    /* flow: sum in the step; gauge: sum of levels, divide by n_profiles */
-	int64_t covered_ns; /* 0: nothing is known of this step, which is not a value of 0 */
-	int64_t n_profiles;
+	int64_t covered_ns; /* summed over series; 0: nothing is known, which is not a value of 0 */
+	int64_t wall_ns;    /* part of the step in which at least one series has data */
+	int64_t n_profiles; /* that began in the step; of a gauge, what `value` is the sum of */
 };
 
 struct store_line {
@@ -78,14 +86,15 @@ struct store_line {
 };
 
 struct store_merged {
-	struct profile *profile; /* column 0: the value; further columns per state where known */
-	struct names *names;	 /* what profile borrows; both are the caller's: store_merged_done() */
-	int64_t covered_ns;	 /* summed over series: value / covered = mean cores of one series */
+	struct profile
+		*profile;    /* column 0: the value, states united; more per state where known */
+	struct names *names; /* what profile borrows; both are the caller's: store_merged_done() */
+	int64_t covered_ns;  /* summed over series: value / covered = mean cores of one series */
 	int64_t wall_covered_ns; /* time of the range in which at least one series has data */
 	int64_t n_profiles;
 	uint32_t n_series;
 	uint32_t n_blocks; /* read for it, for the status line */
-	bool is_partial;   /* a damaged block was left out; `missing` says which ranges */
+	bool is_partial;   /* a damaged block was left out; `missing` says which ranges, sorted */
 	struct store_range *missing;
 	size_t n_missing;
 };
@@ -107,20 +116,29 @@ struct store_stats {
 
 struct store_ops {
 	/*
-	 * Queue one profile.  The store takes what it needs before it returns; `done` follows later.
-	 * Fails at once (done is not called) with -EAGAIN when the queue is full, ERR_LIMIT (labels,
-	 * series), ERR_USAGE (duration, time outside the window), -ENOSPC.
+	 * Queue one profile.  The store takes what it needs before it returns; `done` follows
+	 * later. Fails at once (done is not called) with -EAGAIN when the queue is full, ERR_LIMIT
+	 * (labels, series), ERR_USAGE (duration, time outside the window), -ENOSPC.
 	 */
 	int (*put)(struct store *store, const struct store_profile *profile, store_done_fn *done,
 		   void *ctx, struct err *err);
 	/* Series that have data in the range, sorted by label text, in the arena. */
 	int (*series)(struct store *store, const struct store_query *query, struct arena *arena,
 		      struct store_series **ret_series, size_t *ret_n, struct err *err);
-	/* Sums per step and group; steps are aligned to `step_ns` from range.from_ns. */
+	/*
+	 * Sums per step and group; steps are aligned to `step_ns` from range.from_ns, the last may
+	 * be short.  Cheap when steps begin and end on whole minutes (or tens of minutes, hours):
+	 * each border elsewhere reads the blocks around it.  A step of a gauge in which no profile
+	 * begins repeats the one before.  At most STORE_MAX_STEPS.
+	 */
 	int (*timeline)(struct store *store, const struct store_query *query, int64_t step_ns,
 			const char *const *group_by, size_t n_group_by, struct arena *arena,
 			struct store_line **ret_lines, size_t *ret_n, struct err *err);
-	/* One profile of everything that matches, spread at the edges of the range. */
+	/*
+	 * One profile of everything that matches, spread at the edges of the range.  ERR_USAGE when
+	 * the selector matches profiles of more than one type; an empty profile when it matches
+	 * none.
+	 */
 	int (*merge)(struct store *store, const struct store_query *query,
 		     struct store_merged *ret_merged, struct err *err);
 	/* Source text of a service's files, newest per file; len 0 when it was never sent. */
@@ -143,13 +161,18 @@ void store_merged_done(struct store_merged *merged); /* all-zero is fine */
 
 struct store_config {
 	const char *dir;
-	int64_t retention_ns[5]; /* per level 10 s, 1 min, 10 min, 1 h, 1 d; 0: keep */
-	uint32_t max_series;	 /* per tenant, 5,000 */
-	uint32_t max_stack_nodes; /* per service and generation, 1,000,000 */
-	int64_t accept_future_ns; /* 10 min */
+	int64_t retention_ns[5];	 /* per level 10 s, 1 min, 10 min, 1 h, 1 d; 0: keep */
+	uint32_t max_series;		 /* per tenant, 5,000 */
+	uint32_t max_stack_nodes;	 /* per service and generation, 1,000,000 */
+	int64_t accept_future_ns;	 /* 10 min */
 	const struct store_clock *clock; /* NULL: the system's */
 	const struct store_io *io;	 /* NULL: the system's; tests inject faults */
 };
+
+/* The documented defaults, for a directory. */
+void store_config_init(struct store_config *config, const char *dir);
+/* Is this unit a time that is kept in whole microseconds ("nanoseconds")? */
+bool store_unit_is_time(const char *unit);
 
 /* Time as the store sees it; tests turn it. */
 struct store_clock {
