@@ -46,6 +46,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "proc/maps.h"
 #include "proc/memory.h"
 #include "profile/names.h"
 
@@ -61,24 +62,15 @@
 
 /* ---- attaching ---- */
 
-/* One line of the target's memory map, in order of address. */
-struct python_map {
-	raddr_t start, end;
-	uint64_t offset; /* in the file */
-	uint64_t inode;	 /* 0: no file */
-	bool is_readable, is_writable, is_executable;
-	const char *path; /* as the kernel says it; hostile; "" when there is none */
-};
-
 struct python_args {
 	struct memory *memory; /* borrowed until python_free(); its budget is set by this module */
 	struct names *names;   /* borrowed until python_free() */
-	const struct python_map *maps; /* used during python_attach() only */
-	size_t n_maps;
-	pid_t pid; /* the process as it sees itself (innermost of NSpid) */
-	/* The file behind maps[map], read-only, as a descriptor that is closed by this module; or
-	 * -errno. */
-	int (*open)(void *ctx, size_t map, struct err *err);
+	const struct maps
+		*maps; /* what the target has mapped now; borrowed during python_attach() */
+	pid_t pid;     /* the process as it sees itself (innermost of NSpid) */
+	/* The file behind a mapping, a descriptor that this module closes; or negative.
+	 * maps_open(). */
+	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);
 	void *ctx;
 };
 

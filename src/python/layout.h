@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where CPython's structs keep what we read, per version.  For files of this folder only.
+ *
+ * Offsets in bytes, 64-bit builds.  Up to 3.12 a row of gen/layouts.h (made by tools/layouts from
+ * an interpreter's own headers) is the whole truth: layouts are stable within a minor version.
+ * From 3.13 on the row is the ground on which the target's _Py_DebugOffsets are laid
+ * (debug_offsets.c).  NO_FIELD stands for what a version does not have: readers ask for the field,
+ * never for the version.
+ */
+#ifndef PYTHON_LAYOUT_H
+#define PYTHON_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+#define NO_FIELD 0xffffu
+
+/* How the frames of a thread hang together, and what ends a whole chain. */
+enum layout_chain {
+	CHAIN_OBJECTS, /* <= 3.10: PyFrameObjects, the last has no f_back */
+	CHAIN_ENTRIES, /* 3.11: tstate->cframe->current_frame; the last is owned by the thread */
+	CHAIN_SHIMS,   /* 3.12+: every entry from C pushes a shim (owner 3 or more); the last is one
+			*/
+};
+
+enum layout_lines {
+	LINES_LNOTAB,	/* <= 3.9: (address delta, line delta) bytes */
+	LINES_RANGES,	/* 3.10: the same, each pair a range that ends at its address */
+	LINES_LOCATION, /* 3.11+: PEP 657 location table */
+};
+
+/* Where an instance without __slots__ keeps its attributes. */
+enum layout_instance {
+	INSTANCE_DICT_AT_OFFSET, /* <= 3.10: a dict pointer at tp_dictoffset */
+	INSTANCE_VALUES_OR_DICT, /* 3.11: values at -32, dict at -24 */
+	INSTANCE_TAGGED,	 /* 3.12: at -24 a dict, or values when bit 0 is set */
+	INSTANCE_INLINE,	 /* 3.13: dict at -24, else values behind the object */
+};
+
+struct layout {
+	uint16_t version; /* 0x030b for 3.11 */
+	uint8_t chain, lines, instance;
+	uint8_t instr_unit; /* what one step of the frame's instruction field is worth: 1 a byte
+			       offset, 2 an offset in code units, 0 a pointer into the code */
+	uint32_t rt_size, rt_interpreters_head, rt_gil; /* rt_gil: NO_FIELD from 3.12, see is_gil */
+	uint32_t is_next, is_threads_head, is_modules, is_gil;
+	uint16_t gil_size, gil_last_holder, gil_locked;
+	uint16_t ts_next, ts_interp, ts_frame, ts_cframe, ts_thread_id, ts_native_thread_id;
+	uint16_t ts_stack_chunk, ts_stack_top;
+	uint16_t cframe_size, cframe_current, cframe_previous;
+	uint16_t frame_previous, frame_code, frame_instr, frame_owner, frame_is_entry, frame_locals;
+	uint16_t co_filename, co_name, co_qualname, co_firstlineno, co_linetable, co_code;
+	uint16_t str_length, str_state, str_ascii_data, str_compact_data;
+	uint16_t bytes_size, bytes_data;
+	uint16_t type_basicsize, type_dictoffset, type_cached_keys;
+	uint16_t dict_keys, dict_values;
+	uint16_t keys_log2_size, keys_size, keys_kind, keys_nentries, keys_indices;
+	uint16_t values_data; /* from the start of an instance's values to the first */
+};
+
+/* The row of a minor version, or NULL. */
+const struct layout *layout_find(uint16_t version);
+/* "3.8-3.13": what layout_find() knows, for messages. */
+const char *layout_known(void);
+
+/*
+ * _Py_DebugOffsets of 3.13+: size to read, and its check.  `block` are the target's bytes; *layout
+ * starts as the row of the version (the block's own; ERR_UNSUPPORTED when there is none) and gets
+ * every field that the block has.  ERR_CORRUPT names a field that is out of its struct's size,
+ * unaligned or over its limit.
+ */
+#define DEBUG_OFFSETS_COOKIE "xdebugpy"
+#define DEBUG_OFFSETS_BYTES 584 /* 3.13 */
+
+bool debug_offsets_is_block(const uint8_t *block, size_t len);
+uint64_t debug_offsets_hexversion(const uint8_t *block); /* as Py_Version: 0x030d00f0 */
+int debug_offsets_parse(const uint8_t *block, size_t len, struct layout *ret_layout,
+			struct err *err) nodiscard;
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prints one row of src/python/gen/layouts.h: compiled by tools/layouts against one interpreter's headers,
+ * the internal ones included, and run.  Fields as in struct layout (src/python/layout.h).
+ */
+#define Py_BUILD_CORE 1
+#include <Python.h>
+#include <frameobject.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <internal/pycore_pystate.h>
+#if PY_VERSION_HEX >= 0x03090000
+#include <internal/pycore_interp.h>
+#include <internal/pycore_runtime.h>
+#endif
+#if PY_VERSION_HEX >= 0x030b0000
+#include <internal/pycore_dict.h>
+#include <internal/pycore_frame.h>
+#else
+/* Objects/dict-common.h, the same in 3.6-3.10, is not installed. */
+struct _dictkeysobject {
+	Py_ssize_t dk_refcnt;
+	Py_ssize_t dk_size;
+	void *dk_lookup;
+	Py_ssize_t dk_usable;
+	Py_ssize_t dk_nentries;
+	char dk_indices[];
+};
+#endif
+
+#define NO_FIELD 0xffff
+#define PRINT(name, value) printf("\t." #name " = %zu,\n", (size_t)(value))
+
+static void print_runtime(void)
+{
+	PRINT(rt_size, sizeof(_PyRuntimeState));
+	PRINT(rt_interpreters_head, offsetof(_PyRuntimeState, interpreters.head));
+	PRINT(is_next, offsetof(PyInterpreterState, next));
+#if PY_VERSION_HEX >= 0x030c0000
+	PRINT(rt_gil, NO_FIELD);
+	PRINT(is_gil, offsetof(PyInterpreterState, ceval.gil));
+#else
+	PRINT(rt_gil, offsetof(_PyRuntimeState, ceval.gil));
+	PRINT(is_gil, NO_FIELD);
+#endif
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(is_threads_head, offsetof(PyInterpreterState, threads.head));
+#else
+	PRINT(is_threads_head, offsetof(PyInterpreterState, tstate_head));
+#endif
+#if PY_VERSION_HEX >= 0x030c0000
+	PRINT(is_modules, offsetof(PyInterpreterState, imports.modules));
+#else
+	PRINT(is_modules, offsetof(PyInterpreterState, modules));
+#endif
+	PRINT(gil_size, sizeof(struct _gil_runtime_state));
+	PRINT(gil_last_holder, offsetof(struct _gil_runtime_state, last_holder));
+	PRINT(gil_locked, offsetof(struct _gil_runtime_state, locked));
+}
+
+static void print_thread(void)
+{
+	PRINT(ts_next, offsetof(PyThreadState, next));
+	PRINT(ts_interp, offsetof(PyThreadState, interp));
+	PRINT(ts_thread_id, offsetof(PyThreadState, thread_id));
+#if PY_VERSION_HEX >= 0x030d0000
+	PRINT(ts_frame, offsetof(PyThreadState, current_frame));
+	PRINT(ts_cframe, NO_FIELD);
+#elif PY_VERSION_HEX >= 0x030b0000
+	PRINT(ts_frame, NO_FIELD);
+	PRINT(ts_cframe, offsetof(PyThreadState, cframe));
+#else
+	PRINT(ts_frame, offsetof(PyThreadState, frame));
+	PRINT(ts_cframe, NO_FIELD);
+#endif
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(ts_native_thread_id, offsetof(PyThreadState, native_thread_id));
+	PRINT(ts_stack_chunk, offsetof(PyThreadState, datastack_chunk));
+	PRINT(ts_stack_top, offsetof(PyThreadState, datastack_top));
+#else
+	PRINT(ts_native_thread_id, NO_FIELD);
+	PRINT(ts_stack_chunk, NO_FIELD);
+	PRINT(ts_stack_top, NO_FIELD);
+#endif
+#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030d0000
+	PRINT(cframe_size, sizeof(_PyCFrame));
+	PRINT(cframe_current, offsetof(_PyCFrame, current_frame));
+	PRINT(cframe_previous, offsetof(_PyCFrame, previous));
+#else
+	PRINT(cframe_size, NO_FIELD);
+	PRINT(cframe_current, NO_FIELD);
+	PRINT(cframe_previous, NO_FIELD);
+#endif
+}
+
+#if PY_VERSION_HEX >= 0x030b0000
+static void print_frame(void)
+{
+	PRINT(frame_previous, offsetof(_PyInterpreterFrame, previous));
+#if PY_VERSION_HEX >= 0x030d0000
+	PRINT(frame_code, offsetof(_PyInterpreterFrame, f_executable));
+	PRINT(frame_instr, offsetof(_PyInterpreterFrame, instr_ptr));
+#else
+	PRINT(frame_code, offsetof(_PyInterpreterFrame, f_code));
+	PRINT(frame_instr, offsetof(_PyInterpreterFrame, prev_instr));
+#endif
+	PRINT(frame_owner, offsetof(_PyInterpreterFrame, owner));
+#if PY_VERSION_HEX < 0x030c0000
+	PRINT(frame_is_entry, offsetof(_PyInterpreterFrame, is_entry));
+#else
+	PRINT(frame_is_entry, NO_FIELD);
+#endif
+	PRINT(frame_locals, offsetof(_PyInterpreterFrame, localsplus));
+	PRINT(instr_unit, 0);
+}
+#else
+static void print_frame(void)
+{
+	PRINT(frame_previous, offsetof(PyFrameObject, f_back));
+	PRINT(frame_code, offsetof(PyFrameObject, f_code));
+	PRINT(frame_instr, offsetof(PyFrameObject, f_lasti));
+	PRINT(frame_owner, NO_FIELD);
+	PRINT(frame_is_entry, NO_FIELD);
+	PRINT(frame_locals, offsetof(PyFrameObject, f_localsplus));
+	PRINT(instr_unit, PY_VERSION_HEX >= 0x030a0000 ? 2 : 1);
+}
+#endif
+
+static void print_code(void)
+{
+	PRINT(co_filename, offsetof(PyCodeObject, co_filename));
+	PRINT(co_name, offsetof(PyCodeObject, co_name));
+	PRINT(co_firstlineno, offsetof(PyCodeObject, co_firstlineno));
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(co_qualname, offsetof(PyCodeObject, co_qualname));
+	PRINT(co_code, offsetof(PyCodeObject, co_code_adaptive));
+#else
+	PRINT(co_qualname, NO_FIELD);
+	PRINT(co_code, offsetof(PyCodeObject, co_code));
+#endif
+#if PY_VERSION_HEX >= 0x030a0000
+	PRINT(co_linetable, offsetof(PyCodeObject, co_linetable));
+#else
+	PRINT(co_linetable, offsetof(PyCodeObject, co_lnotab));
+#endif
+}
+
+static void print_objects(void)
+{
+	PRINT(str_length, offsetof(PyASCIIObject, length));
+	PRINT(str_state, offsetof(PyASCIIObject, state));
+	PRINT(str_ascii_data, sizeof(PyASCIIObject));
+	PRINT(str_compact_data, sizeof(PyCompactUnicodeObject));
+	PRINT(bytes_size, offsetof(PyVarObject, ob_size));
+	PRINT(bytes_data, offsetof(PyBytesObject, ob_sval));
+	PRINT(type_basicsize, offsetof(PyTypeObject, tp_basicsize));
+	PRINT(type_dictoffset, offsetof(PyTypeObject, tp_dictoffset));
+	PRINT(type_cached_keys, offsetof(PyHeapTypeObject, ht_cached_keys));
+	PRINT(dict_keys, offsetof(PyDictObject, ma_keys));
+	PRINT(dict_values, offsetof(PyDictObject, ma_values));
+	PRINT(keys_nentries, offsetof(struct _dictkeysobject, dk_nentries));
+	PRINT(keys_indices, offsetof(struct _dictkeysobject, dk_indices));
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(keys_log2_size, offsetof(struct _dictkeysobject, dk_log2_size));
+	PRINT(keys_kind, offsetof(struct _dictkeysobject, dk_kind));
+	PRINT(keys_size, NO_FIELD);
+#else
+	PRINT(keys_log2_size, NO_FIELD);
+	PRINT(keys_kind, NO_FIELD);
+	PRINT(keys_size, offsetof(struct _dictkeysobject, dk_size));
+#endif
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(values_data, offsetof(PyDictValues, values));
+#else
+	PRINT(values_data, 0);
+#endif
+}
+
+int main(void)
+{
+	printf("{\n\t.version = 0x%04x,\n", PY_VERSION_HEX >> 16);
+	printf("\t.chain = %s,\n", PY_VERSION_HEX >= 0x030c0000   ? "CHAIN_SHIMS"
+				   : PY_VERSION_HEX >= 0x030b0000 ? "CHAIN_ENTRIES"
+								  : "CHAIN_OBJECTS");
+	printf("\t.lines = %s,\n", PY_VERSION_HEX >= 0x030b0000   ? "LINES_LOCATION"
+				   : PY_VERSION_HEX >= 0x030a0000 ? "LINES_RANGES"
+								  : "LINES_LNOTAB");
+	printf("\t.instance = %s,\n", PY_VERSION_HEX >= 0x030d0000   ? "INSTANCE_INLINE"
+				      : PY_VERSION_HEX >= 0x030c0000 ? "INSTANCE_TAGGED"
+				      : PY_VERSION_HEX >= 0x030b0000 ? "INSTANCE_VALUES_OR_DICT"
+								     : "INSTANCE_DICT_AT_OFFSET");
+	print_runtime();
+	print_thread();
+	print_frame();
+	print_code();
+	print_objects();
+	printf("},\n");
+	return 0;
+}
