@@ -2,10 +2,15 @@
 /*
  * Label sets and selectors, as in Prometheus.
  *
- * A label set is sorted by name, names unique.  Its text form, {a="b",c="d"}, is canonical: equal
- * sets have equal texts, so the text serves as a key.  Limits are those of LABELS_*; past them
- * ERR_LIMIT. A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's
- * meaning.
+ * A label set is sorted by name, names unique, no value empty: an empty label is one that is not
+ * there.  Its text form, {a="b",c="d"}, is canonical: equal sets have equal texts, so the text serves
+ * as a key.  A name is written bare when it is of [A-Za-z_][A-Za-z0-9_.-]*, else in quotes.  Limits
+ * are those of LABELS_*; past them ERR_LIMIT.
+ *
+ * A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's meaning.
+ *
+ * In texts, quoted strings are "…" or '…' with the escapes \\ \" \' \n \r \t, or `…` without any.
+ * Errors are ERR_USAGE and name the character where reading stopped.
  */
 #ifndef PROFILE_LABELS_H
 #define PROFILE_LABELS_H
@@ -37,16 +42,22 @@ struct labels {
 	size_t n;
 };
 
-/* Set (or with value NULL remove) a label; texts are copied into the arena, cleaned to UTF-8. */
+/*
+ * Set (or with value NULL or "" remove) a label; texts are copied into the arena, cleaned to UTF-8.
+ * A value may not be longer than LABEL_VALUE_MAX_BYTES, a name not empty.
+ */
 int labels_set(struct labels *labels, struct arena *arena, const char *name, const char *value,
 	       struct err *err) nodiscard;
 const char *labels_get(const struct labels *labels, const char *name); /* NULL: not there */
 /* Canonical text, quoted and escaped. */
 void labels_format(const struct labels *labels, struct buf *out);
-/* {a="b", c="d"} (spaces and a final comma allowed) */
+/* {a="b", c="d"} (spaces and a final comma allowed; a name twice is an error) */
 int labels_parse(const char *text, struct arena *arena, struct labels *ret_labels,
 		 struct err *err) nodiscard;
-/* "app.name{k=v,k2=v2}", values unquoted: the name parameter of /ingest. */
+/*
+ * "app.name{k=v,k2=v2}", values unquoted up to the next ',' or '}': the name parameter of /ingest.
+ * Spaces around names and values are dropped.
+ */
 int labels_parse_app_name(const char *text, struct arena *arena, char **ret_app,
 			  struct labels *ret_labels, struct err *err) nodiscard;
 
@@ -65,7 +76,8 @@ struct selector {
 };
 
 /*
- * Parse  metric{a="b",c=~"d.*"}  with both halves optional; a metric name becomes the matcher
+ * Parse  metric{a="b",c=~"d.*"}  with both halves optional (nothing at all matches every label set,
+ * as {} does); a metric name becomes the matcher
  * __profile_type__="metric" when it holds ':' and __name__="metric" otherwise.
  */
 int selector_parse(const char *text, struct arena *arena, struct selector *ret_selector,
