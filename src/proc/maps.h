@@ -92,7 +92,8 @@ int maps_open(pid_t pid, const struct mapping *mapping, struct err *err) nodisca
 
 /*
  * Open any regular file by a path that the target named (a source file), inside the target's root,
- * of at most `max_bytes`.  A relative path is taken from the target's working directory.
+ * of at most `max_bytes`.  A relative path is taken from the target's working directory
+ * and does not lead out of it.
  */
 int maps_open_path(pid_t pid, const char *path, int64_t max_bytes, struct err *err) nodiscard;
 
