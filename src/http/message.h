@@ -2,10 +2,10 @@
 /*
  * A request and its answer, the same for HTTP/1.1, HTTP/2 and gRPC: handlers never learn which.
  *
- * Texts of a request live in the exchange's arena: until http_exchange_finish().  They are valid UTF-8
- * without NUL (header values may hold any byte but control characters); names of headers are lower case.
- * What a handler puts into an answer lives in the arena too, or is constant, or is the answer's own
- * buffer.
+ * Texts of a request live in the exchange's arena: until http_exchange_finish().  They are valid
+ * UTF-8 without NUL (header values may hold any byte but control characters); names of headers are
+ * lower case. What a handler puts into an answer lives in the arena too, or is constant, or is the
+ * answer's own buffer.
  */
 #ifndef HTTP_MESSAGE_H
 #define HTTP_MESSAGE_H
@@ -24,7 +24,15 @@
 #define HTTP_MAX_TRAILERS 4
 #define HTTP_MAX_ANSWER_BYTES ((size_t)256 << 20)
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_OTHER
+};
 
 struct http_pair {
 	const char *name;
@@ -32,9 +40,9 @@ struct http_pair {
 };
 
 struct http_request {
-	enum http_method method; /* HEAD is answered by GET's handler, the body is then left out */
-	const char *path;	 /* decoded once; begins with '/', has no "..", no "//" */
-	const char *tail;	 /* what stands for the '*' of the route, else "" */
+	enum http_method method;  /* HEAD is answered by GET's handler, the body is then left out */
+	const char *path;	  /* decoded once; begins with '/', has no "..", no "//" */
+	const char *tail;	  /* what stands for the '*' of the route, else "" */
 	struct http_pair *params; /* of the query string, decoded, in order */
 	size_t n_params;
 	struct http_pair *headers;
@@ -52,16 +60,17 @@ void http_request_media_type(const struct http_request *request, char *out, size
 bool http_list_has(const char *value, const char *token);
 
 struct http_response {
-	int status;		  /* 200 unless changed */
-	const char *content_type; /* NULL: none */
+	int status;		   /* 200 unless changed */
+	const char *content_type;  /* NULL: none */
 	const char *cache_control; /* "no-store" unless changed */
-	struct buf body;	  /* own bytes, at most HTTP_MAX_ANSWER_BYTES … */
-	const void *constant;	  /* … or bytes that live as long as the server, when not NULL */
+	struct buf body;	   /* own bytes, at most HTTP_MAX_ANSWER_BYTES … */
+	const void *constant;	   /* … or bytes that live as long as the server, when not NULL */
 	size_t constant_len;
 	bool is_encoded; /* Content-Encoding is set already, or must not be */
 	struct http_pair headers[HTTP_MAX_ANSWER_HEADERS];
 	size_t n_headers;
-	/* Sent behind the body (gRPC's status); an answer with trailers is sent in chunks over HTTP/1.1. */
+	/* Sent behind the body (gRPC's status); an answer with trailers is sent in chunks over
+	 * HTTP/1.1. */
 	struct http_pair trailers[HTTP_MAX_TRAILERS];
 	size_t n_trailers;
 };
@@ -92,8 +101,5 @@ void http_response_trailer(struct http_exchange *exchange, const char *name, con
  */
 void http_fail(struct http_exchange *exchange, int status, const char *reason, const char *fmt, ...)
 	printf_like(4, 5);
-
-/* "text" in JSON's quotes; '<' and what is not printable ASCII in it may be escaped. */
-void http_json_string(struct buf *out, const char *text);
 
 #endif

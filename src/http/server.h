@@ -2,20 +2,20 @@
 /*
  * The HTTP server: one port, two front ends, one request and response struct.
  *
- * An acceptor thread looks at the first bytes of each connection without taking them: the preface of
- * HTTP/2 ("PRI * HTTP/2.0") goes to nghttp2, everything else to libmicrohttpd, which is handed the very
- * socket.  gRPC works over both (over HTTP/1.1 its status travels in trailers).
+ * An acceptor thread looks at the first bytes of each connection without taking them: the preface
+ *of HTTP/2 ("PRI * HTTP/2.0") goes to nghttp2, everything else to libmicrohttpd, which is handed
+ *the very socket.  gRPC works over both (over HTTP/1.1 its status travels in trailers).
  *
  *	connection ──▶ acceptor ──▶ front_h1 (libmicrohttpd's thread) ──▶ exchange ──▶ lane's queue
  *	                   │                                                 ▲           │
- *	                   └──────▶ front_h2 (nghttp2, one thread)  ─────────┘        worker: handler
- *	                                                             answer ◀── http_exchange_finish()
+ *	                   └──────▶ front_h2 (nghttp2, one thread)  ─────────┘        worker:
+ *handler answer ◀── http_exchange_finish()
  *
  * Promises
  *   1. A handler runs in a worker thread of its route's lane, with the whole body in memory; it may
  *      finish later, from any thread (an upload is acknowledged when the store says so).
- *   2. Every limit of struct http_limits holds before a handler sees a request, and the answer names
- *      the limit.  A body that is announced as too large is refused before it is read.
+ *   2. Every limit of struct http_limits holds before a handler sees a request, and the answer
+ *names the limit.  A body that is announced as too large is refused before it is read.
  *   3. Every answer carries the security headers, also 404 and 413; only what libmicrohttpd itself
  *      refuses (a request that is not HTTP) has none, and no body of ours.
  *   4. A client that goes away sets is_cancelled of its exchange.
@@ -33,19 +33,19 @@
 enum http_lane { HTTP_LANE_QUICK, HTTP_LANE_INGEST, HTTP_LANE_QUERY, HTTP_LANE_COUNT };
 
 struct http_limits {
-	size_t max_connections;	   /* 512; one more is told 503 */
-	size_t max_header_bytes;   /* 16 KiB: names and values of one request; 431 */
-	size_t max_uri_bytes;	   /* 8 KiB; 414 */
-	size_t max_body_bytes;	   /* 16 MiB, as sent; 413.  A route may have a lower one */
-	size_t max_inflated_bytes; /* 64 MiB: for handlers, which inflate; 413 */
+	size_t max_connections;	    /* 512; one more is told 503 */
+	size_t max_header_bytes;    /* 16 KiB: names and values of one request; 431 */
+	size_t max_uri_bytes;	    /* 8 KiB; 414 */
+	size_t max_body_bytes;	    /* 16 MiB, as sent; 413.  A route may have a lower one */
+	size_t max_inflated_bytes;  /* 64 MiB: for handlers, which inflate; 413 */
 	size_t max_in_flight_bytes; /* 256 MiB: bodies of all requests together; 503 */
 	size_t max_streams;	    /* 100 at a time in one HTTP/2 connection */
 	size_t max_queue;	    /* 256 waiting in one lane; 503 with Retry-After */
-	size_t min_rate_bytes;	    /* 1 KiB/s in the mean, after 5 s of a body or 30 s of an answer */
-	int64_t header_ns;	    /* 10 s from the first byte to the end of the headers; 408 */
-	int64_t request_ns;	    /* 60 s from the headers to the answer; 408 or 503 */
-	int64_t idle_ns;	    /* 75 s between two requests; closed */
-	int64_t stop_ns;	    /* 5 s; see promise 5 */
+	size_t min_rate_bytes; /* 1 KiB/s in the mean, after 5 s of a body or 30 s of an answer */
+	int64_t header_ns;     /* 10 s from the first byte to the end of the headers; 408 */
+	int64_t request_ns;    /* 60 s from the headers to the answer; 408 or 503 */
+	int64_t idle_ns;       /* 75 s between two requests; closed */
+	int64_t stop_ns;       /* 5 s; see promise 5 */
 };
 
 extern const struct http_limits http_limits_default;
@@ -53,10 +53,15 @@ extern const struct http_limits http_limits_default;
 typedef void http_handler_fn(void *ctx, struct http_exchange *exchange);
 
 /* Bits of http_route.methods; HEAD is allowed where GET is. */
-enum { HTTP_ALLOW_GET = 1 << HTTP_GET, HTTP_ALLOW_POST = 1 << HTTP_POST, HTTP_ALLOW_PUT = 1 << HTTP_PUT };
+enum {
+	HTTP_ALLOW_GET = 1 << HTTP_GET,
+	HTTP_ALLOW_POST = 1 << HTTP_POST,
+	HTTP_ALLOW_PUT = 1 << HTTP_PUT
+};
 
 struct http_route {
-	const char *path; /* "/ready", or with a '*' at the end: "/assets/" "*"; NULL ends the table */
+	const char
+		*path; /* "/ready", or with a '*' at the end: "/assets/" "*"; NULL ends the table */
 	unsigned int methods;
 	enum http_lane lane;
 	http_handler_fn *handler;
@@ -67,9 +72,9 @@ struct http_config {
 	const char *const *listen; /* "127.0.0.1:4040", "[::1]:4040", "localhost:0" */
 	size_t n_listen;
 	/*
-	 * Host names that requests may come for, besides the addresses listened on.  When every listener
-	 * is on a loopback address only these, localhost and loopback addresses are served, so that a
-	 * foreign web page cannot reach the server through a name of its own (DNS rebinding).
+	 * Host names that requests may come for, besides localhost and plain addresses.  They are
+	 * checked when some are given or every listener is on a loopback address, so that a foreign
+	 * web page cannot reach the server through a name of its own (DNS rebinding).
 	 */
 	const char *const *hosts;
 	size_t n_hosts;
@@ -97,26 +102,31 @@ enum http_refusal {
 const char *http_refusal_name(enum http_refusal refusal);
 
 struct http_stats {
-	uint64_t connections;	     /* open now */
+	uint64_t connections; /* open now */
 	uint64_t connections_total;
-	uint64_t requests[6];	     /* answered, by the first digit of the status */
+	uint64_t requests[6]; /* answered, by the first digit of the status */
 	uint64_t refused[HTTP_REFUSAL_COUNT];
-	uint64_t in_flight;	     /* requests that a handler has, or that wait for one */
+	uint64_t in_flight; /* requests that a handler has, or that wait for one */
 	uint64_t in_flight_bytes;
-	uint64_t cancelled;	     /* clients that did not wait for their answer */
+	uint64_t cancelled; /* clients that did not wait for their answer */
 };
 
 struct http_server;
 
 /*
- * Listen and serve.  ERR_USAGE for an address that is none, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL with
- * a text for the person who started it.  Config and routes are borrowed until http_server_free().
+ * Listen and serve.  ERR_USAGE for an address that is none, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL
+ * with a text for the person who started it.  Config and routes are borrowed until
+ * http_server_free().
  */
 int http_server_start(const struct http_config *config, struct http_server **ret_server,
 		      struct err *err) nodiscard;
-/* Promise 5.  Returns when no connection is left; handlers that were too slow may still run. */
+/*
+ * Promise 5.  Returns when no connection and no worker is left; only calls of
+ * http_exchange_finish() for answers that were put off (and that nobody waits for any more) may
+ * still come.
+ */
 void http_server_stop(struct http_server *server);
-/* After http_server_stop() and after every handler has finished (close the store before). */
+/* After http_server_stop() and after the last put-off finish (close the store before). */
 void http_server_free(struct http_server *server);
 
 /* Port of the i-th listener: the kernel's choice where 0 was asked for. */

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1: libmicrohttpd parses and writes; this file feeds exchanges and keeps the time.
+ *
+ * Phases of a connection, all but the wake in libmicrohttpd's thread:
+ *
+ *	IDLE ─request line─▶ BODY ─last byte─▶ RUNNING (suspended) ─wake─▶ WRITING ─sent─▶ IDLE
+ *
+ *   1. A connection is suspended exactly while a handler has its exchange.  libmicrohttpd neither
+ *      times out nor closes suspended connections, so `handle` is valid when the wake resumes it.
+ *   2. `phase` changes under `lock`, so that the acceptor's thread, which looks at exchanges of
+ *RUNNING connections only, under the same lock, never sees one that is being dropped.
+ *   3. libmicrohttpd counts a byte every 9 s as life; the clocks here are of whole phases.  Whoever
+ *is too slow is shut down from the acceptor's thread, under `lock`, which closing takes first.
+ */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "http/http_private.h"
+
+/* Half of it is the read buffer: bodies come in 32 KiB pieces, and headers of 16 KiB fit. */
+#define H1_MEMORY_BYTES ((size_t)64 << 10)
+#define H1_CHUNK_BYTES ((size_t)32 << 10)
+#define SLOW_BODY_AFTER_NS (5 * NS_PER_S)
+#define SLOW_ANSWER_AFTER_NS (30 * NS_PER_S)
+
+enum h1_phase { H1_IDLE, H1_BODY, H1_RUNNING, H1_WRITING };
+
+struct h1_conn {
+	struct front_h1 *front;
+	uint64_t id;
+	int fd;
+	struct exchange *exchange; /* NULL while IDLE */
+	struct h1_conn *prev, *next;
+	bool must_linger;
+
+	/* Written under the front's lock, and read under it by the acceptor's thread. */
+	enum h1_phase phase;
+	int64_t since_ns;      /* the phase began */
+	uint64_t bytes_before; /* received (WRITING: acknowledged) until then */
+	int64_t first_byte_ns; /* of the next request, in IDLE; 0: not seen */
+};
+
+struct front_h1 {
+	struct http_server *server;
+	struct MHD_Daemon *daemon;
+	pthread_mutex_t lock; /* of the list */
+	struct h1_conn *list;
+	uint64_t last_id;
+};
+
+/* Bytes that the kernel has received for (sent and got acknowledged by) the other side. */
+static uint64_t socket_bytes(int fd, bool sent)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	return sent ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+}
+
+static void enter(struct h1_conn *conn, enum h1_phase phase)
+{
+	uint64_t bytes = phase == H1_RUNNING ? 0 : socket_bytes(conn->fd, phase == H1_WRITING);
+
+	pthread_mutex_lock(&conn->front->lock);
+	conn->bytes_before = bytes;
+	conn->since_ns = clock_monotonic_ns();
+	conn->phase = phase;
+	conn->first_byte_ns = 0;
+	pthread_mutex_unlock(&conn->front->lock);
+}
+
+static struct h1_conn *conn_of(struct MHD_Connection *handle)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info->socket_context;
+}
+
+/* ---- connections ---- */
+
+static struct h1_conn *conn_open(struct front_h1 *front, struct MHD_Connection *handle)
+{
+	struct h1_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		abort();
+	conn->front = front;
+	conn->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	conn->since_ns =
+		clock_monotonic_ns(); /* the first request's bytes are there: its clock runs */
+	pthread_mutex_lock(&front->lock);
+	conn->id = ++front->last_id;
+	conn->next = front->list;
+	if (front->list)
+		front->list->prev = conn;
+	front->list = conn;
+	pthread_mutex_unlock(&front->lock);
+	return conn;
+}
+
+static void conn_close(struct h1_conn *conn)
+{
+	struct front_h1 *front = conn->front;
+
+	pthread_mutex_lock(&front->lock);
+	*(conn->prev ? &conn->prev->next : &front->list) = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	pthread_mutex_unlock(&front->lock);
+	if (conn->exchange) {
+		exchange_cancel(conn->exchange);
+		exchange_drop(conn->exchange);
+	}
+	if (conn->must_linger) {
+		int fd = dup(conn->fd);
+
+		if (fd >= 0)
+			acceptor_linger(front->server->acceptor, fd);
+	}
+	atomic_fetch_sub(&front->server->connections, 1);
+	free(conn);
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *handle, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		*socket_context = conn_open(ctx, handle);
+	else
+		conn_close(*socket_context);
+}
+
+/* ---- requests ---- */
+
+static void on_wake(struct exchange *exchange)
+{
+	MHD_resume_connection(exchange->front);
+}
+
+/* The request line is complete.  The exchange hangs on the connection, so that none gets lost. */
+static void *on_target(void *ctx, const char *target, struct MHD_Connection *handle)
+{
+	struct h1_conn *conn = conn_of(handle);
+	struct front_h1 *front = ctx;
+
+	if (conn->exchange)
+		exchange_drop(conn->exchange);
+	conn->exchange = exchange_new(front->server, on_wake, handle);
+	exchange_set_target(conn->exchange, target, strlen(target));
+	return NULL;
+}
+
+static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+				 size_t name_len, const char *value, size_t value_len)
+{
+	(void)kind;
+	exchange_add_header(ctx, name, name_len, value ? value : "", value ? value_len : 0);
+	return MHD_YES;
+}
+
+static ssize_t read_body(void *ctx, uint64_t at, char *out, size_t max)
+{
+	size_t len;
+	const char *data = answer_body(ctx, &len);
+
+	if (at >= len)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	memcpy(out, data + at, min_of(max, len - at));
+	return (ssize_t)min_of(max, len - at);
+}
+
+/* The answer's bytes stay the exchange's, which outlives the response: on_completed() drops it. */
+static struct MHD_Response *make_response(struct exchange *exchange)
+{
+	const struct http_response *answer = &exchange->pub.response;
+	struct MHD_Response *response;
+	const void *data;
+	size_t len;
+
+	data = answer_body(exchange, &len);
+	if (answer->n_trailers)
+		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, H1_CHUNK_BYTES,
+							     read_body, exchange, NULL);
+	else
+		response = MHD_create_response_from_buffer(
+			len, len ? (void *)(uintptr_t)data : NULL, MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		abort();
+	for (size_t i = 0; i < answer->n_headers; i++)
+		MHD_add_response_header(response, answer->headers[i].name,
+					answer->headers[i].value);
+	for (size_t i = 0; i < answer->n_trailers; i++) {
+		MHD_add_response_header(response, "Trailer", answer->trailers[i].name);
+		MHD_add_response_footer(response, answer->trailers[i].name,
+					answer->trailers[i].value);
+	}
+	return response;
+}
+
+static struct MHD_Response *make_abandoned(void)
+{
+	static const char text[] =
+		"{\"error\":\"timeout\",\"detail\":\"the server could not answer "
+		"in time; try again or ask for less\"}\n";
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		abort();
+	MHD_add_response_header(response, "Content-Type", "application/json");
+	MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "Retry-After", "5");
+	return response;
+}
+
+static enum MHD_Result answer(struct h1_conn *conn, struct MHD_Connection *handle)
+{
+	struct exchange *exchange = conn->exchange;
+	bool is_abandoned = atomic_load(&exchange->state) == EXCHANGE_ABANDONED;
+	struct MHD_Response *response = is_abandoned ? make_abandoned() : make_response(exchange);
+	enum MHD_Result r;
+
+	if (exchange->must_close || is_abandoned || atomic_load(&exchange->server->is_stopping))
+		MHD_add_response_header(response, "Connection", "close");
+	enter(conn, H1_WRITING);
+	r = MHD_queue_response(
+		handle, is_abandoned ? 503 : (unsigned int)exchange->pub.response.status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+/* Answer now, though the body has not been read; the connection cannot be used again. */
+static enum MHD_Result answer_early(struct h1_conn *conn, struct MHD_Connection *handle)
+{
+	const struct http_request *request = &conn->exchange->pub.request;
+
+	if (http_request_header(request, "content-length") ||
+	    http_request_header(request, "transfer-encoding")) {
+		conn->exchange->must_close = true;
+		conn->must_linger = true;
+	}
+	return answer(conn, handle);
+}
+
+/*
+ * A body without a length turned out too long.  libmicrohttpd takes no response while it reads, but
+ * nothing was sent yet: the answer goes straight to the socket, and MHD_NO closes it.
+ */
+static enum MHD_Result answer_in_body(struct h1_conn *conn)
+{
+	const struct http_response *response = &conn->exchange->pub.response;
+
+	answer_raw(conn->fd, response->status, response->status == 413 ? "body_too_large" : "busy",
+		   response->status == 413
+			   ? "the body is larger than this server takes; send less"
+			   : "too many uploads are under way; try again in a moment");
+	conn->must_linger = true;
+	return MHD_NO;
+}
+
+static enum MHD_Result dispatch(struct h1_conn *conn, struct MHD_Connection *handle)
+{
+	struct http_server *server = conn->front->server;
+
+	enter(conn, H1_RUNNING);
+	/*
+	 * Looked at after enter(): front_h1_abandon() comes after the flag and sees every
+	 * connection that is RUNNING by then, so that none stays suspended for ever.
+	 */
+	if (atomic_load(&server->is_abandoning))
+		return MHD_NO;
+	acceptor_watch(server->acceptor, conn->fd, conn->id);
+	/* First suspend, then hand over: the handler may be finished before dispatch returns. */
+	MHD_suspend_connection(handle);
+	exchange_dispatch(conn->exchange);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *handle, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *len, void **con_cls)
+{
+	struct h1_conn *conn = conn_of(handle);
+	struct exchange *exchange = conn->exchange;
+
+	(void)ctx, (void)url, (void)version, (void)con_cls;
+	switch (conn->phase) {
+	case H1_IDLE:
+		exchange_set_method(exchange, method, strlen(method));
+		MHD_get_connection_values_n(handle, MHD_HEADER_KIND, on_header, exchange);
+		enter(conn, H1_BODY);
+		return exchange_admit(exchange) ? MHD_YES : answer_early(conn, handle);
+	case H1_BODY:
+		if (!*len)
+			return dispatch(conn, handle);
+		if (!exchange_add_body(exchange, data, *len))
+			return answer_in_body(conn);
+		*len = 0;
+		return MHD_YES;
+	case H1_RUNNING:
+		acceptor_unwatch(conn->front->server->acceptor, conn->fd);
+		return answer(conn, handle);
+	case H1_WRITING:
+		break;
+	}
+	return MHD_NO;
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *handle, void **con_cls,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct h1_conn *conn = conn_of(handle);
+
+	(void)ctx, (void)con_cls;
+	if (!conn->exchange)
+		return;
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		exchange_cancel(conn->exchange);
+	exchange_drop(conn->exchange);
+	conn->exchange = NULL;
+	enter(conn, H1_IDLE);
+}
+
+/* ---- the acceptor's calls ---- */
+
+void front_h1_add(struct front_h1 *front, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	/* It closes fd when it fails. */
+	if (MHD_add_connection(front->daemon, fd, addr, len) != MHD_YES)
+		atomic_fetch_sub(&front->server->connections, 1);
+}
+
+void front_h1_hangup(struct front_h1 *front, uint64_t id)
+{
+	pthread_mutex_lock(&front->lock);
+	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
+		if (conn->id == id && conn->exchange && conn->phase == H1_RUNNING)
+			exchange_cancel(conn->exchange);
+	pthread_mutex_unlock(&front->lock);
+}
+
+static void time_out(struct h1_conn *conn, const char *reason, const char *detail)
+{
+	if (reason) {
+		answer_raw(conn->fd, 408, reason, detail);
+		atomic_fetch_add(&conn->front->server->refused[HTTP_REFUSED_TIMEOUT], 1);
+	}
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void tick_idle(struct h1_conn *conn, int64_t now_ns)
+{
+	const struct http_limits *limits = &conn->front->server->limits;
+	bool has_begun = socket_bytes(conn->fd, false) > conn->bytes_before;
+
+	if (has_begun && !conn->first_byte_ns)
+		conn->first_byte_ns = now_ns;
+	if (has_begun && now_ns - conn->first_byte_ns > limits->header_ns)
+		time_out(conn, "header_timeout", "the headers did not come in time");
+	else if (now_ns - conn->since_ns > limits->idle_ns)
+		time_out(conn, NULL, NULL);
+}
+
+/* Is the mean rate since the phase began too low? */
+static bool is_slow(struct h1_conn *conn, int64_t elapsed_ns, int64_t after_ns, bool sent)
+{
+	uint64_t bytes = socket_bytes(conn->fd, sent) - conn->bytes_before;
+	uint64_t least = conn->front->server->limits.min_rate_bytes *
+			 (uint64_t)(max_of(elapsed_ns - after_ns, 0) / NS_PER_S);
+
+	return elapsed_ns > after_ns && bytes < least;
+}
+
+static void tick(struct h1_conn *conn, int64_t now_ns)
+{
+	const struct http_limits *limits = &conn->front->server->limits;
+	int64_t elapsed_ns = now_ns - conn->since_ns;
+
+	switch (conn->phase) {
+	case H1_IDLE:
+		tick_idle(conn, now_ns);
+		break;
+	case H1_BODY:
+		if (elapsed_ns > limits->request_ns ||
+		    is_slow(conn, elapsed_ns, SLOW_BODY_AFTER_NS, false))
+			time_out(conn, "body_timeout", "the body came too slowly");
+		break;
+	case H1_RUNNING:
+		if (elapsed_ns > limits->request_ns)
+			exchange_abandon(conn->exchange);
+		break;
+	case H1_WRITING:
+		if (is_slow(conn, elapsed_ns, SLOW_ANSWER_AFTER_NS, true))
+			time_out(conn, NULL, NULL);
+		break;
+	}
+}
+
+void front_h1_tick(struct front_h1 *front, int64_t now_ns)
+{
+	pthread_mutex_lock(&front->lock);
+	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
+		tick(conn, now_ns);
+	pthread_mutex_unlock(&front->lock);
+}
+
+void front_h1_abandon(struct front_h1 *front)
+{
+	pthread_mutex_lock(&front->lock);
+	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
+		if (conn->phase == H1_RUNNING)
+			exchange_abandon(conn->exchange);
+		else if (conn->phase == H1_BODY)
+			shutdown(conn->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&front->lock);
+}
+
+/* ---- life cycle ---- */
+
+int front_h1_start(struct http_server *server, struct front_h1 **ret_front, struct err *err)
+{
+	const struct http_limits *limits = &server->limits;
+	struct front_h1 *front = calloc(1, sizeof(*front));
+
+	if (!front)
+		abort();
+	front->server = server;
+	pthread_mutex_init(&front->lock, NULL);
+	front->daemon = MHD_start_daemon(
+		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
+			MHD_ALLOW_SUSPEND_RESUME,
+		0, NULL, NULL, on_request, front, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, front, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, front, MHD_OPTION_CONNECTION_MEMORY_LIMIT, H1_MEMORY_BYTES,
+		/* The acceptor counts; here must only be room for all of them. */
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)limits->max_connections + 16,
+		MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	if (!front->daemon) {
+		pthread_mutex_destroy(&front->lock);
+		free(front);
+		return err_set(err, -ENOMEM, "libmicrohttpd cannot start");
+	}
+	*ret_front = front;
+	return 0;
+}
+
+void front_h1_stop(struct front_h1 *front)
+{
+	if (!front || !front->daemon)
+		return;
+	MHD_stop_daemon(front->daemon);
+	front->daemon = NULL;
+}
+
+void front_h1_free(struct front_h1 *front)
+{
+	if (!front)
+		return;
+	front_h1_stop(front);
+	pthread_mutex_destroy(&front->lock);
+	free(front);
+}
