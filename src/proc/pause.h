@@ -116,7 +116,7 @@ enum pause_outcome pause_thread(struct pauser *pauser, pid_t pid, pid_t tid,
  */
 enum pause_outcome pause_nudge(struct pauser *pauser, int64_t deadline_ns) nodiscard;
 
-/* Of the paused thread, as they were when it stopped. */
+/* Of the paused thread, as they were when it stopped; -ESRCH after PAUSE_STOPPED_ALREADY. */
 int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs) nodiscard;
 
 /* End the pause.  The thread may have been killed meanwhile: that is served, not reported. */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proc/registers_private.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+/*
+ * Of the kernel, not in its public headers (linux/errno.h): "start this call again, unless a handler
+ * runs; then it returns EINTR".  Unlike ERESTARTSYS it does not care about SA_RESTART, which is right:
+ * the calls that return a plain EINTR (epoll_wait, receives with a timeout, semop …) do not either.
+ */
+#define ERESTARTNOHAND 514
+
+int registers_get(pid_t tid, struct registers *ret_registers)
+{
+	struct iovec space = {.iov_base = &ret_registers->raw,
+			      .iov_len = sizeof(ret_registers->raw)};
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(uintptr_t)NT_PRSTATUS, &space) < 0)
+		return -errno;
+	return 0;
+}
+
+static int registers_set(pid_t tid, const struct registers *registers)
+{
+	struct iovec space = {.iov_base = (void *)(uintptr_t)&registers->raw,
+			      .iov_len = sizeof(registers->raw)};
+
+	if (ptrace(PTRACE_SETREGSET, tid, (void *)(uintptr_t)NT_PRSTATUS, &space) < 0)
+		return -errno;
+	return 0;
+}
+
+#if defined(__x86_64__)
+
+#define CODE_SEGMENT_64 0x33 /* cs of 64-bit user mode; 32-bit programs have other call numbers */
+
+uint64_t registers_pc(const struct registers *registers)
+{
+	return registers->raw.rip;
+}
+
+uint64_t registers_sp(const struct registers *registers)
+{
+	return registers->raw.rsp;
+}
+
+uint64_t registers_fp(const struct registers *registers)
+{
+	return registers->raw.rbp;
+}
+
+int64_t registers_syscall(const struct registers *registers)
+{
+	return (int64_t)registers->raw.orig_rax;
+}
+
+static int64_t syscall_result(const struct registers *registers)
+{
+	return (int64_t)registers->raw.rax;
+}
+
+static void set_syscall_result(struct registers *registers, int64_t value)
+{
+	registers->raw.rax = (uint64_t)value;
+}
+
+static bool is_repairable(const struct registers *registers)
+{
+	return registers->raw.cs == CODE_SEGMENT_64;
+}
+
+#else
+#error "registers.c knows no other processor than x86-64 yet"
+#endif
+
+int registers_repair_eintr(pid_t tid, struct registers *registers)
+{
+	int64_t number = registers_syscall(registers);
+
+	/* close() that was interrupted has closed: a second one would hit somebody else's descriptor. */
+	if (number < 0 || number == SYS_close || syscall_result(registers) != -EINTR ||
+	    !is_repairable(registers))
+		return 0;
+	set_syscall_result(registers, -ERESTARTNOHAND);
+	return registers_set(tid, registers) < 0 ? -ESRCH : 1;
+}
