@@ -28,8 +28,7 @@ struct flame_opts {
 	double scale_b; /* multiplies b for widths and for what counts as change; 0: 1 */
 	/* 0: FLAME_DEFAULT_NODES; merged boxes (at most one for each that stays) come on top */
 	uint32_t max_nodes;
-	const struct frame_id
-		*root_path; /* zoomed: only below this path (outermost first), or NULL */
+	const struct frame_id *root_path; /* zoomed: only below this path, or NULL */
 	size_t root_len;
 };
 
@@ -41,14 +40,14 @@ struct flame {
 	uint32_t *first_child; /* index; first_child[i+1]-first_child[i] children (n+1 entries) */
 	uint32_t *merged;      /* how many tree nodes a merged box stands for, else 0 */
 	uint16_t *depth;
-	int64_t *x;	/* left edge, in the value's unit */
-	int64_t *width; /* the total (never below 0); of a difference: room for before and after */
+	int64_t *x; /* left edge, in the value's unit */
+	int64_t *
+		width; /* the total; of a difference the larger part, before or after, of each node */
 	int64_t *total;
 	int64_t *self;
 	int64_t *total_b; /* is_diff only, else NULL */
 	int64_t *self_b;
-	uint32_t tree_nodes;  /* nodes with a value in the whole (or zoomed) tree, its root included
-			       */
+	uint32_t tree_nodes;  /* nodes with a value in the whole or zoomed tree, its root too */
 	int64_t merged_total; /* value inside merged boxes */
 	bool root_found;      /* false: root_path is not in this profile; the whole is drawn */
 };

@@ -54,8 +54,9 @@ struct search_result {
 };
 
 /*
- * Find functions by name, qualified name or file: case-insensitive text, or a regular expression
- * when written /like this/.  ERR_USAGE for a bad expression.
+ * Find functions by name, qualified name or file: text without regard to case, or an expression with
+ * regard to it when written /like this/.  Markers (thread names) are found too; "" finds nothing.
+ * ERR_USAGE for a bad expression.
  */
 int profile_search(const struct profile *profile, size_t column, const char *query,
 		   struct arena *arena, struct search_result *ret_result,

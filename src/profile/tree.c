@@ -48,18 +48,26 @@ void tree_done(struct tree *tree)
 	*tree = (struct tree){0};
 }
 
-bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
-		    struct node_id *ret_child)
+bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
+		     struct node_id *ret_child)
 {
 	struct child_key key = {.parent = parent.v, .frame = frame.v};
 	uint64_t hash = hash_pair(tree->seed, parent.v, frame.v);
 	uint32_t id = idtab_find(&tree->children, hash, child_equal, tree, &key);
 
-	assert(parent.v < tree->n);
-	if (id != UINT32_MAX) {
+	if (id != UINT32_MAX)
 		*ret_child = (struct node_id){id};
+	return id != UINT32_MAX;
+}
+
+bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
+		    struct node_id *ret_child)
+{
+	uint32_t id;
+
+	assert(parent.v < tree->n);
+	if (tree_find_child(tree, parent, frame, ret_child))
 		return true;
-	}
 	if (tree->n >= min_of(tree->max_nodes, TREE_MAX_NODES) ||
 	    tree->depth[parent.v] >= TREE_MAX_DEPTH) {
 		tree->over_limit++;
@@ -71,7 +79,7 @@ bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id fr
 	tree->parent[id] = parent.v;
 	tree->frame[id] = frame.v;
 	tree->depth[id] = (uint16_t)(tree->depth[parent.v] + 1);
-	idtab_add(&tree->children, hash, id);
+	idtab_add(&tree->children, hash_pair(tree->seed, parent.v, frame.v), id);
 	*ret_child = (struct node_id){id};
 	return true;
 }

@@ -54,6 +54,9 @@ struct node_id tree_child(struct tree *tree, struct node_id parent, struct frame
  */
 bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
 		    struct node_id *ret_child) nodiscard;
+/* The child of that frame if there is one. */
+bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
+		     struct node_id *ret_child) nodiscard;
 /* Frames outermost first; stops at the first frame without room. */
 struct node_id tree_stack(struct tree *tree, const struct frame_id *frames, size_t n);
 /* Frames of a node outermost first into out[cap]; returns how many it has. */

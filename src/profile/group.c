@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames that become one: the lines of a function, the functions of a file, the files of a module. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "profile/profile_private.h"
+
+struct span {
+	const char *at;
+	size_t len;
+};
+
+/* The part of a path behind the last `mark`, or NULL. */
+static const char *behind_last(const char *path, const char *mark)
+{
+	const char *found = NULL;
+
+	for (const char *at = path; (at = strstr(at, mark)); at++)
+		found = at + strlen(mark);
+	return found;
+}
+
+/* "lib/python3.11/json/decoder.py" -> "json/decoder.py", or NULL. */
+static const char *behind_library(const char *path)
+{
+	const char *version = behind_last(path, "/lib/python"), *slash;
+
+	slash = version ? strchr(version, '/') : NULL;
+	return slash ? slash + 1 : NULL;
+}
+
+/*
+ * The package that a Python file belongs to: the first part of its path below site-packages or the
+ * standard library; of a program's own file its name without the ending.
+ */
+static struct span package_of(const char *path)
+{
+	const char *inside = behind_last(path, "/site-packages/"), *slash;
+	struct span out;
+
+	if (!inside)
+		inside = behind_last(path, "/dist-packages/");
+	if (!inside)
+		inside = behind_library(path);
+	if (!inside) {
+		slash = strrchr(path, '/');
+		inside = slash ? slash + 1 : path;
+	}
+	out = (struct span){inside, strcspn(inside, "/")};
+	if (out.len > 3 && !inside[out.len] && !strcmp(inside + out.len - 3, ".py"))
+		out.len -= 3;
+	return out;
+}
+
+static struct str_id module_name(struct names *names, const struct frame *frame)
+{
+	struct span package;
+
+	if (frame->module.v)
+		return frame->module;
+	package = package_of(names_text(names, frame->file, NULL));
+	return names_str(names, package.at, package.len);
+}
+
+/* What stands for a frame in a view by files or modules; markers stand for themselves. */
+static struct frame_id frame_of_place(struct names *names, struct frame_id id,
+				      enum profile_group group)
+{
+	struct frame from = *names_frame_get(names, id), frame = {.kind = from.kind};
+
+	if (from.kind == FRAME_MARKER)
+		return id;
+	if (group == GROUP_FILE)
+		frame.file = frame.name = from.file;
+	if (!frame.name.v)
+		frame.module = frame.name = module_name(names, &from);
+	if (!frame.name.v)
+		frame.name = names_cstr(names, "[unknown]");
+	return names_frame(names, &frame);
+}
+
+static struct frame_id frame_grouped(struct names *names, struct frame_id id,
+				     enum profile_group group)
+{
+	switch (group) {
+	case GROUP_LINE:
+		return id;
+	case GROUP_FUNCTION:
+		return names_func_frame(names, names_func_of(names, id));
+	case GROUP_FILE:
+	case GROUP_MODULE:
+		return frame_of_place(names, id, group);
+	}
+	return id;
+}
+
+void profile_group(const struct profile *from, enum profile_group group, struct profile *into)
+{
+	const struct tree *tree = &from->tree;
+	bool joins_neighbours = group == GROUP_FILE || group == GROUP_MODULE;
+	cleanup_free uint32_t *map = xcalloc(tree->n, sizeof(*map));
+	struct names_map known = {0};
+
+	profile_copy_head(into, from);
+	known.frames =
+		vec_grow(NULL, &known.cap, names_frame_count(from->names), sizeof(*known.frames));
+	for (uint32_t i = 1; i < tree->n; i++) {
+		uint32_t parent = map[tree->parent[i]], *frame = &known.frames[tree->frame[i]];
+
+		if (!*frame)
+			*frame =
+				frame_grouped(from->names, (struct frame_id){tree->frame[i]}, group)
+					.v +
+				1;
+		if (joins_neighbours && !(parent & MAP_CUT) && parent &&
+		    into->tree.frame[parent] == *frame - 1)
+			map[i] = parent;
+		else
+			map[i] = map_child(&into->tree, parent, (struct frame_id){*frame - 1});
+	}
+	names_map_done(&known);
+	for (size_t i = 0; i < from->n_columns; i++)
+		map_values(from, i, map, into, i);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counting recursion once: a stack counts for a row when the row is somewhere on it, however often.
+ *
+ * The walk goes through the tree in depth-first order by way of parent links and one cursor per node,
+ * so no depth of stack can exhaust ours.  For every row it knows how often the row is on the path; a
+ * node adds its total to the row only where it is the first.
+ */
+#include "profile/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/profile_private.h"
+
+#define NO_ROW UINT32_MAX
+
+/* Sums of one column per row; a row is whatever row_of says frames belong to. */
+struct row_sums {
+	const struct profile *profile;
+	const uint32_t *row_of; /* per frame id, or NO_ROW */
+	int64_t *self, *total;	/* per row, the caller's, zeroed */
+};
+
+/* The next child of `node` that was not visited yet, or 0 (which is nobody's child). */
+static uint32_t walk_next(const struct tree_index *index, uint32_t *visited, uint32_t node)
+{
+	uint32_t at = index->start[node] + visited[node];
+
+	if (at == index->start[node + 1])
+		return 0;
+	visited[node]++;
+	return index->list[at];
+}
+
+static void rows_sum(const struct row_sums *sums, size_t column, uint32_t n_rows,
+		     struct arena *arena)
+{
+	const struct tree *tree = &sums->profile->tree;
+	const int64_t *totals = profile_totals(sums->profile, column, arena);
+	uint32_t *on_path = arena_array(arena, n_rows, sizeof(*on_path));
+	uint32_t *visited = arena_array(arena, tree->n, sizeof(*visited));
+	struct tree_index index;
+	uint32_t node = 0, row, child;
+
+	tree_index(tree, arena, &index);
+	for (;;) {
+		child = walk_next(&index, visited, node);
+		if (child) {
+			node = child;
+			row = sums->row_of[tree->frame[node]];
+			if (row == NO_ROW)
+				continue;
+			if (!on_path[row]++)
+				sums->total[row] = sum_saturated(sums->total[row], totals[node]);
+			sums->self[row] = sum_saturated(
+				sums->self[row],
+				profile_value(sums->profile, column, (struct node_id){node}));
+			continue;
+		}
+		if (!node)
+			return;
+		row = sums->row_of[tree->frame[node]];
+		if (row != NO_ROW)
+			on_path[row]--;
+		node = tree->parent[node];
+	}
+}
+
+/* Every function but the markers is a row. */
+static uint32_t *rows_of_funcs(const struct names *names, struct arena *arena)
+{
+	uint32_t n = names_frame_count(names);
+	uint32_t *row_of = arena_array(arena, n, sizeof(*row_of));
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct frame_id frame = {i};
+
+		if (!i || names_frame_get(names, frame)->kind == FRAME_MARKER)
+			row_of[i] = NO_ROW;
+		else
+			row_of[i] = names_func_of(names, frame).v;
+	}
+	return row_of;
+}
+
+/* ---- functions ---- */
+
+/* |b - a|, which always fits without a sign. */
+static uint64_t distance(int64_t a, int64_t b)
+{
+	return a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b;
+}
+
+static int order_of(int64_t a, int64_t b)
+{
+	return a > b ? -1 : a < b;
+}
+
+static int ids_compare(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int func_compare_self(const void *left, const void *right)
+{
+	const struct func_row *a = left, *b = right;
+	int order = order_of(a->self, b->self);
+
+	if (!order)
+		order = order_of(a->total, b->total);
+	return order ? order : ids_compare(a->func.v, b->func.v);
+}
+
+static int func_compare_total(const void *left, const void *right)
+{
+	const struct func_row *a = left, *b = right;
+	int order = order_of(a->total, b->total);
+
+	if (!order)
+		order = order_of(a->self, b->self);
+	return order ? order : ids_compare(a->func.v, b->func.v);
+}
+
+size_t func_table(const struct profile *profile, size_t column, enum func_order order,
+		  struct arena *arena, struct func_row **ret_rows)
+{
+	uint32_t n_funcs = names_func_count(profile->names);
+	struct row_sums sums = {
+		.profile = profile,
+		.row_of = rows_of_funcs(profile->names, arena),
+		.self = arena_array(arena, n_funcs, sizeof(*sums.self)),
+		.total = arena_array(arena, n_funcs, sizeof(*sums.total)),
+	};
+	struct func_row *rows = arena_array(arena, n_funcs, sizeof(*rows));
+	size_t n = 0;
+
+	rows_sum(&sums, column, n_funcs, arena);
+	for (uint32_t i = 1; i < n_funcs; i++)
+		if (sums.self[i] || sums.total[i])
+			rows[n++] = (struct func_row){{i}, sums.self[i], sums.total[i]};
+	qsort(rows, n, sizeof(*rows),
+	      order == FUNC_BY_SELF ? func_compare_self : func_compare_total);
+	*ret_rows = rows;
+	return n;
+}
+
+static int diff_compare(const void *left, const void *right)
+{
+	const struct diff_row *a = left, *b = right;
+	uint64_t change_a = distance(a->self_a, a->self_b),
+		 change_b = distance(b->self_a, b->self_b);
+
+	if (change_a != change_b)
+		return change_a > change_b ? -1 : 1;
+	return ids_compare(a->func.v, b->func.v);
+}
+
+size_t func_diff_table(const struct profile *diff, size_t pair, struct arena *arena,
+		       struct diff_row **ret_rows)
+{
+	uint32_t n_funcs = names_func_count(diff->names);
+	const uint32_t *row_of = rows_of_funcs(diff->names, arena);
+	struct diff_row *rows = arena_array(arena, n_funcs, sizeof(*rows));
+	struct row_sums sums[2];
+	size_t n = 0;
+
+	for (size_t side = 0; side < 2; side++) {
+		sums[side] = (struct row_sums){
+			.profile = diff,
+			.row_of = row_of,
+			.self = arena_array(arena, n_funcs, sizeof(int64_t)),
+			.total = arena_array(arena, n_funcs, sizeof(int64_t)),
+		};
+		rows_sum(&sums[side], 2 * pair + side, n_funcs, arena);
+	}
+	for (uint32_t i = 1; i < n_funcs; i++) {
+		struct diff_row row = {
+			{i}, sums[0].self[i], sums[1].self[i], sums[0].total[i], sums[1].total[i]};
+
+		if (row.self_a || row.self_b || row.total_a || row.total_b)
+			rows[n++] = row;
+	}
+	qsort(rows, n, sizeof(*rows), diff_compare);
+	*ret_rows = rows;
+	return n;
+}
+
+/* ---- lines ---- */
+
+static int line_compare(const void *left, const void *right)
+{
+	const struct line_row *a = left, *b = right;
+
+	return ids_compare(a->line, b->line);
+}
+
+/* One row per line of `func` that any frame names, sorted; row_of[frame] finds it. */
+static size_t rows_of_lines(const struct names *names, struct func_id func, struct arena *arena,
+			    uint32_t *row_of, struct line_row **ret_rows)
+{
+	uint32_t n_frames = names_frame_count(names);
+	struct line_row *rows, *found;
+	size_t n = 0, n_lines = 0;
+
+	for (uint32_t i = 0; i < n_frames; i++)
+		n += names_func_of(names, (struct frame_id){i}).v == func.v;
+	rows = arena_array(arena, n, sizeof(*rows));
+	n = 0;
+	for (uint32_t i = 0; i < n_frames; i++)
+		if (names_func_of(names, (struct frame_id){i}).v == func.v)
+			rows[n++].line = names_frame_get(names, (struct frame_id){i})->line;
+	qsort(rows, n, sizeof(*rows), line_compare);
+	for (size_t i = 0; i < n; i++)
+		if (!i || rows[i].line != rows[n_lines - 1].line)
+			rows[n_lines++] = rows[i];
+	for (uint32_t i = 0; i < n_frames; i++) {
+		struct line_row key = {.line = names_frame_get(names, (struct frame_id){i})->line};
+
+		row_of[i] = NO_ROW;
+		if (names_func_of(names, (struct frame_id){i}).v != func.v)
+			continue;
+		found = bsearch(&key, rows, n_lines, sizeof(*rows), line_compare);
+		row_of[i] = (uint32_t)(found - rows);
+	}
+	*ret_rows = rows;
+	return n_lines;
+}
+
+size_t line_table(const struct profile *profile, size_t column, struct func_id func,
+		  struct arena *arena, struct line_row **ret_rows)
+{
+	uint32_t *row_of = arena_array(arena, names_frame_count(profile->names), sizeof(*row_of));
+	struct row_sums sums = {.profile = profile, .row_of = row_of};
+	struct line_row *rows;
+	size_t n_lines = rows_of_lines(profile->names, func, arena, row_of, &rows), n = 0;
+
+	sums.self = arena_array(arena, n_lines, sizeof(*sums.self));
+	sums.total = arena_array(arena, n_lines, sizeof(*sums.total));
+	rows_sum(&sums, column, (uint32_t)n_lines, arena);
+	for (size_t i = 0; i < n_lines; i++)
+		if (sums.self[i] || sums.total[i])
+			rows[n++] = (struct line_row){rows[i].line, sums.self[i], sums.total[i]};
+	*ret_rows = rows;
+	return n;
+}
