@@ -98,6 +98,8 @@ struct capture_stats {
 	uint64_t signals_passed, eintr_repaired;
 	int64_t reader_cpu_ns, pause_total_ns, pause_max_ns;
 	uint64_t bytes_read, read_calls;
+	int64_t pause_median_ns;
+	uint64_t traced; /* ticks that could not pause because somebody else traces the target */
 };
 
 /* The text of a source file that a sampled frame named, for pages that show the hot lines. */
@@ -107,6 +109,14 @@ struct capture_source {
 	const char *text; /* NUL-terminated */
 	size_t len;	  /* at most CAPTURE_SOURCE_MAX_BYTES */
 };
+
+/* Text of a source file that samples name, at most CAPTURE_SOURCE_MAX_BYTES; sent on request only. */
+struct capture_source {
+	const char *file; /* as the frames name it */
+	const char *text; /* any bytes */
+	size_t len;
+};
+#define CAPTURE_SOURCE_MAX_BYTES (2u << 20)
 
 /* Why the stream ended: the last record. */
 struct capture_end {
@@ -137,6 +147,7 @@ int capture_write_thread(struct capture_writer *writer, const struct capture_thr
 int capture_write_sample(struct capture_writer *writer, const struct capture_sample *sample) nodiscard;
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats) nodiscard;
 int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
+int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
 /* Pass the block so far to the sink: at least every 100 ms when live. */
 int capture_flush(struct capture_writer *writer) nodiscard;
@@ -152,6 +163,7 @@ struct capture_events {
 	int (*stats)(void *ctx, const struct capture_stats *stats);
 	int (*source)(void *ctx, const struct capture_source *source);
 	int (*end)(void *ctx, const struct capture_end *end);
+	int (*source)(void *ctx, const struct capture_source *source);
 };
 
 struct capture_reader;
