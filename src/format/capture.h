@@ -110,14 +110,6 @@ struct capture_source {
 	size_t len;	  /* at most CAPTURE_SOURCE_MAX_BYTES */
 };
 
-/* Text of a source file that samples name, at most CAPTURE_SOURCE_MAX_BYTES; sent on request only. */
-struct capture_source {
-	const char *file; /* as the frames name it */
-	const char *text; /* any bytes */
-	size_t len;
-};
-#define CAPTURE_SOURCE_MAX_BYTES (2u << 20)
-
 /* Why the stream ended: the last record. */
 struct capture_end {
 	int64_t time_ns;
@@ -147,7 +139,6 @@ int capture_write_thread(struct capture_writer *writer, const struct capture_thr
 int capture_write_sample(struct capture_writer *writer, const struct capture_sample *sample) nodiscard;
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats) nodiscard;
 int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
-int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
 /* Pass the block so far to the sink: at least every 100 ms when live. */
 int capture_flush(struct capture_writer *writer) nodiscard;
@@ -163,7 +154,6 @@ struct capture_events {
 	int (*stats)(void *ctx, const struct capture_stats *stats);
 	int (*source)(void *ctx, const struct capture_source *source);
 	int (*end)(void *ctx, const struct capture_end *end);
-	int (*source)(void *ctx, const struct capture_source *source);
 };
 
 struct capture_reader;
