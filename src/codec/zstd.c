@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 
+#define ZSTD_LEAST_ROOM ((size_t)4096)
+
 static void stream_free(ZSTD_DCtx **stream)
 {
 	ZSTD_freeDCtx(*stream);
@@ -62,17 +64,20 @@ static int stream_read(ZSTD_DCtx *stream, ZSTD_inBuffer in, size_t room, size_t 
 
 	while (in.pos < in.size || hint) {
 		ZSTD_outBuffer piece = {.dst = output_room(output, room, err), .size = room};
-		size_t in_before = in.pos;
+		size_t in_before = in.pos, left;
 
 		if (!piece.dst)
 			return ERR_LIMIT;
 		hint = ZSTD_decompressStream(stream, &piece, &in);
-		if (ZSTD_isError(hint) || (hint && in.pos == in_before && !piece.pos))
-			return err_set(err, ERR_CORRUPT, "the zstd body is damaged or cut off");
+		if (ZSTD_isError(hint))
+			return err_set(err, ERR_CORRUPT, "the zstd body is damaged");
 		buf_grew(output->out, piece.pos);
-		if (output->out->len - output->start > ceiling)
-			return over_ceiling(ceiling, err);
-		room = min_of(max_of(room, (size_t)4096), ceiling + 1);
+		left = ceiling - (output->out->len - output->start);
+		if (hint && in.pos == in_before && !piece.pos)
+			return left ? err_set(err, ERR_CORRUPT, "the zstd body is cut off")
+				    : over_ceiling(ceiling, err);
+		/* No room is enough for the checksum behind the last byte. */
+		room = min_of(max_of(room, ZSTD_LEAST_ROOM), left);
 	}
 	return 0;
 }

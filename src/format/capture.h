@@ -2,17 +2,18 @@
 /*
  * The capture: everything that was sampled, in time order, once.  File ending ".pyro".
  *
- * A capture is a stream of blocks, written as it is sampled, in bounded memory.  Each block stands for
- * itself (length, checksum), so that a capture cut short by a crash is readable up to its last whole
- * block; definitions (strings, frames, stack nodes, processes, threads) come before their first use
- * and hold for the rest of the stream.  The same bytes travel from the reader process to the front
- * process through a socket pair, and are stored as a file: one encoder, one decoder, both treat the
- * other side as hostile.
+ * A capture is a stream of blocks, written as it is sampled, in bounded memory.  Each block stands
+ *for itself (length, checksum), so that a capture cut short by a crash is readable up to its last
+ *whole block; definitions (strings, frames, stack nodes, processes, threads) come before their
+ *first use and hold for the rest of the stream.  The same bytes travel from the reader process to
+ *the front process through a socket pair, and are stored as a file: one encoder, one decoder, both
+ *treat the other side as hostile.
  *
  *	file   = block*
  *	block  = magic "PYRO" · u8 version · u8 flags (1: payload is zstd) · u16 0
- *	         · u32 payload bytes · u32 unpacked bytes · u32 crc32 of the payload as stored · payload
- *	payload= record*            record = varint kind · varint length · fields (varints, zigzag)
+ *	         · u32 payload bytes · u32 unpacked bytes · u32 crc32 of the payload as stored ·
+ *payload payload= record*            record = varint kind · varint length · fields (varints,
+ *zigzag)
  *
  * Unknown kinds are skipped by their length; fields may be added at the end of a record.  The first
  * record of a stream is CAPTURE_HEADER.  docs/CAPTURE.md has the layout of each record by example.
@@ -39,10 +40,10 @@ struct capture_header {
 	int64_t start_real_ns;	    /* wall clock at t = 0 */
 	int64_t start_monotonic_ns; /* all times of the stream count from here */
 	double rate_hz;
-	uint32_t flags;		    /* CAPTURE_* */
-	const char *command;	    /* executable and script, arguments left out */
+	uint32_t flags;	     /* CAPTURE_* */
+	const char *command; /* executable and script, arguments left out */
 	const char *host;
-	const char *version;	    /* of pyrometer */
+	const char *version; /* of pyrometer */
 };
 
 enum {
@@ -61,34 +62,35 @@ struct capture_process {
 };
 
 struct capture_thread {
-	uint32_t id;	  /* of this stream, from 1 */
-	uint32_t process; /* capture_process.id */
-	int32_t tid;	  /* as the host sees it */
+	uint32_t id;	       /* of this stream, from 1 */
+	uint32_t process;      /* capture_process.id */
+	int32_t tid;	       /* as the host sees it */
 	uint64_t python_ident; /* threading.get_ident() */
-	const char *name; /* Python's name, else the kernel's; may be defined again when it changes */
+	const char
+		*name; /* Python's name, else the kernel's; may be defined again when it changes */
 };
 
 struct capture_sample {
-	int64_t time_ns;   /* since start_monotonic_ns, when the stack was read */
-	uint32_t thread;   /* capture_thread.id */
+	int64_t time_ns;     /* since start_monotonic_ns, when the stack was read */
+	uint32_t thread;     /* capture_thread.id */
 	struct node_id node; /* of the writer's tree; root: no Python stack */
-	uint8_t state;	   /* enum thread_state */
-	uint8_t flags;	   /* SAMPLE_* */
-	int64_t wall_ns;   /* real time that this sample stands for */
-	int64_t cpu_ns;	   /* CPU time the scheduler charged the thread in it */
+	uint8_t state;	     /* enum thread_state */
+	uint8_t flags;	     /* SAMPLE_* */
+	int64_t wall_ns;     /* real time that this sample stands for */
+	int64_t cpu_ns;	     /* CPU time the scheduler charged the thread in it */
 };
 
 enum {
-	SAMPLE_GIL = 1,	   /* held the GIL */
-	SAMPLE_PAUSED = 2, /* read while the thread was paused */
+	SAMPLE_GIL = 1,	    /* held the GIL */
+	SAMPLE_PAUSED = 2,  /* read while the thread was paused */
 	SAMPLE_STEPPED = 4, /* single-stepped to a whole chain first */
-	SAMPLE_LATE = 8,   /* its tick came late by more than one period */
+	SAMPLE_LATE = 8,    /* its tick came late by more than one period */
 };
 
 /*
- * Time that passed without a sample to carry it: a dropped, torn or late tick.  Its weights are added
- * to the thread's next sample by the sampler, so sums stay whole; the counts are for the summary.
- * Totals since the start, sent about once a second and at the end.
+ * Time that passed without a sample to carry it: a dropped, torn or late tick.  Its weights are
+ * added to the thread's next sample by the sampler, so sums stay whole; the counts are for the
+ * summary. Totals since the start, sent about once a second and at the end.
  */
 struct capture_stats {
 	int64_t time_ns;
@@ -121,7 +123,8 @@ struct capture_end {
 /* ---- writing ---- */
 
 struct capture_writer;
-/* Takes whole blocks; returns 0 or a negative error, which the writer then returns from every call. */
+/* Takes whole blocks; returns 0 or a negative error, which the writer then returns from every call.
+ */
 typedef int capture_sink_fn(void *ctx, const void *block, size_t len);
 
 /*
@@ -132,13 +135,17 @@ struct capture_writer *capture_writer_new(struct names *names, struct tree *tree
 					  capture_sink_fn *sink, void *ctx) nodiscard;
 void capture_writer_free(struct capture_writer *writer); /* does not flush */
 
-int capture_write_header(struct capture_writer *writer, const struct capture_header *header) nodiscard;
+int capture_write_header(struct capture_writer *writer,
+			 const struct capture_header *header) nodiscard;
 int capture_write_process(struct capture_writer *writer,
 			  const struct capture_process *process) nodiscard;
-int capture_write_thread(struct capture_writer *writer, const struct capture_thread *thread) nodiscard;
-int capture_write_sample(struct capture_writer *writer, const struct capture_sample *sample) nodiscard;
+int capture_write_thread(struct capture_writer *writer,
+			 const struct capture_thread *thread) nodiscard;
+int capture_write_sample(struct capture_writer *writer,
+			 const struct capture_sample *sample) nodiscard;
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats) nodiscard;
-int capture_write_source(struct capture_writer *writer, const struct capture_source *source) nodiscard;
+int capture_write_source(struct capture_writer *writer,
+			 const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
 /* Pass the block so far to the sink: at least every 100 ms when live. */
 int capture_flush(struct capture_writer *writer) nodiscard;
@@ -150,7 +157,8 @@ struct capture_events {
 	int (*header)(void *ctx, const struct capture_header *header);
 	int (*process)(void *ctx, const struct capture_process *process);
 	int (*thread)(void *ctx, const struct capture_thread *thread);
-	int (*sample)(void *ctx, const struct capture_sample *sample); /* node of the reader's tree */
+	int (*sample)(void *ctx,
+		      const struct capture_sample *sample); /* node of the reader's tree */
 	int (*stats)(void *ctx, const struct capture_stats *stats);
 	int (*source)(void *ctx, const struct capture_source *source);
 	int (*end)(void *ctx, const struct capture_end *end);

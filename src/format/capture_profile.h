@@ -61,7 +61,7 @@ const struct capture_events *capture_fold_events(void);
 const struct profile *capture_fold_profile(const struct capture_fold *fold);
 /* NULL without keep_timed. */
 const struct timed *capture_fold_timed(struct capture_fold *fold);
-/* Index of a column of the profile (state NULL: the first of that type). */
+/* Index of a column of the profile; with split_states the first of that type. */
 enum capture_column { CAPTURE_WALL, CAPTURE_CPU, CAPTURE_SAMPLES };
 size_t capture_fold_column(const struct capture_fold *fold, enum capture_column column);
 

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/capture_profile.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/vec.h"
+#include "format/marker.h"
+
+struct fold_process {
+	bool is_defined;
+	int32_t pid;
+	struct frame_id marker;
+	const char *command; /* of the names */
+};
+
+struct fold_thread {
+	struct capture_fold_thread shown; /* name NULL: not defined */
+	uint32_t process;
+	uint32_t timed_index; /* into timed_threads */
+	uint32_t marker_key;  /* changes with the name: what the memo knows threads by */
+	struct frame_id marker;
+	bool is_wanted; /* by the filter */
+};
+
+struct capture_fold {
+	struct names *names;
+	const struct tree *tree; /* of the reader */
+	struct capture_fold_opts opts;
+	struct profile profile;
+	int16_t columns[CAPTURE_SAMPLES + 1][STATE_COUNT]; /* index + 1 */
+	struct map64 memo;
+
+	struct fold_process *processes; /* by capture id */
+	struct fold_thread *threads;
+	size_t processes_cap, threads_cap;
+	uint32_t last_marker_key;
+
+	struct timed timed;
+	struct timed_sample *samples;
+	struct timed_thread *timed_threads;
+	size_t samples_cap, timed_threads_cap, n_timed_threads;
+	struct capture_facts facts;
+};
+
+/* The column of a type and state, made when it is first needed. */
+static size_t column_of(struct capture_fold *fold, enum capture_column column, uint8_t state)
+{
+	static const char *const types[][2] = {
+		[CAPTURE_WALL] = {"wall", "nanoseconds"},
+		[CAPTURE_CPU] = {"cpu", "nanoseconds"},
+		[CAPTURE_SAMPLES] = {"samples", "count"},
+	};
+	bool is_split = fold->opts.split_states;
+	int16_t *index = &fold->columns[column][is_split ? state : 0];
+
+	if (!*index) {
+		int made = profile_column(&fold->profile, types[column][0], types[column][1],
+					  is_split ? thread_state_name((enum thread_state)state)
+						   : NULL);
+
+		/* Three types and eight states are fewer than a profile may have columns. */
+		assert(made >= 0);
+		*index = (int16_t)(made + 1);
+	}
+	return (size_t)(*index - 1);
+}
+
+struct capture_fold *capture_fold_new(struct names *names, const struct tree *tree,
+				      const struct capture_fold_opts *opts)
+{
+	struct capture_fold *fold = xcalloc(1, sizeof(*fold));
+
+	fold->names = names;
+	fold->tree = tree;
+	fold->opts = *opts;
+	profile_init(&fold->profile, names);
+	fold->profile.n_profiles = 1;
+	if (!opts->split_states)
+		for (int column = 0; column <= CAPTURE_SAMPLES; column++)
+			column_of(fold, (enum capture_column)column, STATE_UNKNOWN);
+	return fold;
+}
+
+void capture_fold_free(struct capture_fold *fold)
+{
+	if (!fold)
+		return;
+	profile_done(&fold->profile);
+	map64_done(&fold->memo);
+	free(fold->processes);
+	free(fold->threads);
+	free(fold->samples);
+	free(fold->timed_threads);
+	free(fold);
+}
+
+/* Texts of events live as long as the callback; those of the names as long as the fold. */
+static const char *keep_text(struct capture_fold *fold, const char *text)
+{
+	return names_text(fold->names, names_cstr(fold->names, text), NULL);
+}
+
+/* The profile covers what was sampled, cut to the filter's range. */
+static void saw_time(struct capture_fold *fold, int64_t time_ns)
+{
+	const struct capture_filter *filter = &fold->opts.filter;
+	int64_t until_ns;
+
+	fold->facts.last_time_ns = max_of(fold->facts.last_time_ns, time_ns);
+	until_ns = fold->facts.last_time_ns;
+	if (filter->until_ns)
+		until_ns = min_of(until_ns, filter->until_ns);
+	fold->profile.duration_ns = max_of(until_ns - filter->from_ns, (int64_t)0);
+}
+
+/* ---- definitions ---- */
+
+static int on_header(void *ctx, const struct capture_header *header)
+{
+	struct capture_fold *fold = ctx;
+
+	fold->facts.has_header = true;
+	fold->facts.header = *header;
+	fold->facts.header.command = keep_text(fold, header->command);
+	fold->facts.header.host = keep_text(fold, header->host);
+	fold->facts.header.version = keep_text(fold, header->version);
+	fold->profile.period_type = names_cstr(fold->names, "wall");
+	fold->profile.period_unit = names_cstr(fold->names, "nanoseconds");
+	if (__builtin_add_overflow(header->start_real_ns, fold->opts.filter.from_ns,
+				   &fold->profile.start_ns))
+		fold->profile.start_ns = 0;
+	if (header->rate_hz >= 1e-3 && header->rate_hz <= 1e9)
+		fold->profile.period = (int64_t)((double)NS_PER_S / header->rate_hz);
+	return 0;
+}
+
+static int on_process(void *ctx, const struct capture_process *process)
+{
+	struct capture_fold *fold = ctx;
+	struct fold_process *known;
+
+	fold->processes = vec_grow(fold->processes, &fold->processes_cap, (size_t)process->id + 1,
+				   sizeof(*fold->processes));
+	known = &fold->processes[process->id];
+	fold->facts.n_processes += !known->is_defined;
+	known->is_defined = true;
+	known->pid = process->pid;
+	known->command = keep_text(fold, process->command);
+	if (fold->opts.process_markers)
+		known->marker = marker_process(fold->names, process->pid, process->command);
+	return 0;
+}
+
+static bool thread_is_wanted(const struct capture_filter *filter,
+			     const struct capture_thread *thread, int32_t pid)
+{
+	char id[24];
+
+	if (filter->pid && filter->pid != pid)
+		return false;
+	if (!filter->thread)
+		return true;
+	snprintf(id, sizeof(id), "%" PRId32, thread->tid);
+	return strcmp(filter->thread, thread->name) == 0 || strcmp(filter->thread, id) == 0;
+}
+
+static void timed_thread_add(struct capture_fold *fold, struct fold_thread *thread)
+{
+	size_t n = fold->n_timed_threads;
+
+	fold->timed_threads = vec_grow(fold->timed_threads, &fold->timed_threads_cap, n + 1,
+				       sizeof(*fold->timed_threads));
+	thread->timed_index = (uint32_t)fold->n_timed_threads++;
+}
+
+static int on_thread(void *ctx, const struct capture_thread *thread)
+{
+	struct capture_fold *fold = ctx;
+	const struct fold_process *process = &fold->processes[thread->process];
+	struct fold_thread *known;
+
+	fold->threads = vec_grow(fold->threads, &fold->threads_cap, (size_t)thread->id + 1,
+				 sizeof(*fold->threads));
+	known = &fold->threads[thread->id];
+	if (!known->shown.name) {
+		fold->facts.n_threads++;
+		timed_thread_add(fold, known);
+	}
+	known->shown = (struct capture_fold_thread){
+		.pid = process->pid,
+		.tid = thread->tid,
+		.name = keep_text(fold, thread->name),
+		.process_command = process->command,
+	};
+	known->process = thread->process;
+	known->marker_key = ++fold->last_marker_key;
+	if (fold->opts.thread_markers)
+		known->marker = marker_thread(fold->names, thread->tid, thread->name);
+	known->is_wanted = thread_is_wanted(&fold->opts.filter, thread, process->pid);
+	fold->timed_threads[known->timed_index] = (struct timed_thread){
+		.pid = process->pid,
+		.tid = thread->tid,
+		.name = known->shown.name,
+	};
+	return 0;
+}
+
+/* ---- samples ---- */
+
+static bool sample_is_wanted(const struct capture_fold *fold, const struct capture_sample *sample)
+{
+	const struct capture_filter *filter = &fold->opts.filter;
+
+	if (!fold->threads[sample->thread].is_wanted || sample->time_ns < filter->from_ns)
+		return false;
+	if (filter->until_ns && sample->time_ns >= filter->until_ns)
+		return false;
+	if (filter->hide_idle && thread_state_is_idle((enum thread_state)sample->state))
+		return false;
+	return !filter->gil_only || (sample->flags & SAMPLE_GIL);
+}
+
+static struct frame_id shown_frame(const struct capture_fold *fold, struct frame_id id)
+{
+	struct frame frame;
+
+	if (!fold->opts.by_function)
+		return id;
+	if (!fold->opts.first_lines)
+		return names_func_frame(fold->names, names_func_of(fold->names, id));
+	frame = *names_frame_get(fold->names, id);
+	frame.line = frame.first_line;
+	frame.address = 0;
+	return names_frame(fold->names, &frame);
+}
+
+struct node_id capture_fold_node(const struct capture_fold *fold, uint32_t thread,
+				 struct node_id node, struct tree *into, struct map64 *memo)
+{
+	const struct fold_thread *known = &fold->threads[thread];
+	bool has_markers = fold->opts.thread_markers || fold->opts.process_markers;
+	uint64_t key = (has_markers ? (uint64_t)known->marker_key << 32 : 0) | node.v;
+	struct frame_id path[TREE_MAX_DEPTH];
+	struct node_id at = {0};
+	size_t n;
+	bool is_new;
+	uint32_t *place = map64_put(memo, key, &is_new);
+
+	if (!is_new)
+		return (struct node_id){*place};
+	if (fold->opts.process_markers)
+		at = tree_child(into, at, fold->processes[known->process].marker);
+	if (fold->opts.thread_markers && known->marker.v)
+		at = tree_child(into, at, known->marker);
+	n = min_of(tree_path(fold->tree, node, path, TREE_MAX_DEPTH), (size_t)TREE_MAX_DEPTH);
+	for (size_t i = 0; i < n; i++)
+		at = tree_child(into, at, shown_frame(fold, path[i]));
+	*place = at.v;
+	return at;
+}
+
+static void add_value(struct capture_fold *fold, enum capture_column column, uint8_t state,
+		      struct node_id node, int64_t value)
+{
+	profile_add(&fold->profile, column_of(fold, column, state), node, value);
+}
+
+static void timed_add(struct capture_fold *fold, const struct capture_sample *sample,
+		      struct node_id node)
+{
+	size_t n = fold->timed.n_samples;
+
+	fold->samples = vec_grow(fold->samples, &fold->samples_cap, n + 1, sizeof(*fold->samples));
+	fold->samples[fold->timed.n_samples++] = (struct timed_sample){
+		.time_ns = sample->time_ns,
+		.thread = fold->threads[sample->thread].timed_index,
+		.node = node,
+		.wall_ns = sample->wall_ns,
+		.cpu_ns = sample->cpu_ns,
+	};
+}
+
+static int on_sample(void *ctx, const struct capture_sample *sample)
+{
+	struct capture_fold *fold = ctx;
+	struct node_id node;
+
+	fold->facts.n_samples++;
+	saw_time(fold, sample->time_ns);
+	if (!sample_is_wanted(fold, sample))
+		return 0;
+	fold->facts.n_kept++;
+	node = capture_fold_node(fold, sample->thread, sample->node, &fold->profile.tree,
+				 &fold->memo);
+	add_value(fold, CAPTURE_WALL, sample->state, node, sample->wall_ns);
+	add_value(fold, CAPTURE_CPU, sample->state, node, sample->cpu_ns);
+	add_value(fold, CAPTURE_SAMPLES, sample->state, node, 1);
+	fold->profile.n_samples++;
+	if (fold->opts.keep_timed)
+		timed_add(fold, sample, node);
+	return 0;
+}
+
+static int on_stats(void *ctx, const struct capture_stats *stats)
+{
+	struct capture_fold *fold = ctx;
+
+	fold->facts.stats = *stats;
+	saw_time(fold, stats->time_ns);
+	return 0;
+}
+
+static int on_end(void *ctx, const struct capture_end *end)
+{
+	struct capture_fold *fold = ctx;
+
+	fold->facts.has_end = true;
+	fold->facts.end = *end;
+	fold->facts.end.text = keep_text(fold, end->text);
+	saw_time(fold, end->time_ns);
+	return 0;
+}
+
+const struct capture_events *capture_fold_events(void)
+{
+	static const struct capture_events events = {
+		.header = on_header,
+		.process = on_process,
+		.thread = on_thread,
+		.sample = on_sample,
+		.stats = on_stats,
+		.end = on_end,
+	};
+
+	return &events;
+}
+
+const struct profile *capture_fold_profile(const struct capture_fold *fold)
+{
+	return &fold->profile;
+}
+
+const struct timed *capture_fold_timed(struct capture_fold *fold)
+{
+	fold->timed.samples = fold->samples;
+	fold->timed.threads = fold->timed_threads;
+	fold->timed.n_threads = fold->n_timed_threads;
+	return fold->opts.keep_timed ? &fold->timed : NULL;
+}
+
+size_t capture_fold_column(const struct capture_fold *fold, enum capture_column column)
+{
+	for (size_t state = 0; state < STATE_COUNT; state++)
+		if (fold->columns[column][state])
+			return (size_t)(fold->columns[column][state] - 1);
+	return 0;
+}
+
+const struct capture_facts *capture_fold_facts(const struct capture_fold *fold)
+{
+	return &fold->facts;
+}
+
+const struct capture_fold_thread *capture_fold_thread_get(const struct capture_fold *fold,
+							  uint32_t id)
+{
+	if (id >= fold->threads_cap || !fold->threads[id].shown.name)
+		return NULL;
+	return &fold->threads[id].shown;
+}
