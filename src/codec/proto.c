@@ -138,6 +138,7 @@ size_t proto_begin(struct buf *out, uint32_t number)
 void proto_end(struct buf *out, size_t begin)
 {
 	size_t len = out->len - begin, extra = 0;
+	char *at;
 
 	if (out->overflow)
 		return;
@@ -146,7 +147,9 @@ void proto_end(struct buf *out, size_t begin)
 	if (!buf_room(out, extra))
 		return;
 	memmove(out->data + begin + extra, out->data + begin, len);
-	out->len = begin - 1;
-	buf_put_varint(out, len);
-	buf_grew(out, len);
+	/* In place: a buf_put() would end the text in the middle of the content. */
+	at = out->data + begin - 1;
+	for (size_t rest = len; at < out->data + begin + extra; rest >>= 7)
+		*at++ = (char)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+	buf_grew(out, extra);
 }

@@ -65,8 +65,7 @@ struct proto_list {
 struct proto_list proto_list(const struct proto_field *field);
 bool proto_list_next(struct proto_list *list, uint64_t *ret_value) nodiscard;
 
-/* ---- writing: zero and empty values are written as well; leave them out where they are defaults
- * ---- */
+/* ---- writing: zeros and empty texts too; leave out what is a default ---- */
 
 void proto_put_uint(struct buf *out, uint32_t number, uint64_t value);
 void proto_put_int(struct buf *out, uint32_t number, int64_t value); /* ten bytes when negative */

@@ -2,18 +2,17 @@
 /*
  * The capture: everything that was sampled, in time order, once.  File ending ".pyro".
  *
- * A capture is a stream of blocks, written as it is sampled, in bounded memory.  Each block stands
- *for itself (length, checksum), so that a capture cut short by a crash is readable up to its last
- *whole block; definitions (strings, frames, stack nodes, processes, threads) come before their
- *first use and hold for the rest of the stream.  The same bytes travel from the reader process to
- *the front process through a socket pair, and are stored as a file: one encoder, one decoder, both
- *treat the other side as hostile.
+ * A capture is a stream of blocks, written as it is sampled, in bounded memory.  Each block stands for
+ * itself (length, checksum), so that a capture cut short by a crash is readable up to its last whole
+ * block; definitions (strings, frames, stack nodes, processes, threads) come before their first use
+ * and hold for the rest of the stream.  The same bytes travel from the reader process to the front
+ * process through a socket pair, and are stored as a file: one encoder, one decoder, both treat the
+ * other side as hostile.
  *
  *	file   = block*
  *	block  = magic "PYRO" · u8 version · u8 flags (1: payload is zstd) · u16 0
- *	         · u32 payload bytes · u32 unpacked bytes · u32 crc32 of the payload as stored ·
- *payload payload= record*            record = varint kind · varint length · fields (varints,
- *zigzag)
+ *	         · u32 payload bytes · u32 unpacked bytes · u32 crc32 of the payload as stored · payload
+ *	payload= record*            record = varint kind · varint length · fields (varints, zigzag)
  *
  * Unknown kinds are skipped by their length; fields may be added at the end of a record.  The first
  * record of a stream is CAPTURE_HEADER.  docs/CAPTURE.md has the layout of each record by example.
@@ -88,9 +87,9 @@ enum {
 };
 
 /*
- * Time that passed without a sample to carry it: a dropped, torn or late tick.  Its weights are
- * added to the thread's next sample by the sampler, so sums stay whole; the counts are for the
- * summary. Totals since the start, sent about once a second and at the end.
+ * Time that passed without a sample to carry it: a dropped, torn or late tick.  Its weights are added
+ * to the thread's next sample by the sampler, so sums stay whole; the counts are for the summary.
+ * Totals since the start, sent about once a second and at the end.
  */
 struct capture_stats {
 	int64_t time_ns;
@@ -123,8 +122,7 @@ struct capture_end {
 /* ---- writing ---- */
 
 struct capture_writer;
-/* Takes whole blocks; returns 0 or a negative error, which the writer then returns from every call.
- */
+/* Takes whole blocks; returns 0 or a negative error, which the writer then returns from every call. */
 typedef int capture_sink_fn(void *ctx, const void *block, size_t len);
 
 /*

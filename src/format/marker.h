@@ -21,8 +21,8 @@ enum marker_kind { MARKER_NONE, MARKER_PROCESS, MARKER_THREAD };
 struct marker {
 	enum marker_kind kind;
 	int64_t id; /* pid or thread id; 0: unknown */
-	const char
-		*text; /* command or thread name, borrowed from the frame's name; "" when unknown */
+	/* Command or thread name, borrowed from the frame's name; "" when unknown. */
+	const char *text;
 };
 
 /* The frame; `id` 0 and `text` NULL or "" mean unknown (both: frame 0, which is none). */

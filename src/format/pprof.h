@@ -5,10 +5,11 @@
  * How our model maps onto it, both ways:
  *
  *	columns of one type, by state	one sample type; label "state" per sample
- *	process and thread markers	labels "pid" (number), "process", "thread_id" (number),
- * "thread_name" frame				location with a line, function (name, system_name =
- * qualified name, file, first line), mapping for native and kernel code other marker frames
- * functions without a file
+ *	process marker			labels "pid" (number) and "process"
+ *	thread marker			labels "thread_id" (number) and "thread_name"
+ *	other marker			a function without a file, named in brackets
+ *	frame				location with a line; function: name, system_name = qualified
+ *					name, file, first line; mapping for native and kernel code
  *	start, duration, period		time_nanos, duration_nanos, period and its type
  *
  * The reader never trusts an index: negative ones and those past the end are errors that name the
@@ -23,16 +24,14 @@
 
 int pprof_write(const struct format_output *output, struct buf *out, struct err *err) nodiscard;
 
-/*
- * Which columns of a profile go into a pprof.  One written without `only_type` has all sample types
- * of the profile.
- */
 struct pprof_write_opts {
-	const char *only_type; /* "cpu": columns of other types, and stacks without a value, are
-				  left out */
-	bool compress;	       /* gzip */
-	int level;	       /* of gzip; 0: the default */
+	/* Only the columns of this type ("cpu"), and the stacks that have a value there; NULL: all. */
+	const char *only_type;
+	const char *default_type; /* what viewers show first; NULL: the first */
+	bool compress;		  /* gzip */
+	int level;		  /* of gzip; 0: GZIP_DEFAULT_LEVEL */
 };
+
 int pprof_write_profile(const struct profile *profile, const struct pprof_write_opts *opts,
 			struct buf *out, struct err *err) nodiscard;
 
@@ -41,10 +40,12 @@ int pprof_read(const void *data, size_t len, const struct format_limits *limits,
 	       struct profile *into, struct err *err) nodiscard;
 
 /*
- * Everything, split by the labels that are neither thread, process nor state: `series` is called
- * once per distinct set (the empty set included, in the order of first samples; once with the empty
- * set when there are no samples at all) and answers with the initialised profile that takes its
- * samples.  All of them must share one `struct names`. `labels` is borrowed until it returns.
+ * Everything, split by the text labels that are neither thread, process nor state.  `series` is called
+ * once per distinct set of them, in the order of first samples, and answers with the initialised
+ * profile that takes its samples; without any sample it is called once with the empty set.  All
+ * profiles share `names`.  `labels` is borrowed until the callback returns.
+ *
+ * Number labels, and labels that name one request (span_id, trace_id, profile_id), make no series.
  */
 struct pprof_split {
 	int (*series)(void *ctx, const struct labels *labels, struct profile **ret_profile,

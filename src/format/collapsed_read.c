@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "format/collapsed.h"
+#include "format/collapsed_private.h"
+#include "format/frame_kind.h"
+#include "format/marker.h"
+#include "format/stack.h"
+
+/* Of the good lines; more is another format. */
+#define COLLAPSED_BAD_PERCENT 1
+/* A frame's text is unescaped into here; longer ones keep their head. */
+#define TOKEN_MAX_BYTES (3 * NAME_MAX_BYTES)
+
+struct reader {
+	struct profile *into;
+	const struct format_limits *limits;
+	bool is_bare;
+	struct stack stack;
+	size_t column;
+	char token[TOKEN_MAX_BYTES + 1];
+};
+
+/* ---- one frame ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four characters of \xHH, when they stand for something that the writer escapes. */
+static int unescape(const char *text, size_t len)
+{
+	int code;
+
+	if (len < 4 || text[0] != '\\' || text[1] != 'x' || hex_digit(text[2]) < 0 ||
+	    hex_digit(text[3]) < 0)
+		return -1;
+	code = hex_digit(text[2]) * 16 + hex_digit(text[3]);
+	return (code > 0 && code < 0x20) || code == 0x7f || code == ';' || code == '#' ||
+			       code == '\\'
+		       ? code
+		       : -1;
+}
+
+static size_t copy_token(struct reader *reader, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < TOKEN_MAX_BYTES; i++) {
+		int code = text[i] == '\\' ? unescape(text + i, len - i) : -1;
+
+		/* A NUL would end the text: a bad byte instead, which becomes U+FFFD. */
+		reader->token[n++] = code >= 0 ? (char)code : text[i] ? text[i] : '\xff';
+		if (code >= 0)
+			i += 3;
+	}
+	reader->token[n] = '\0';
+	return n;
+}
+
+static bool ends_with(const char *text, size_t len, const char *ending)
+{
+	size_t n = strlen(ending);
+
+	return len > n && memcmp(text + len - n, ending, n) == 0;
+}
+
+/* ":123" at the end of a place; cuts it off. */
+static uint32_t take_line(char *place)
+{
+	char *colon = strrchr(place, ':');
+	uint64_t line = 0;
+
+	if (!colon || colon == place || !colon[1])
+		return 0;
+	for (const char *c = colon + 1; *c; c++) {
+		if (*c < '0' || *c > '9')
+			return 0;
+		line = min_of(line * 10 + (uint64_t)(*c - '0'), (uint64_t)UINT32_MAX);
+	}
+	*colon = '\0';
+	return (uint32_t)line;
+}
+
+/*
+ * "name (place)": the last " (" up to the final ')'.  What is in it must look like a file, so that C++
+ * signatures keep their arguments.
+ */
+static char *find_place(char *token, size_t len)
+{
+	char *place;
+
+	if (len < 4 || token[len - 1] != ')')
+		return NULL;
+	for (place = token + len - 2; place > token + 1; place--) {
+		if (*place == ')')
+			return NULL;
+		if (*place == '(')
+			break;
+	}
+	if (place <= token + 1 || place[-1] != ' ' || place[1] == ')')
+		return NULL;
+	token[len - 1] = '\0';
+	if (strpbrk(place + 1, "./<:[") == NULL) {
+		token[len - 1] = ')';
+		return NULL;
+	}
+	place[-1] = '\0';
+	return place + 1;
+}
+
+static struct frame_id read_frame(struct reader *reader, const char *text, size_t text_len)
+{
+	struct names *names = reader->into->names;
+	size_t len = copy_token(reader, text, text_len);
+	struct frame frame = {.kind = FRAME_OTHER};
+	char *token = reader->token, *place;
+
+	if ((token[0] == '[' && token[len - 1] == ']') || marker_parse(token).kind != MARKER_NONE)
+		return marker_frame(names, token);
+	if (ends_with(token, len, COLLAPSED_KERNEL_SUFFIX)) {
+		token[len - strlen(COLLAPSED_KERNEL_SUFFIX)] = '\0';
+		frame.kind = FRAME_KERNEL;
+	} else if ((place = find_place(token, len))) {
+		frame.line = take_line(place);
+		frame.kind = (uint8_t)frame_kind_of_file(place);
+		/* A library without a line is the module, not a source file. */
+		if (strstr(place, ".so") && !frame.line && frame.kind == FRAME_NATIVE)
+			frame.module = names_cstr(names, place);
+		else
+			frame.file = names_cstr(names, place);
+	}
+	frame.name = names_cstr(names, token);
+	return names_frame(names, &frame);
+}
+
+/* ---- one line ---- */
+
+/* The count behind the last blank; returns the length of the stack before it, or 0. */
+static size_t split_count(const char *line, size_t len, int64_t *ret_value)
+{
+	int64_t value = 0;
+	size_t at = len;
+
+	while (at && line[at - 1] != ' ' && line[at - 1] != '\t')
+		at--;
+	if (!at || at == len)
+		return 0;
+	for (size_t i = at; i < len; i++)
+		if (line[i] < '0' || line[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, line[i] - '0', &value))
+			return 0;
+	while (at && (line[at - 1] == ' ' || line[at - 1] == '\t'))
+		at--;
+	*ret_value = value;
+	return at;
+}
+
+/* Push the frames between the semicolons; empty ones do not count. */
+static void push_frames(struct reader *reader, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	stack_reset(&reader->stack);
+	while (text < end) {
+		const char *semicolon = memchr(text, ';', (size_t)(end - text));
+		size_t n = (size_t)((semicolon ? semicolon : end) - text);
+
+		if (n)
+			stack_push(&reader->stack, read_frame(reader, text, n));
+		text += n + 1;
+	}
+}
+
+static bool read_line(struct reader *reader, const char *line, size_t len)
+{
+	struct profile *into = reader->into;
+	int64_t value = 1;
+	struct node_id node = {0};
+
+	if (!reader->is_bare)
+		len = split_count(line, len, &value);
+	if (!len)
+		return false;
+	if (len != strlen(COLLAPSED_NO_STACK) || memcmp(line, COLLAPSED_NO_STACK, len) != 0) {
+		push_frames(reader, line, len);
+		if (!reader->stack.n)
+			return false;
+		node = stack_node(&reader->stack, &into->tree, into->names, node, false);
+	}
+	profile_add(into, reader->column, node, value);
+	into->n_samples += min_of(value, INT64_MAX - into->n_samples);
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static size_t line_length(const char *text, const char *end)
+{
+	const char *newline = memchr(text, '\n', (size_t)(end - text));
+	size_t len = (size_t)((newline ? newline : end) - text);
+
+	return len;
+}
+
+static int read_all(struct reader *reader, const char *text, const char *end,
+		    struct collapsed_result *result, struct err *err)
+{
+	for (uint64_t number = 1; text < end; number++) {
+		size_t len = line_length(text, end), trimmed = len;
+
+		while (trimmed && strchr(" \t\r", text[trimmed - 1]) && text[trimmed - 1])
+			trimmed--;
+		if (!trimmed || text[0] == '#') {
+			/* neither good nor bad */
+		} else if (read_line(reader, text, trimmed)) {
+			if (++result->n_good > reader->limits->max_samples)
+				return err_set(err, ERR_LIMIT,
+					       "more than %u stacks: send shorter ranges",
+					       reader->limits->max_samples);
+		} else {
+			result->n_bad++;
+			if (!result->first_bad)
+				result->first_bad = number;
+		}
+		text += len + 1;
+	}
+	return 0;
+}
+
+static int refuse_other_encodings(const uint8_t *data, size_t len, struct err *err)
+{
+	if (len >= 2 &&
+	    ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == 0xfe && data[1] == 0xff)))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the text is UTF-16: send collapsed stacks as UTF-8");
+	return 0;
+}
+
+static void stack_cleanup(struct reader *reader)
+{
+	stack_done(&reader->stack);
+}
+
+int collapsed_read_lines(const void *data, size_t len, const struct format_limits *limits,
+			 const struct collapsed_opts *opts, struct profile *into,
+			 struct collapsed_result *ret_result, struct err *err)
+{
+	cleanup(stack_cleanup) struct reader reader = {
+		.into = into, .limits = limits, .is_bare = opts->is_bare};
+	struct collapsed_result result = {0};
+	const char *text = data, *end = text + len;
+	int column = profile_column(into, opts->type ? opts->type : "samples",
+				    opts->unit ? opts->unit : "count", NULL);
+	int r = refuse_other_encodings(data, len, err);
+
+	if (r < 0)
+		return r;
+	if (column < 0)
+		return err_set(err, column, "the profile has too many columns already");
+	if (len > limits->max_inflated_bytes)
+		return err_set(err, ERR_LIMIT, "the text has %zu bytes, the limit is %zu", len,
+			       limits->max_inflated_bytes);
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	reader.column = (size_t)column;
+	stack_init(&reader.stack, limits->max_depth);
+	r = read_all(&reader, text, end, &result, err);
+	if (r < 0)
+		return r;
+	*ret_result = result;
+	if (!result.n_good || result.n_bad * 100 > result.n_good * COLLAPSED_BAD_PERCENT)
+		return err_set(err, ERR_CORRUPT,
+			       "not collapsed stacks: %llu of %llu lines are bad, the first is "
+			       "line %llu (a "
+			       "line is 'frame;frame;frame COUNT')",
+			       (unsigned long long)result.n_bad,
+			       (unsigned long long)(result.n_bad + result.n_good),
+			       (unsigned long long)result.first_bad);
+	return 0;
+}
+
+int collapsed_read(const void *data, size_t len, const struct format_limits *limits,
+		   struct profile *into, struct err *err)
+{
+	struct collapsed_opts opts = {0};
+	struct collapsed_result result;
+
+	return collapsed_read_lines(data, len, limits, &opts, into, &result, err);
+}

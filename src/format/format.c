@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/format.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "codec/gzip.h"
+#include "format/collapsed.h"
+#include "format/pprof.h"
+
+const struct format_limits format_limits_server = {
+	.max_inflated_bytes = 64u << 20,
+	.max_samples = 200000,
+	.max_depth = 1024,
+	.max_columns = 16,
+};
+
+const struct format_limits format_limits_local = {
+	.max_inflated_bytes = (size_t)2 << 30,
+	.max_samples = 100u << 20,
+	.max_depth = 4000, /* markers and all below TREE_MAX_DEPTH */
+	.max_columns = PROFILE_MAX_COLUMNS,
+};
+
+static const char *const raw_endings[] = {".raw", ".collapsed", ".folded", ".txt", NULL};
+static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
+
+const struct format formats[] = {
+	{
+		.name = "raw",
+		.endings = raw_endings,
+		.about = "collapsed stacks, one line per stack, as flamegraph.pl reads them",
+		.write = collapsed_write,
+		.read = collapsed_read,
+	},
+	{
+		.name = "pprof",
+		.endings = pprof_endings,
+		.about = "profile.proto, gzipped, for go tool pprof and Pyroscope",
+		.write = pprof_write,
+		.read = pprof_read,
+	},
+	{0},
+};
+
+const struct format *format_by_name(const char *name)
+{
+	for (const struct format *format = formats; format->name; format++)
+		if (strcmp(format->name, name) == 0)
+			return format;
+	return NULL;
+}
+
+const struct format *format_by_file_name(const char *path)
+{
+	const struct format *best = NULL;
+	size_t best_len = 0, len = strlen(path);
+
+	for (const struct format *format = formats; format->name; format++)
+		for (const char *const *ending = format->endings; *ending; ending++) {
+			size_t n = strlen(*ending);
+
+			if (n < len && n > best_len && strcmp(path + len - n, *ending) == 0) {
+				best = format;
+				best_len = n;
+			}
+		}
+	return best;
+}
+
+/* ---- sniffing ---- */
+
+/* Enough to see what it is: of gzip only so much is unpacked. */
+#define SNIFF_BYTES 4096
+
+static const char *skip_blank(const char *text, const char *end)
+{
+	while (text < end && strchr(" \t\r\n", *text) && *text)
+		text++;
+	return text;
+}
+
+/* The first line that is neither empty nor a comment ends in a blank and digits. */
+static bool looks_collapsed(const char *text, const char *end)
+{
+	const char *line_end, *at;
+
+	text = skip_blank(text, end);
+	while (text < end && *text == '#') {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text = text ? skip_blank(text, end) : end;
+	}
+	line_end = memchr(text, '\n', (size_t)(end - text));
+	if (!line_end)
+		line_end = end;
+	while (line_end > text && strchr(" \t\r", line_end[-1]) && line_end[-1])
+		line_end--;
+	for (at = line_end; at > text && at[-1] >= '0' && at[-1] <= '9';)
+		at--;
+	return at < line_end && at > text && (at[-1] == ' ' || at[-1] == '\t');
+}
+
+/* A pprof begins with a sample type: field 1, a message. */
+static bool looks_pprof(const char *text, const char *end)
+{
+	return end - text > 2 && text[0] == 0x0a && (unsigned char)text[1] < 0x20;
+}
+
+const struct format *format_sniff(const void *data, size_t len)
+{
+	const char *text = data, *end = text + min_of(len, (size_t)SNIFF_BYTES);
+
+	if (gzip_is_gzip(data, len) || looks_pprof(text, end))
+		return format_by_name("pprof");
+	text = skip_blank(text, end);
+	if (text < end && *text == '{')
+		return format_by_name("speedscope");
+	return looks_collapsed(text, end) ? format_by_name("raw") : NULL;
+}

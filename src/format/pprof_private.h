@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Field numbers of profile.proto, the labels with a meaning of their own, and the tables of a file. */
+#ifndef FORMAT_PPROF_PRIVATE_H
+#define FORMAT_PPROF_PRIVATE_H
+
+enum {
+	PROFILE_SAMPLE_TYPE = 1,
+	PROFILE_SAMPLE = 2,
+	PROFILE_MAPPING = 3,
+	PROFILE_LOCATION = 4,
+	PROFILE_FUNCTION = 5,
+	PROFILE_STRING_TABLE = 6,
+	PROFILE_DROP_FRAMES = 7,
+	PROFILE_KEEP_FRAMES = 8,
+	PROFILE_TIME_NANOS = 9,
+	PROFILE_DURATION_NANOS = 10,
+	PROFILE_PERIOD_TYPE = 11,
+	PROFILE_PERIOD = 12,
+	PROFILE_COMMENT = 13,
+	PROFILE_DEFAULT_SAMPLE_TYPE = 14,
+	PROFILE_DOC_URL = 15,
+
+	VALUE_TYPE_TYPE = 1,
+	VALUE_TYPE_UNIT = 2,
+
+	SAMPLE_LOCATION_ID = 1,
+	SAMPLE_VALUE = 2,
+	SAMPLE_LABEL = 3,
+
+	PPROF_LABEL_KEY = 1,
+	PPROF_LABEL_STR = 2,
+	PPROF_LABEL_NUM = 3,
+	PPROF_LABEL_NUM_UNIT = 4,
+
+	MAPPING_ID = 1,
+	MAPPING_START = 2,
+	MAPPING_LIMIT = 3,
+	MAPPING_OFFSET = 4,
+	MAPPING_FILENAME = 5,
+	MAPPING_BUILD_ID = 6,
+	MAPPING_HAS_FUNCTIONS = 7,
+	MAPPING_HAS_FILENAMES = 8,
+	MAPPING_HAS_LINES = 9,
+
+	LOCATION_ID = 1,
+	LOCATION_MAPPING_ID = 2,
+	LOCATION_ADDRESS = 3,
+	LOCATION_LINE = 4,
+
+	LINE_FUNCTION_ID = 1,
+	LINE_LINE = 2,
+
+	FUNCTION_ID = 1,
+	FUNCTION_NAME = 2,
+	FUNCTION_SYSTEM_NAME = 3,
+	FUNCTION_FILENAME = 4,
+	FUNCTION_START_LINE = 5,
+};
+
+#define PPROF_LABEL_PID "pid"
+#define PPROF_LABEL_PROCESS "process"
+#define PPROF_LABEL_THREAD_ID "thread_id"
+#define PPROF_LABEL_THREAD_NAME "thread_name"
+#define PPROF_LABEL_STATE "state"
+
+#define PPROF_KERNEL_FILE "[kernel.kallsyms]" /* as perf and Go's tools name the kernel's mapping */
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "format/format.h"
+
+/* ---- a file's tables, with every index checked: pprof_tables.c ---- */
+
+struct pprof_text {
+	const char *bytes; /* not terminated */
+	size_t len;
+};
+
+struct pprof_value_type {
+	uint32_t type, unit; /* strings */
+};
+
+struct pprof_mapping {
+	uint64_t id;
+	uint32_t file, build_id; /* strings */
+};
+
+struct pprof_function {
+	uint64_t id;
+	uint32_t name, system_name, file; /* strings */
+	uint32_t start_line;
+};
+
+struct pprof_location {
+	uint64_t id;
+	uint64_t address;
+	uint32_t mapping;	      /* index + 1; 0: none */
+	uint32_t first_line, n_lines; /* into lines, innermost first */
+};
+
+struct pprof_line {
+	uint32_t function; /* index + 1; 0: none */
+	uint32_t line;
+};
+
+/* Ids that the file chose -> index; the map stays empty while they are 1, 2, 3 …, as they mostly are. */
+struct pprof_ids {
+	struct map64 map;
+	uint32_t n;
+	bool is_dense;
+};
+
+/* Borrows from the bytes of the file.  Release with pprof_tables_done(), all-zero is fine. */
+struct pprof_tables {
+	struct pprof_text *strings;
+	struct pprof_value_type *types;
+	struct cursor *samples;
+	struct pprof_mapping *mappings;
+	struct pprof_function *functions;
+	struct pprof_location *locations;
+	struct pprof_line *lines;
+	size_t n_strings, n_types, n_samples, n_mappings, n_functions, n_locations, n_lines;
+	size_t strings_cap, types_cap, samples_cap, mappings_cap, functions_cap, locations_cap,
+		lines_cap;
+	struct pprof_ids mapping_ids, function_ids, location_ids;
+	struct pprof_value_type period_type;
+	int64_t period, time_ns, duration_ns;
+};
+
+int pprof_tables_read(struct pprof_tables *tables, const void *data, size_t len,
+		      const struct format_limits *limits, struct err *err) nodiscard;
+void pprof_tables_done(struct pprof_tables *tables);
+
+/* Index + 1 of the location with that id; 0: there is none. */
+uint32_t pprof_find_location(const struct pprof_tables *tables, uint64_t id);
+
+/* A string index of `field`: ERR_CORRUPT when negative or past the end. */
+int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const char *field,
+		       struct err *err) nodiscard;
+
+#endif
