@@ -327,6 +327,8 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	stats.pause_max_ns = take_ns(record);
 	stats.bytes_read = cursor_varint(record);
 	stats.read_calls = cursor_varint(record);
+	stats.pause_median_ns = take_ns(record);
+	stats.traced = cursor_varint(record);
 	if (record->bad || !reader->events.stats)
 		return 0;
 	return reader->events.stats(reader->ctx, &stats);

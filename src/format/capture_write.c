@@ -322,6 +322,8 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 		(uint64_t)max_of(stats->pause_max_ns, (int64_t)0),
 		stats->bytes_read,
 		stats->read_calls,
+		(uint64_t)max_of(stats->pause_median_ns, (int64_t)0),
+		stats->traced,
 	};
 	struct buf *record = begin_record(writer);
 
