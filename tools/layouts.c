@@ -139,6 +139,11 @@ static void print_code(void)
 	PRINT(co_qualname, NO_FIELD);
 	PRINT(co_code, offsetof(PyCodeObject, co_code));
 #endif
+#if PY_VERSION_HEX >= 0x030c0000
+	PRINT(co_version, offsetof(PyCodeObject, co_version));
+#else
+	PRINT(co_version, NO_FIELD);
+#endif
 #if PY_VERSION_HEX >= 0x030a0000
 	PRINT(co_linetable, offsetof(PyCodeObject, co_linetable));
 #else

@@ -55,6 +55,7 @@ struct layout {
 	uint16_t cframe_size, cframe_current, cframe_previous;
 	uint16_t frame_previous, frame_code, frame_instr, frame_owner, frame_is_entry, frame_locals;
 	uint16_t co_filename, co_name, co_qualname, co_firstlineno, co_linetable, co_code;
+	uint16_t co_version; /* numbers code objects uniquely while it lasts (then 0); 3.12+ */
 	uint16_t str_length, str_state, str_ascii_data, str_compact_data;
 	uint16_t bytes_size, bytes_data;
 	uint16_t type_basicsize, type_dictoffset, type_cached_keys;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code cache: from (code object, instruction) to frame ids.  For files of this folder only.
+ *
+ * A code object lives at an address; when it dies another may come to live there, with its strings at the
+ * same addresses again (allocators hand out what was freed last).  So an entry carries *proofs*: spans of
+ * target memory with the bytes that they held when the entry was decoded.  A reader of stacks reads the
+ * proofs of the entries it expects together with the frames, and takes an entry only if all are equal:
+ *   - the identity part of the code object (first line, pointers to its names and tables, its version), and
+ *   - where a version does not number its code objects (before 3.12), length, hash and first characters of
+ *     its name, file name and qualified name.
+ *
+ * Decoding (text, line table) needs several reads, once per code object; interning waits until code_frame().
+ * Limits: PYTHON_MAX_CODES entries, PYTHON_MAX_TABLES bytes of tables; past them the cache starts anew, and
+ * `epoch` changes: ids from before are void.
+ */
+#ifndef PYTHON_CODE_H
+#define PYTHON_CODE_H
+
+#include "base/map.h"
+#include "python/layout.h"
+#include "python/python.h"
+
+#define CODE_MAX_PROOFS 4
+#define CODE_PROOF_MAX_BYTES 160
+#define CODE_MAX_BYTES (1u << 24) /* of bytecode: an instruction beyond is not one */
+#define CODE_NONE UINT32_MAX
+
+struct proof {
+	raddr_t addr;
+	uint16_t len;
+	uint8_t bytes[CODE_PROOF_MAX_BYTES];
+};
+
+struct code {
+	raddr_t addr;
+	raddr_t instructions; /* where the bytecode starts; 0: frames have offsets (<= 3.10) */
+	uint32_t n_bytes;     /* of bytecode */
+	uint32_t first_line;
+	struct proof *proofs;
+	uint32_t n_proofs;
+	char *texts[3]; /* name, file, qualname until interned; NULL afterwards */
+	struct str_id name, file, qualname;
+	bool is_interned;
+	uint8_t *table;
+	uint32_t table_len;
+};
+
+struct code_cache {
+	struct names *names;
+	const struct layout *layout;
+	raddr_t type; /* PyCode_Type, learnt from the first code object; 0: not yet */
+	struct code *codes;
+	size_t n, cap;
+	struct map64 by_addr; /* address -> newest entry */
+	struct map64 frames;  /* entry << 32 | instruction offset + 2 -> frame id */
+	size_t table_bytes;
+	uint32_t epoch;
+	struct buf text, bytes; /* scratch */
+	struct python_stats *stats;
+};
+
+void code_cache_init(struct code_cache *cache, struct names *names, const struct layout *layout,
+		     struct python_stats *stats);
+void code_cache_done(struct code_cache *cache);
+/* To be called between units, never while entries of the cache are in use: starts anew when full. */
+void code_cache_trim(struct code_cache *cache);
+
+/* The newest entry of an address, CODE_NONE when there is none. */
+uint32_t code_find(const struct code_cache *cache, raddr_t addr);
+const struct code *code_get(const struct code_cache *cache, uint32_t id);
+
+/*
+ * The true entry for the code object that is at `addr` now: proves the known one, or decodes it anew.  Returns 0,
+ * ERR_CORRUPT (no code object), ERR_TORN (changed while decoding), or as memory_read().
+ */
+int code_resolve(struct code_cache *cache, struct memory *memory, raddr_t addr,
+		 uint32_t *ret_id) nodiscard;
+
+/* The frame's instruction field as an offset in bytes; false when it does not lie in this code. */
+bool code_offset(const struct code_cache *cache, uint32_t id, uint64_t instr, int64_t *ret_offset);
+
+/* The frame of an instruction; no reads. */
+struct frame_id code_frame(struct code_cache *cache, uint32_t id, int64_t offset);
+
+#endif

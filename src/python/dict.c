@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dicts and instance attributes, read without asking Python.
+ *
+ * A dict's entries follow its hash indices; they are scanned in order instead of hashed into, since hashes are
+ * seeded per process.  Entries are (hash, key, value), or (key, value) when all keys are str (3.11+).  An
+ * instance keeps its attributes in a dict or, sharing keys with its class, as bare values: where, differs with
+ * every version (enum layout_instance).
+ */
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "python/object.h"
+
+#define OBJECT_TYPE 8
+#define KEYS_GENERAL 0 /* enum DictKeysKind of 3.11+ */
+#define KEYS_SPLIT 2
+#define PRE_HEADER_DICT 24   /* 3.11+: pointers in front of the object */
+#define PRE_HEADER_VALUES 32 /* 3.11 only */
+#define MAX_LOG2 40
+
+struct keys {
+	raddr_t entries;
+	uint64_t n;
+	uint32_t entry_bytes;
+	uint32_t key_at, value_at;
+};
+
+/* Bytes of one index: dicts of up to 256 slots have small ones. */
+static uint64_t index_bytes(uint64_t slots)
+{
+	return slots <= 0xff ? 1 : slots <= 0xffff ? 2 : slots <= 0xffffffff ? 4 : 8;
+}
+
+static int read_keys(struct memory *memory, const struct layout *layout, raddr_t addr,
+		     struct keys *ret_keys)
+{
+	uint8_t head[64];
+	struct keys keys = {.entry_bytes = 24, .key_at = 8, .value_at = 16};
+	uint64_t indices;
+	int r = memory_read(memory, addr, head, layout->keys_indices);
+
+	if (r < 0)
+		return r;
+	memcpy(&keys.n, head + layout->keys_nentries, sizeof(keys.n));
+	if (layout->keys_log2_size != NO_FIELD) {
+		uint8_t log2_bytes = head[layout->keys_log2_size + 1]; /* of all indices together */
+
+		if (log2_bytes > MAX_LOG2)
+			return ERR_CORRUPT;
+		indices = 1ull << log2_bytes;
+		if (head[layout->keys_kind] != KEYS_GENERAL) {
+			keys.entry_bytes = 16;
+			keys.key_at = 0;
+			keys.value_at = 8;
+		}
+	} else {
+		uint64_t slots;
+
+		memcpy(&slots, head + layout->keys_size, sizeof(slots));
+		if (slots > 1ull << MAX_LOG2)
+			return ERR_CORRUPT;
+		indices = slots * index_bytes(slots);
+	}
+	if (keys.n > DICT_MAX_ENTRIES)
+		return ERR_LIMIT;
+	keys.entries = addr + layout->keys_indices + indices;
+	*ret_keys = keys;
+	return 0;
+}
+
+/* `values`: where they lie when they are apart from the keys (split), else 0. */
+static int each_entry(struct memory *memory, const struct keys *keys, raddr_t values,
+		      dict_item_fn *each, void *ctx)
+{
+	cleanup_free uint8_t *entries = xcalloc(keys->n + 1, keys->entry_bytes);
+	cleanup_free uint8_t *apart = NULL;
+	int r = keys->n ? memory_read(memory, keys->entries, entries, keys->n * keys->entry_bytes)
+			: 0;
+
+	if (r == 0 && values && keys->n) {
+		apart = xcalloc(keys->n, 8);
+		r = memory_read(memory, values, apart, keys->n * 8);
+	}
+	for (uint64_t i = 0; r == 0 && i < keys->n; i++) {
+		const uint8_t *entry = entries + i * keys->entry_bytes;
+		raddr_t key, value;
+
+		memcpy(&key, entry + keys->key_at, sizeof(key));
+		memcpy(&value, apart ? apart + i * 8 : entry + keys->value_at, sizeof(value));
+		if (key && value)
+			r = each(ctx, key, value);
+	}
+	return r;
+}
+
+int dict_each(struct memory *memory, const struct layout *layout, raddr_t dict, dict_item_fn *each,
+	      void *ctx)
+{
+	raddr_t keys_addr, values;
+	struct keys keys;
+	int r = memory_read_u64(memory, dict + layout->dict_keys, &keys_addr);
+
+	if (r == 0)
+		r = memory_read_u64(memory, dict + layout->dict_values, &values);
+	if (r == 0)
+		r = read_keys(memory, layout, keys_addr, &keys);
+	if (r < 0)
+		return r;
+	return each_entry(memory, &keys, values ? values + layout->values_data : 0, each, ctx);
+}
+
+/* ---- by name ---- */
+
+struct lookup {
+	struct memory *memory;
+	const struct layout *layout;
+	const char *name;
+	raddr_t value;
+};
+
+/* A short ASCII name is compared in place: its length first, so that most keys cost one read. */
+static int match_key(void *ctx, raddr_t key, raddr_t value)
+{
+	struct lookup *lookup = ctx;
+	const struct layout *layout = lookup->layout;
+	size_t len = strlen(lookup->name);
+	uint8_t bytes[256];
+	uint64_t length;
+
+	if (layout->str_ascii_data + len > sizeof(bytes) ||
+	    memory_read(lookup->memory, key, bytes, layout->str_ascii_data + len) < 0)
+		return 0;
+	memcpy(&length, bytes + layout->str_length, sizeof(length));
+	if (length != len || memcmp(bytes + layout->str_ascii_data, lookup->name, len) != 0)
+		return 0;
+	lookup->value = value;
+	return 1;
+}
+
+int dict_find(struct memory *memory, const struct layout *layout, raddr_t dict, const char *key,
+	      raddr_t *ret_value)
+{
+	struct lookup lookup = {.memory = memory, .layout = layout, .name = key};
+	int r = dict_each(memory, layout, dict, match_key, &lookup);
+
+	if (r == 1)
+		*ret_value = lookup.value;
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+/* ---- attributes ---- */
+
+struct attributes {
+	raddr_t dict;	/* or: */
+	raddr_t values; /* beside the class's shared keys */
+};
+
+static int locate_inline(struct memory *memory, const struct layout *layout, raddr_t object,
+			 raddr_t type, struct attributes *attributes)
+{
+	uint64_t size;
+	int r = memory_read_u64(memory, object - PRE_HEADER_DICT, &attributes->dict);
+
+	if (r < 0 || attributes->dict)
+		return r;
+	r = memory_read_u64(memory, type + layout->type_basicsize, &size);
+	attributes->values = object + size + layout->values_data;
+	return r;
+}
+
+static int locate(struct memory *memory, const struct layout *layout, raddr_t object, raddr_t type,
+		  struct attributes *attributes)
+{
+	raddr_t word;
+	int64_t offset;
+	int r;
+
+	switch (layout->instance) {
+	case INSTANCE_VALUES_OR_DICT:
+		r = memory_read_u64(memory, object - PRE_HEADER_VALUES, &attributes->values);
+		return r < 0 || attributes->values
+			       ? r
+			       : memory_read_u64(memory, object - PRE_HEADER_DICT,
+						 &attributes->dict);
+	case INSTANCE_TAGGED:
+		r = memory_read_u64(memory, object - PRE_HEADER_DICT, &word);
+		if (r == 0 && word & 1)
+			attributes->values = word + 1; /* stored as the address before it */
+		else if (r == 0)
+			attributes->dict = word;
+		return r;
+	case INSTANCE_INLINE:
+		return locate_inline(memory, layout, object, type, attributes);
+	default:
+		r = memory_read(memory, type + layout->type_dictoffset, &offset, sizeof(offset));
+		if (r < 0)
+			return r;
+		if (offset <= 0 || offset > UINT16_MAX)
+			return ERR_CORRUPT;
+		return memory_read_u64(memory, object + (uint64_t)offset, &attributes->dict);
+	}
+}
+
+int object_attribute(struct memory *memory, const struct layout *layout, raddr_t object,
+		     const char *name, raddr_t *ret_value)
+{
+	struct lookup lookup = {.memory = memory, .layout = layout, .name = name};
+	struct attributes attributes = {0};
+	struct keys keys;
+	raddr_t type, shared;
+	int r = memory_read_u64(memory, object + OBJECT_TYPE, &type);
+
+	if (r == 0)
+		r = locate(memory, layout, object, type, &attributes);
+	if (r < 0)
+		return r;
+	if (!attributes.values)
+		return attributes.dict ? dict_find(memory, layout, attributes.dict, name, ret_value)
+				       : -ENOENT;
+	r = memory_read_u64(memory, type + layout->type_cached_keys, &shared);
+	if (r == 0)
+		r = read_keys(memory, layout, shared, &keys);
+	if (r == 0)
+		r = each_entry(memory, &keys, attributes.values, match_key, &lookup);
+	if (r == 1)
+		*ret_value = lookup.value;
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
+}

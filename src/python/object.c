@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "python/object.h"
+
+#include <errno.h>
+
+#include "base/utf8.h"
+
+#define HEAD_BYTES 128	/* covers any string header: up to str_compact_data */
+#define GUESS_BYTES 192 /* header and most names in one read */
+#define ELLIPSIS "\xe2\x80\xa6"
+
+struct text_head {
+	uint32_t kind; /* bytes per character: 1, 2, 4 */
+	bool is_ascii;
+	uint16_t data; /* offset of the characters */
+	uint64_t length;
+};
+
+/*
+ * The state word: interned (2 bits, 16 in free-threaded 3.13), kind (3), compact, ascii.  3.12 dropped `ready`
+ * behind them, which we don't look at.
+ */
+static int parse_head(const struct layout *layout, const uint8_t *bytes, struct text_head *ret_head)
+{
+	uint32_t state;
+	struct text_head head;
+
+	memcpy(&head.length, bytes + layout->str_length, sizeof(head.length));
+	memcpy(&state, bytes + layout->str_state, sizeof(state));
+	head.kind = state >> 2 & 7;
+	head.is_ascii = state >> 6 & 1;
+	bool is_compact = state >> 5 & 1;
+	head.data = head.is_ascii ? layout->str_ascii_data : layout->str_compact_data;
+	if (!is_compact || (head.kind != 1 && head.kind != 2 && head.kind != 4) ||
+	    head.length > INT64_MAX)
+		return ERR_CORRUPT;
+	*ret_head = head;
+	return 0;
+}
+
+static void put_chars(struct buf *out, const uint8_t *data, size_t n, const struct text_head *head)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t code = 0;
+		char text[4];
+
+		memcpy(&code, data + i * head->kind, head->kind);
+		if (code == 0)
+			code = 0xfffd; /* strings of ours have no NUL */
+		buf_put(out, text, utf8_put(text, code));
+	}
+}
+
+int object_text(struct memory *memory, const struct layout *layout, raddr_t str, struct buf *out)
+{
+	uint8_t bytes[HEAD_BYTES + OBJECT_MAX_CHARS * 4];
+	size_t have = GUESS_BYTES;
+	struct text_head head;
+
+	/* A short string at the end of its page: the guess reaches into nothing, the header does not. */
+	int r = memory_read(memory, str, bytes, have);
+	if (r == -EFAULT) {
+		have = layout->str_ascii_data;
+		r = memory_read(memory, str, bytes, have);
+	}
+	if (r < 0)
+		return r;
+	r = parse_head(layout, bytes, &head);
+	if (r < 0)
+		return r;
+	size_t n = (size_t)min_of(head.length, OBJECT_MAX_CHARS);
+	size_t need = head.data + n * head.kind;
+	if (need > have) {
+		r = memory_read(memory, str + have, bytes + have, need - have);
+		if (r < 0)
+			return r;
+	}
+	buf_reset(out);
+	put_chars(out, bytes + head.data, n, &head);
+	if (n < head.length)
+		buf_puts(out, ELLIPSIS);
+	return 0;
+}
+
+int object_bytes(struct memory *memory, const struct layout *layout, raddr_t bytes, struct buf *out)
+{
+	uint64_t size;
+	int r = memory_read_u64(memory, bytes + layout->bytes_size, &size);
+
+	if (r < 0)
+		return r;
+	if (size > out->ceiling)
+		return ERR_LIMIT;
+	buf_reset(out);
+	if (!size)
+		return 0;
+	char *room = buf_room(out, size);
+	if (!room)
+		return ERR_LIMIT;
+	r = memory_read(memory, bytes + layout->bytes_data, room, size);
+	if (r < 0)
+		return r;
+	buf_grew(out, size);
+	return 0;
+}

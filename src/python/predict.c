@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the last stacks of a thread to the spans that will most likely hold the next one.
+ *
+ * All of this runs outside of pauses.  Windows cover the frames of the last two walks (a thread mostly goes on
+ * near where it was), merged where they lie close, with some room for calls on top.  Codes that were not met
+ * for some walks are no longer checked.
+ */
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "python/python_private.h"
+
+#define MERGE_GAP 512 /* a page more costs 0.6 us, a span about 0.1 us */
+#define HEADROOM 512  /* bytes above the innermost frame: a few calls */
+#define PAGE 4096ull
+#define KEEP_MISSED 4 /* walks that a code which is not met stays expected */
+#define MAX_EXPECTED (PYTHON_MAX_DEPTH + 64)
+
+bool track_holds_gil(const struct python *python, const struct track *track)
+{
+	uint32_t locked;
+	/* The span begins at the holder; see add_fixed(). */
+	size_t at = python->layout.gil_locked - python->layout.gil_last_holder;
+
+	__builtin_memcpy(&locked, track->gil_bytes + at, sizeof(locked));
+	return locked == 1 && word_at(track->gil_bytes, 0) == track->tstate;
+}
+
+static void add_span(struct track *track, raddr_t addr, void *into, size_t len)
+{
+	track->spans = vec_grow(track->spans, &track->spans_cap, track->n_spans + 1,
+				sizeof(*track->spans));
+	track->spans[track->n_spans++] = (struct mem_span){.addr = addr, .into = into, .len = len};
+}
+
+static void add_fixed(const struct python *python, struct track *track)
+{
+	const struct layout *layout = &python->layout;
+
+	track->n_spans = 0;
+	add_span(track, track->gil + layout->gil_last_holder, track->gil_bytes,
+		 sizeof(track->gil_bytes));
+	add_span(track, track->tstate, track->state_bytes, python->state_bytes);
+	if (layout->ts_cframe == NO_FIELD)
+		return;
+	add_span(track, track->cframe, track->cframe_bytes, layout->cframe_size);
+	add_span(track, track->before, track->before_bytes, layout->cframe_size);
+}
+
+/* ---- windows ---- */
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct window *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static void add_window(struct track *track, raddr_t addr, uint32_t len)
+{
+	track->windows = vec_grow(track->windows, &track->windows_cap, track->n_windows + 1,
+				  sizeof(*track->windows));
+	track->windows[track->n_windows++] = (struct window){.addr = addr, .len = len};
+}
+
+static void add_chain(const struct python *python, struct track *track, const struct chain *chain,
+		      const struct chain *but)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		/* Counted from the base two chains of one thread mostly agree. */
+		size_t depth = chain->n - i;
+
+		if (but && depth <= but->n &&
+		    but->frames[but->n - depth].addr == chain->frames[i].addr)
+			continue;
+		add_window(track, chain->frames[i].addr, python->frame_bytes);
+	}
+}
+
+static void merge_windows(struct track *track)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < track->n_windows; i++) {
+		const struct window *next = &track->windows[i];
+		struct window *open = n ? &track->windows[n - 1] : NULL;
+
+		if (!open || next->addr > open->addr + open->len + MERGE_GAP ||
+		    next->addr + next->len - open->addr > MEMORY_MAX_SPAN_BYTES) {
+			track->windows[n++] = *next;
+			continue;
+		}
+		if (next->addr + next->len > open->addr + open->len)
+			open->len = (uint32_t)(next->addr + next->len - open->addr);
+	}
+	track->n_windows = n;
+}
+
+/* Room for calls that the next sample may find, without touching a page more. */
+static void add_headroom(struct track *track)
+{
+	for (size_t i = 0; track->stack_end && i < track->n_windows; i++) {
+		struct window *window = &track->windows[i];
+		raddr_t end = window->addr + window->len;
+		uint64_t room = (PAGE - end % PAGE) % PAGE;
+
+		if (end >= track->stack_end && window->addr < track->stack_end)
+			window->len += (uint32_t)min_of(room, HEADROOM);
+	}
+}
+
+static void place_windows(struct track *track)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < track->n_windows; i++) {
+		/* Headroom may have made neighbours overlap: harmless, each has its own bytes. */
+		track->windows[i].at = (uint32_t)total;
+		total += track->windows[i].len;
+	}
+	track->window_bytes = vec_grow(track->window_bytes, &track->window_bytes_cap, total + 1, 1);
+	for (size_t i = 0; i < track->n_windows; i++)
+		add_span(track, track->windows[i].addr, track->window_bytes + track->windows[i].at,
+			 track->windows[i].len);
+}
+
+static void learn_windows(const struct python *python, struct track *track)
+{
+	track->n_windows = 0;
+	add_chain(python, track, &track->now, NULL);
+	add_chain(python, track, &track->last, &track->now);
+	qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
+	merge_windows(track);
+	add_headroom(track);
+}
+
+/* ---- codes ---- */
+
+/* Marks codes in python->proven with a unit number of its own, which proves nothing. */
+static void learn_codes(struct python *python, struct track *track)
+{
+	uint32_t met = ++python->unit;
+	size_t kept = 0;
+
+	if (track->epoch != python->codes.epoch)
+		track->n_codes = 0;
+	track->epoch = python->codes.epoch;
+	for (size_t i = 0; i < track->now.n; i++)
+		if (track->now.frames[i].code && track->now.frames[i].id < python->codes.n)
+			python->proven[track->now.frames[i].id] = met;
+	for (size_t i = 0; i < track->n_codes; i++) {
+		struct expected_code *code = &track->codes[i];
+
+		code->n_missed =
+			python->proven[code->id] == met ? 0 : (uint8_t)(code->n_missed + 1);
+		python->proven[code->id] = 0;
+		if (code->n_missed <= KEEP_MISSED &&
+		    code_find(&python->codes, code_get(&python->codes, code->id)->addr) == code->id)
+			track->codes[kept++] = *code;
+	}
+	track->n_codes = kept;
+	for (size_t i = 0; i < track->now.n && track->n_codes < MAX_EXPECTED; i++) {
+		uint32_t id = track->now.frames[i].id;
+
+		if (!track->now.frames[i].code || id >= python->codes.n ||
+		    python->proven[id] != met)
+			continue;
+		python->proven[id] = 0;
+		track->codes = vec_grow(track->codes, &track->codes_cap, track->n_codes + 1,
+					sizeof(*track->codes));
+		track->codes[track->n_codes++] = (struct expected_code){.id = id};
+	}
+}
+
+static uint32_t add_check(struct track *track, struct map64 *by_addr, const struct proof *proof)
+{
+	bool is_new;
+	uint32_t *known = map64_put(by_addr, proof->addr, &is_new);
+
+	if (!is_new && track->checks[*known].proof->len == proof->len &&
+	    memcmp(track->checks[*known].proof->bytes, proof->bytes, proof->len) == 0)
+		return *known;
+	*known = (uint32_t)track->n_checks;
+	track->checks = vec_grow(track->checks, &track->checks_cap, track->n_checks + 1,
+				 sizeof(*track->checks));
+	track->checks[track->n_checks++] = (struct check){.proof = proof};
+	return *known;
+}
+
+static void place_checks(struct python *python, struct track *track)
+{
+	struct map64 by_addr = {0};
+	size_t total = 0;
+
+	track->n_checks = 0;
+	for (size_t i = 0; i < track->n_codes; i++) {
+		const struct code *code = code_get(&python->codes, track->codes[i].id);
+
+		track->codes[i].n_checks = (uint8_t)code->n_proofs;
+		for (uint32_t k = 0; k < code->n_proofs; k++)
+			track->codes[i].checks[k] = add_check(track, &by_addr, &code->proofs[k]);
+	}
+	map64_done(&by_addr);
+	for (size_t i = 0; i < track->n_checks; i++) {
+		track->checks[i].at = (uint32_t)total;
+		total += track->checks[i].proof->len;
+	}
+	track->check_bytes = vec_grow(track->check_bytes, &track->check_bytes_cap, total + 1, 1);
+	for (size_t i = 0; i < track->n_checks; i++)
+		add_span(track, track->checks[i].proof->addr,
+			 track->check_bytes + track->checks[i].at, track->checks[i].proof->len);
+}
+
+void track_learn(struct python *python, struct track *track)
+{
+	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n + 1,
+				  sizeof(*python->proven));
+	add_fixed(python, track);
+	learn_windows(python, track);
+	place_windows(track);
+	learn_codes(python, track);
+	place_checks(python, track);
+	track->is_dirty = false;
+}
+
+void track_prepare(struct python *python, struct track *track)
+{
+	add_fixed(python, track);
+}
+
+void track_free(struct track *track)
+{
+	if (!track)
+		return;
+	free(track->windows);
+	free(track->window_bytes);
+	free(track->codes);
+	free(track->checks);
+	free(track->check_bytes);
+	free(track->spans);
+	free(track->now.frames);
+	free(track->last.frames);
+	free(track->ids);
+	free(track);
+}

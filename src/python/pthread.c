@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Up to 3.10 a PyThreadState knows its thread by pthread_t only, which on glibc and musl is the address of a
+ * struct that holds the kernel's tid somewhere.  Where, is found once: it is the word that in the main thread's
+ * struct equals the process id.  (glibc 2.2-2.41 on x86-64 has it at 720.)
+ */
+#include "python/python_private.h"
+
+#define SEARCH_BYTES 1024
+#define PID_LIMIT (1 << 22) /* the kernel's PID_MAX_LIMIT */
+
+static int read_tid(struct python *python, uint64_t ident, uint16_t at, pid_t *ret_tid)
+{
+	int32_t tid;
+	int r = memory_read(python->memory, ident + at, &tid, sizeof(tid));
+
+	if (r < 0)
+		return r;
+	*ret_tid = tid > 0 && tid < PID_LIMIT ? tid : 0;
+	return 0;
+}
+
+/* No other thread's struct holds the process id since glibc 2.25 dropped its copy (musl never had one). */
+static void search(struct python *python, uint64_t ident)
+{
+	uint8_t bytes[SEARCH_BYTES];
+	uint16_t found = 0;
+
+	if (memory_read(python->memory, ident, bytes, sizeof(bytes)) < 0)
+		return;
+	for (uint16_t at = 8; at + 4u <= sizeof(bytes); at = (uint16_t)(at + 4)) {
+		int32_t value;
+
+		memcpy(&value, bytes + at, sizeof(value));
+		if (value != python->pid)
+			continue;
+		/* A word that only looks like it: then the next but one would too, and none is believed. */
+		if (found)
+			return;
+		found = at;
+	}
+	python->pthread_tid = found;
+}
+
+pid_t thread_tid(struct python *python, uint64_t ident)
+{
+	pid_t tid = 0;
+
+	if (!ident || ident & 7)
+		return 0;
+	for (size_t i = 0; !python->pthread_tid && i < python->n_threads; i++)
+		search(python, python->tracks[i]->ident);
+	if (!python->pthread_tid || read_tid(python, ident, python->pthread_tid, &tid) < 0)
+		return 0;
+	return tid;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share of one target. */
+#ifndef PYTHON_PYTHON_PRIVATE_H
+#define PYTHON_PYTHON_PRIVATE_H
+
+#include "base/map.h"
+#include "python/code.h"
+#include "python/layout.h"
+#include "python/python.h"
+
+#define THREAD_STATE_MAX_BYTES                                                                     \
+	512 /* of a PyThreadState: all fields we read lie in its first part */
+#define CFRAME_MAX_BYTES 32
+#define FRAME_MAX_BYTES 128 /* of a frame: its fixed part */
+
+static inline uint64_t word_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t value;
+
+	__builtin_memcpy(&value, bytes + at, sizeof(value));
+	return value;
+}
+
+/* ---- a stretch of target memory that a stack is expected to need ---- */
+
+struct window {
+	raddr_t addr;
+	uint32_t len;
+	uint32_t at; /* in the track's (or the unit's) bytes */
+	bool ok;     /* was readable this time */
+};
+
+/* A frame as it was found: not text yet. */
+struct raw_frame {
+	raddr_t addr;
+	raddr_t code; /* 0: a shim, which is no frame of the program */
+	uint64_t instr;
+	int64_t offset;
+	uint32_t id; /* in the code cache */
+};
+
+struct chain {
+	struct raw_frame *frames; /* innermost first */
+	size_t n, cap;
+	bool is_cut;
+};
+
+struct expected_code {
+	uint32_t id;
+	uint8_t n_missed; /* walks in a row that did not meet it */
+	uint8_t n_checks;
+	uint32_t checks[CODE_MAX_PROOFS];
+};
+
+/* A proof to read with the stack; shared by the codes that have it in common (their file's name). */
+struct check {
+	const struct proof *proof;
+	uint32_t at; /* in check_bytes */
+};
+
+/*
+ * What is remembered of one thread between samples: its last chains, and the spans that the next read of its
+ * stack will take, made ready outside of the pause.  `spans` are, in this order: GIL, thread state, [cframe,
+ * the cframe before it], windows, checks.  Lives as long as the thread.
+ */
+struct track {
+	raddr_t tstate, interp, gil;
+	uint64_t ident;
+	pid_t tid;	/* 0: not known (yet) */
+	bool is_new;	/* since the last look */
+	bool is_warm;	/* was walked at least once */
+	bool is_dirty;	/* the prediction does not follow from the last walk yet */
+	uint32_t epoch; /* of the code cache that expected_code.id belong to */
+
+	uint8_t gil_bytes[16];
+	uint8_t state_bytes[THREAD_STATE_MAX_BYTES];
+	uint8_t cframe_bytes[CFRAME_MAX_BYTES], before_bytes[CFRAME_MAX_BYTES];
+	raddr_t cframe, before; /* expected addresses of both */
+	raddr_t stack_end;	/* one past the innermost frame on the data stack, last time */
+
+	struct window *windows; /* sorted by address, apart from each other */
+	size_t n_windows, windows_cap;
+	uint8_t *window_bytes;
+	size_t window_bytes_cap;
+	struct expected_code *codes;
+	size_t n_codes, codes_cap;
+	struct check *checks;
+	size_t n_checks, checks_cap;
+	uint8_t *check_bytes;
+	size_t check_bytes_cap;
+	struct mem_span *spans;
+	size_t n_spans, spans_cap;
+
+	struct chain now, last; /* `last` is the walk before `now` */
+	struct frame_id *ids;	/* what python_stack() gave */
+	size_t n_ids, ids_cap;
+	bool has_ids;
+
+	struct str_id name; /* of the thread */
+	bool has_asked_name;
+	raddr_t head; /* innermost frame at the last look */
+};
+
+void track_free(struct track *track);
+
+/* ---- one target ---- */
+
+struct interpreter {
+	raddr_t addr, next, threads_head, gil;
+};
+
+/* Windows read in this unit because no prediction held them. */
+struct extra {
+	struct window *windows;
+	size_t n, cap;
+	uint8_t *bytes;
+	size_t n_bytes, bytes_cap;
+};
+
+struct python {
+	struct memory *memory;
+	struct names *names;
+	struct layout layout;
+	raddr_t runtime;
+	pid_t pid;
+	char version[32];
+	uint16_t state_bytes; /* of a PyThreadState that have to be read */
+	uint16_t frame_bytes;
+	uint16_t pthread_tid; /* offset of the tid in glibc's struct pthread; 0: not known (yet) */
+
+	struct interpreter interps[PYTHON_MAX_INTERPRETERS];
+	size_t n_interps;
+	raddr_t interps_head;
+	struct track **tracks; /* beside `threads` */
+	struct python_thread *threads;
+	size_t n_threads, threads_cap, tracks_cap;
+	uint32_t n_over_limit;
+	struct map64 by_tstate; /* -> index + 1 */
+
+	struct code_cache codes;
+	uint32_t unit;	  /* number of the current unit of reading */
+	uint32_t *proven; /* per code id: the last unit that proved it */
+	size_t proven_cap;
+	struct extra extra;
+	struct mem_span *spans; /* of several tracks together */
+	size_t spans_cap;
+	struct python_stats stats;
+};
+
+/* Starts a unit: budget, unit number, no extra windows. */
+void unit_begin(struct python *python, size_t n_threads);
+/* All spans, as many at a time as one vectored read takes.  0 or negative. */
+int unit_readv(struct python *python, struct mem_span *spans, size_t n) nodiscard;
+
+/* predict.c: make the track's spans follow from its last two chains. */
+void track_learn(struct python *python, struct track *track);
+/* As track_learn(), when there is no walk yet: the thread state only. */
+void track_prepare(struct python *python, struct track *track);
+bool track_holds_gil(const struct python *python, const struct track *track);
+
+/* walk.c: from the bytes of the track's spans (just read) to track->now.  An outcome, or negative. */
+int track_walk(struct python *python, struct track *track) nodiscard;
+
+/* threads.c */
+void threads_done(struct python *python);
+
+/* runtime.c: find _PyRuntime and the layout. */
+struct runtime {
+	raddr_t addr;
+	struct layout layout;
+	char version[32];
+};
+int runtime_find(const struct python_args *args, struct runtime *ret_runtime,
+		 struct err *err) nodiscard;
+/* Does this address hold interpreters whose threads point back to them? */
+int runtime_check(struct memory *memory, const struct layout *layout, raddr_t addr) nodiscard;
+
+/* pthread.c: the tid in a struct pthread. */
+pid_t thread_tid(struct python *python, uint64_t ident);
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the bytes of a thread to its chain of frames.
+ *
+ * A thread that was paused may stand anywhere, also inside the push or pop of a frame.  What tells:
+ *   1. The chain ends at its version's base: <= 3.10 a frame without f_back; 3.11 a thread-owned entry frame
+ *      without previous; 3.12+ a shim without previous.  A generator's frame has no previous while it is
+ *      being resumed or suspended.
+ *   2. 3.11 and 3.12 link a _PyCFrame on the C stack before they set its current_frame, so that for a few
+ *      instructions it holds what an earlier call left in that place.  Then the first entry frame (3.11) or
+ *      shim (3.12) does not lead to the current frame of the _PyCFrame before.
+ *   3. The innermost frame on the data stack lies below datastack_top: above it is what has been popped.
+ *   4. Every frame has a code object, and an instruction inside that code.
+ * Whoever fails one of these is INCOMPLETE.  That an inner frame is pushed but not yet current is fine: what is
+ * current is a true stack.
+ */
+#include <errno.h>
+
+#include "base/vec.h"
+#include "python/python_private.h"
+
+#define PAGE 4096ull
+#define EXTRA_MAX_PAGES 8
+#define EXTRA_MAX_BYTES (16u << 20)
+#define LEAST_ADDRESS 4096ull
+
+enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
+
+/* ---- bytes of one frame ---- */
+
+static const uint8_t *in_windows(const struct window *windows, size_t n, const uint8_t *bytes,
+				 raddr_t addr, uint32_t len)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (windows[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return NULL;
+	const struct window *window = &windows[low - 1];
+	if (!window->ok || addr - window->addr > window->len ||
+	    len > window->len - (addr - window->addr))
+		return NULL;
+	return bytes + window->at + (addr - window->addr);
+}
+
+/* Newest first: a walk that left the prediction mostly goes on where it read last. */
+static const uint8_t *in_extra(const struct extra *extra, raddr_t addr, uint32_t len)
+{
+	for (size_t i = extra->n; i-- > 0;) {
+		const struct window *window = &extra->windows[i];
+
+		if (addr >= window->addr && addr - window->addr <= window->len &&
+		    len <= window->len - (addr - window->addr))
+			return extra->bytes + window->at + (addr - window->addr);
+	}
+	return NULL;
+}
+
+static int read_extra(struct python *python, raddr_t start, raddr_t end)
+{
+	struct extra *extra = &python->extra;
+	uint32_t len = (uint32_t)(end - start);
+
+	if (extra->n_bytes + len > EXTRA_MAX_BYTES)
+		return ERR_LIMIT;
+	extra->bytes = vec_grow(extra->bytes, &extra->bytes_cap, extra->n_bytes + len, 1);
+	int r = memory_read(python->memory, start, extra->bytes + extra->n_bytes, len);
+	if (r < 0)
+		return r;
+	extra->windows =
+		vec_grow(extra->windows, &extra->cap, extra->n + 1, sizeof(*extra->windows));
+	extra->windows[extra->n++] = (struct window){
+		.addr = start, .len = len, .at = (uint32_t)extra->n_bytes, .ok = true};
+	extra->n_bytes += len;
+	return 0;
+}
+
+/*
+ * Callers lie below their callees on the data stack, and older frame objects near newer ones: so what is read is
+ * whole pages down from the frame, more of them the longer this goes on.
+ */
+static int fetch_frame(struct python *python, raddr_t addr, uint32_t len)
+{
+	raddr_t end = addr + len;
+	uint64_t pages = min_of(1ull << min_of(python->extra.n, 3u), EXTRA_MAX_PAGES);
+	raddr_t start = addr & ~(PAGE - 1);
+	raddr_t wide = start > pages * PAGE ? start - (pages - 1) * PAGE : start;
+
+	int r = read_extra(python, wide, end);
+	if (r == -EFAULT && wide != start)
+		r = read_extra(python, start, end);
+	return r;
+}
+
+static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
+		       const uint8_t **ret_bytes)
+{
+	uint32_t len = python->frame_bytes;
+
+	if (addr & 7 || addr < LEAST_ADDRESS || addr > INT64_MAX)
+		return -EFAULT;
+	*ret_bytes = in_windows(track->windows, track->n_windows, track->window_bytes, addr, len);
+	if (!*ret_bytes)
+		*ret_bytes = in_extra(&python->extra, addr, len);
+	if (*ret_bytes)
+		return 0;
+	int r = fetch_frame(python, addr, len);
+	if (r < 0)
+		return r;
+	*ret_bytes = in_extra(&python->extra, addr, len);
+	return *ret_bytes ? 0 : -EFAULT;
+}
+
+/* ---- where the chain begins ---- */
+
+struct walk {
+	raddr_t at;	     /* next frame */
+	raddr_t before;	     /* current frame of the _PyCFrame before (3.11, 3.12) */
+	bool has_before;     /* rule 2 still has to be checked */
+	bool has_seen_stack; /* rule 3 was checked */
+	uint8_t last_owner;
+	bool last_is_entry;
+	raddr_t marked; /* Brent: an address that a cycle must meet again */
+	size_t marked_at;
+};
+
+static int read_cframe(struct python *python, raddr_t addr, raddr_t *expected, uint8_t *bytes,
+		       const struct mem_span *span)
+{
+	if (span->ok && span->addr == addr)
+		return 0;
+	*expected = addr;
+	return memory_read(python->memory, addr, bytes, python->layout.cframe_size);
+}
+
+static int begin_at_cframe(struct python *python, struct track *track, struct walk *walk)
+{
+	const struct layout *layout = &python->layout;
+	raddr_t cframe = word_at(track->state_bytes, layout->ts_cframe);
+	int r = read_cframe(python, cframe, &track->cframe, track->cframe_bytes, &track->spans[2]);
+
+	if (r < 0)
+		return r;
+	walk->at = word_at(track->cframe_bytes, layout->cframe_current);
+	raddr_t before = word_at(track->cframe_bytes, layout->cframe_previous);
+	if (!before) /* the thread state's own: no Python on the stack */
+		return walk->at ? -EFAULT : 0;
+	r = read_cframe(python, before, &track->before, track->before_bytes, &track->spans[3]);
+	if (r < 0)
+		return r;
+	walk->before = word_at(track->before_bytes, layout->cframe_current);
+	walk->has_before = true;
+	return 0;
+}
+
+static int walk_begin(struct python *python, struct track *track, struct walk *walk)
+{
+	*walk = (struct walk){.last_owner = OWNER_SHIM};
+	if (python->layout.ts_cframe != NO_FIELD)
+		return begin_at_cframe(python, track, walk);
+	walk->at = word_at(track->state_bytes, python->layout.ts_frame);
+	return 0;
+}
+
+/* ---- one step ---- */
+
+/* Rule 3. */
+static bool is_popped(const struct python *python, struct track *track, raddr_t addr)
+{
+	raddr_t top = word_at(track->state_bytes, python->layout.ts_stack_top);
+	raddr_t limit = word_at(track->state_bytes, python->layout.ts_stack_top + 8u);
+
+	track->stack_end = addr + python->frame_bytes;
+	return addr >= top && addr < limit;
+}
+
+static bool is_cycle(struct walk *walk, size_t depth)
+{
+	if (walk->at == walk->marked)
+		return true;
+	if (depth >= 2 * walk->marked_at) {
+		walk->marked = walk->at;
+		walk->marked_at = depth + 1;
+	}
+	return false;
+}
+
+static int take_interpreter_frame(struct python *python, struct track *track, struct walk *walk,
+				  const uint8_t *bytes, struct raw_frame *frame)
+{
+	const struct layout *layout = &python->layout;
+	uint8_t owner = bytes[layout->frame_owner];
+	raddr_t previous = word_at(bytes, layout->frame_previous);
+	bool is_entry = layout->frame_is_entry != NO_FIELD && bytes[layout->frame_is_entry];
+	bool is_shim = layout->chain == CHAIN_SHIMS && owner >= OWNER_SHIM;
+
+	if (owner == OWNER_FRAME_OBJECT || owner > 4 || (owner >= OWNER_SHIM && !is_shim))
+		return PYTHON_INCOMPLETE;
+	if (owner == OWNER_THREAD && !walk->has_seen_stack) {
+		walk->has_seen_stack = true;
+		if (is_popped(python, track, walk->at))
+			return PYTHON_INCOMPLETE;
+	}
+	if (walk->has_before && (is_shim || is_entry)) {
+		walk->has_before = false;
+		if (previous != walk->before)
+			return PYTHON_INCOMPLETE; /* rule 2 */
+	}
+	if (is_shim)
+		frame->code = 0;
+	walk->last_owner = owner;
+	walk->last_is_entry = is_entry;
+	return PYTHON_COMPLETE;
+}
+
+static int take_frame(struct python *python, struct track *track, struct walk *walk,
+		      const uint8_t *bytes)
+{
+	const struct layout *layout = &python->layout;
+	struct chain *chain = &track->now;
+	struct raw_frame frame = {.addr = walk->at, .id = CODE_NONE};
+	uint32_t offset;
+
+	frame.code = word_at(bytes, layout->frame_code);
+	if (layout->instr_unit) {
+		__builtin_memcpy(&offset, bytes + layout->frame_instr, sizeof(offset));
+		frame.instr = offset;
+	} else {
+		frame.instr = word_at(bytes, layout->frame_instr);
+	}
+	if (!frame.code)
+		return PYTHON_INCOMPLETE;
+	if (layout->chain != CHAIN_OBJECTS) {
+		int r = take_interpreter_frame(python, track, walk, bytes, &frame);
+		if (r != PYTHON_COMPLETE)
+			return r;
+	}
+	chain->frames = vec_grow(chain->frames, &chain->cap, chain->n + 1, sizeof(*chain->frames));
+	chain->frames[chain->n++] = frame;
+	walk->at = word_at(bytes, layout->frame_previous);
+	return PYTHON_COMPLETE;
+}
+
+/* Rule 1. */
+static bool is_base(const struct python *python, const struct walk *walk, const struct chain *chain)
+{
+	if (!chain->n || chain->is_cut)
+		return true;
+	switch (python->layout.chain) {
+	case CHAIN_ENTRIES:
+		return walk->last_owner == OWNER_THREAD && walk->last_is_entry;
+	case CHAIN_SHIMS:
+		return walk->last_owner >= OWNER_SHIM;
+	default:
+		return true;
+	}
+}
+
+/* Errors of reading as outcomes: only the end of the target is an error. */
+static int as_outcome(struct python *python, int r)
+{
+	if (r == ERR_LIMIT)
+		return PYTHON_OVER_BUDGET;
+	if (r == -EFAULT || r == ERR_CORRUPT || r == ERR_TORN) {
+		python->stats.bad_chains++;
+		return PYTHON_INCOMPLETE;
+	}
+	return r;
+}
+
+static int walk_frames(struct python *python, struct track *track, struct walk *walk)
+{
+	struct chain *chain = &track->now;
+
+	while (walk->at) {
+		const uint8_t *bytes;
+
+		if (chain->n >= PYTHON_MAX_DEPTH) {
+			chain->is_cut = true;
+			break;
+		}
+		if (is_cycle(walk, chain->n)) {
+			python->stats.cycles++;
+			return PYTHON_TORN;
+		}
+		int r = frame_bytes(python, track, walk->at, &bytes);
+		if (r < 0)
+			return as_outcome(python, r);
+		r = take_frame(python, track, walk, bytes);
+		if (r != PYTHON_COMPLETE)
+			return r;
+	}
+	if (walk->has_before && !chain->is_cut)
+		return PYTHON_INCOMPLETE;
+	return is_base(python, walk, chain) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
+}
+
+/* ---- codes ---- */
+
+static void prove_expected(struct python *python, const struct track *track)
+{
+	const struct mem_span *spans = track->spans + track->n_spans - track->n_checks;
+
+	if (track->epoch != python->codes.epoch)
+		return;
+	for (size_t i = 0; i < track->n_codes; i++) {
+		const struct expected_code *code = &track->codes[i];
+		bool is_same = code->n_checks > 0;
+
+		for (size_t k = 0; k < code->n_checks && is_same; k++) {
+			const struct check *check = &track->checks[code->checks[k]];
+
+			is_same = spans[code->checks[k]].ok &&
+				  !memcmp(track->check_bytes + check->at, check->proof->bytes,
+					  check->proof->len);
+		}
+		if (is_same)
+			python->proven[code->id] = python->unit;
+	}
+}
+
+static int find_code(struct python *python, struct raw_frame *frame)
+{
+	uint32_t id = code_find(&python->codes, frame->code);
+
+	if (id == CODE_NONE || python->proven[id] != python->unit) {
+		int r = code_resolve(&python->codes, python->memory, frame->code, &id);
+		if (r < 0)
+			return r;
+		python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n,
+					  sizeof(*python->proven));
+		python->proven[id] = python->unit;
+	}
+	frame->id = id;
+	return code_offset(&python->codes, id, frame->instr, &frame->offset) ? 0 : ERR_CORRUPT;
+}
+
+static int find_codes(struct python *python, struct track *track)
+{
+	prove_expected(python, track);
+	for (size_t i = 0; i < track->now.n; i++) {
+		if (!track->now.frames[i].code)
+			continue;
+		int r = find_code(python, &track->now.frames[i]);
+		if (r < 0)
+			return as_outcome(python, r);
+	}
+	return PYTHON_COMPLETE;
+}
+
+static bool is_as_expected(const struct chain *a, const struct chain *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->frames[i].addr != b->frames[i].addr || a->frames[i].id != b->frames[i].id)
+			return false;
+	return true;
+}
+
+static void use_windows(struct track *track)
+{
+	const struct mem_span *spans =
+		track->spans + track->n_spans - track->n_checks - track->n_windows;
+
+	for (size_t i = 0; i < track->n_windows; i++)
+		track->windows[i].ok = spans[i].ok;
+}
+
+static bool has_moved_cframe(const struct python *python, const struct track *track)
+{
+	return python->layout.ts_cframe != NO_FIELD &&
+	       (track->spans[2].addr != track->cframe || track->spans[3].addr != track->before);
+}
+
+int track_walk(struct python *python, struct track *track)
+{
+	struct chain spare = track->last;
+	struct walk walk;
+
+	track->last = track->now;
+	track->now = spare;
+	track->now.n = 0;
+	track->now.is_cut = false;
+	if (!track->spans[1].ok ||
+	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
+		return PYTHON_TORN;
+	use_windows(track);
+	int r = walk_begin(python, track, &walk);
+	if (r < 0)
+		r = as_outcome(python, r);
+	else
+		r = walk_frames(python, track, &walk);
+	if (r == PYTHON_COMPLETE)
+		r = find_codes(python, track);
+	track->is_warm = true;
+	track->is_dirty |= !is_as_expected(&track->now, &track->last) || python->extra.n > 0 ||
+			   has_moved_cframe(python, track);
+	return r;
+}
