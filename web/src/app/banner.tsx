@@ -30,12 +30,13 @@ export function Banner({ picture, state, range, navigate }: Props) {
 				<Bar name="before" top={Math.max(result.coresBefore, result.coresAfter)} value={result.coresBefore} />
 				<Bar name="after" top={Math.max(result.coresBefore, result.coresAfter)} value={result.coresAfter} />
 			</div>
-			<p class="banner-more">
+			<div class="banner-more">
+				{numbers.hasRate && result.money && `${number3(result.coresBefore)} → ${number3(result.coresAfter)} ${measure.rateName} on average · `}
 				{durationText(baseline.until - baseline.from)} before, {durationText(range.until - range.from)} after
 				{result.interval && <> · 95 % CI {result.interval.map((x) => signed(x * 100, (n) => n.toFixed(1))).join(" … ")} %</>}
-				{" · traffic unknown: the comparison assumes equal load"}
-			</p>
-			{measure.isCpu && <PriceForm state={state} result={result} navigate={navigate} />}
+				{" · traffic unknown: the comparison assumes equal load "}
+				{measure.isCpu && <PriceForm state={state} result={result} navigate={navigate} />}
+			</div>
 			{warning && <p class="notice warn" role="status">{warning}{" "}
 				<button type="button" onClick={() => navigate({ mode: "absolute" })}>Show the absolute view</button></p>}
 		</section>
@@ -45,7 +46,6 @@ export function Banner({ picture, state, range, navigate }: Props) {
 function Headline({ result, state, rateName, isCpu }: { result: Savings; state: State; rateName: string; isCpu: boolean }) {
 	const what = isCpu ? "CPU cost" : "Mean";
 	const percent = `${signed(result.change * 100, (x) => x.toFixed(0))} %`;
-	const cores = `${number3(result.coresBefore)} → ${number3(result.coresAfter)} ${rateName} on average`;
 	const money = result.money;
 	if (!money) {
 		const delta = result.coresBefore - result.coresAfter;
@@ -59,14 +59,11 @@ function Headline({ result, state, rateName, isCpu }: { result: Savings; state: 
 	}
 	const exact = `exactly ${exactMoney(money.before)} → ${exactMoney(money.after)}, saved ${exactMoney(money.saved)}`;
 	return (
-		<>
-			<p class="headline" title={exact}>
-				<span class="what">{what} of {state.service}</span>
-				<b class="figures">{headlineMoney(money.before)} → {headlineMoney(money.after)} per year</b>
-				<b class="saved">{money.saved >= 0 ? "saved" : "costs"} {headlineMoney(money.saved)}{money.saved < 0 && " more"} ({percent})</b>
-			</p>
-			<p class="banner-more">{cores}</p>
-		</>
+		<p class="headline" title={exact}>
+			<span class="what">{what} of {state.service}</span>
+			<b class="figures">{headlineMoney(money.before)} → {headlineMoney(money.after)} per year</b>
+			<b class="saved">{money.saved >= 0 ? "saved" : "costs"} {headlineMoney(money.saved)}{money.saved < 0 && " more"} ({percent})</b>
+		</p>
 	);
 }
 

@@ -91,7 +91,7 @@ function options(width: number, isDark: boolean, measure: Measure, bounds: { cur
 		},
 		axes: [
 			{ ...axis, size: 24, space: 90, values: clockTicks },
-			{ ...axis, size: AXIS_PX, space: 28, values: (_, ticks) => ticks.map(text) },
+			{ ...axis, size: AXIS_PX, space: 22, values: (_, ticks) => ticks.map(text) },
 		],
 		series: [{}, {
 			stroke: colours.line, fill: colours.fill, width: 1.5, spanGaps: false, points: { show: false },

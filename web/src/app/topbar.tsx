@@ -38,6 +38,30 @@ export function TopBar(props: Props) {
 			<a class="logo" href="/" aria-label="Pyrometer: start page">
 				<img src="/favicon.svg" alt="" width="22" height="22" /><span>Pyrometer</span>
 			</a>
+			{state.service && <Pickers {...props} change={change} />}
+			<span class="gap" />
+			{state.service && <TimePicker state={state} now={now} navigate={navigate} />}
+			{state.service && (
+				<button type="button" class={isFollowing(state) ? "live is-on" : "live"} aria-pressed={isFollowing(state)}
+					title="Follow new data (l)" onClick={() => navigate(isFollowing(state) ? { isLive: false }
+						: { isLive: true, until: "now", from: isRelative(state.from) ? state.from : "now-15m", selection: null })}>
+					<i aria-hidden="true" />Live
+				</button>
+			)}
+			{state.service && <button type="button" class="icon" title="Copy a link to this view (Shift: keep relative times)" aria-label="Copy link" onClick={copy}><LinkIcon /></button>}
+			<button type="button" class="icon" title={`Theme: ${props.theme} (T)`} aria-label={`Theme: ${props.theme}`} onClick={props.onTheme}>
+				{props.theme === "dark" ? "☾" : props.theme === "light" ? "☀" : "◐"}
+			</button>
+			<button type="button" class="icon" title="Keys (?)" aria-label="Keyboard shortcuts" onClick={props.onHelp}>?</button>
+		</header>
+	);
+}
+
+/** Which service, which kind of profile, with which labels. */
+function Pickers(props: Props & { change(patch: Partial<State>): void }) {
+	const { state, change } = props;
+	return (
+		<>
 			<label class="field"><span>Service</span>
 				<select value={state.service} onChange={(event) => change({ service: value(event), type: "", selection: null, baseline: null })}>
 					{!props.services.some((s) => s.name === state.service) && <option value={state.service}>{state.service || "–"}</option>}
@@ -50,19 +74,16 @@ export function TopBar(props: Props) {
 				</select>
 			</label>
 			<FilterChips {...props} />
-			<span class="gap" />
-			<TimePicker state={state} now={now} navigate={navigate} />
-			<button type="button" class={isFollowing(state) ? "live is-on" : "live"} aria-pressed={isFollowing(state)}
-				title="Follow new data (l)" onClick={() => navigate(isFollowing(state) ? { isLive: false }
-					: { isLive: true, until: "now", from: isRelative(state.from) ? state.from : "now-15m", selection: null })}>
-				<i aria-hidden="true" />Live
-			</button>
-			<button type="button" class="icon" title="Copy a link to this view (Shift: keep relative times)" aria-label="Copy link" onClick={copy}>⧉</button>
-			<button type="button" class="icon" title={`Theme: ${props.theme} (T)`} aria-label={`Theme: ${props.theme}`} onClick={props.onTheme}>
-				{props.theme === "dark" ? "☾" : props.theme === "light" ? "☀" : "◐"}
-			</button>
-			<button type="button" class="icon" title="Keys (?)" aria-label="Keyboard shortcuts" onClick={props.onHelp}>?</button>
-		</header>
+		</>
+	);
+}
+
+/** Drawn, since fonts differ in which signs they have. */
+function LinkIcon() {
+	return (
+		<svg viewBox="0 0 16 16" width="15" height="15" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" aria-hidden="true">
+			<path d="M6.5 9.5l3-3M7.2 4.6l1.6-1.6a2.9 2.9 0 0 1 4.2 4.2l-1.6 1.6M8.8 11.4l-1.6 1.6a2.9 2.9 0 0 1-4.2-4.2l1.6-1.6" />
+		</svg>
 	);
 }
 

@@ -68,14 +68,18 @@ export function useView(state: State, type: string, range: Range | null): ViewAn
 	const whole = useModel(answer.data);
 	const found = useMemo(() => whole?.model.resolve(state.zoom), [whole, state.zoom]);
 	const needsCloser = Boolean(whole && state.zoom && found && !isDiff && whole.model.hidden[found.box] > 0);
-	const root = state.zoom.replace(/~\d+/g, "");
-	const closer = useAnswer<WireView>(query && needsCloser ? url(path, { ...query, root, search: undefined }) : null, CHECKED);
-	const closerIsFor = query && needsCloser && closer.url === url(path, { ...query, root, search: undefined });
-	const sub = useModel(closerIsFor && closer.data?.flame.root_found !== false ? closer.data : null);
+	const closerUrl = query && needsCloser ? url(path, { ...query, root: state.zoom, search: undefined }) : null;
+	const closer = useAnswer<WireView>(closerUrl, CHECKED);
+	// While the range moves on, the last look at the same box stands in for the one that is on its way.
+	const isSame = closer.url === closerUrl || (closer.isLoading && rootOf(closer.url) === state.zoom);
+	const sub = useModel(closerUrl && isSame && closer.data?.flame.root_found !== false ? closer.data : null);
 
 	const drawn = useMemo(() => {
 		if (!whole || !found) return null;
-		if (sub && state.zoom) return graftBelow(whole.model, found.box, sub.model, state.zoom);
+		if (sub && state.zoom) {
+			const model = whole.model.graft(state.zoom, sub.model);
+			return { model, root: model.n - sub.model.n, isLost: false };
+		}
 		return { model: whole.model, root: found.box, isLost: !found.isWhole && !needsCloser };
 	}, [whole, sub, found, needsCloser]);
 	const measure = useMemo(() => measureOf(type, answer.data?.unit ?? ""), [type, answer.data?.unit]);
@@ -91,21 +95,16 @@ export function useView(state: State, type: string, range: Range | null): ViewAn
 	return { picture, answer, search };
 }
 
+function rootOf(address: string): string | null {
+	return new URLSearchParams(address.slice(address.indexOf("?"))).get("root");
+}
+
 function useModel(view: WireView | null): { model: FlameModel; frames: Frames } | null {
 	return useMemo(() => {
 		if (!view) return null;
 		const frames = Frames.fromWire(view);
 		return { model: FlameModel.fromWire(view, frames), frames };
 	}, [view]);
-}
-
-/** The closer look in its place; where the way there was cut too, below the last box that is known. */
-function graftBelow(model: FlameModel, box: number, sub: FlameModel, zoom: string):
-	{ model: FlameModel; root: number; isLost: boolean } {
-	const depth = zoom.split(".").length;
-	const known = model.depth[box];
-	const grafted = model.graft(box, sub);
-	return { model: grafted, root: Math.min(known, depth), isLost: false };
 }
 
 /** The server's own matches where they are in, else those of a quick look at what is here. */

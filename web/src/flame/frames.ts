@@ -46,11 +46,6 @@ export class Frames {
 		const line = this.line[i] || this.firstLine[i];
 		return this.file[i] ? shortFile(this.file[i]) + (line ? `:${line}` : "") : this.module[i];
 	}
-
-	/** Names one box among its siblings: the key, with the line where boxes are lines. */
-	step(i: number): string {
-		return this.line[i] ? `${this.key[i]}~${this.line[i]}` : this.key[i];
-	}
 }
 
 const STDLIB = /(^|\/)lib\/python\d[\d.]*t?\/(?!.*(site|dist)-packages\/)|^<frozen /;

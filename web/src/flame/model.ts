@@ -41,7 +41,11 @@ export class FlameModel {
 	/** How many tree nodes are merged away at or below each box: what a closer look would bring. */
 	readonly hidden: Uint32Array;
 
-	constructor(readonly frames: Frames, columns: Columns) {
+	/** The first box whose way from the root is not told by its ancestors here; box 0 and "" when all are. */
+	private readonly anchor: { box: number; path: string };
+
+	constructor(readonly frames: Frames, columns: Columns, anchor = { box: 0, path: "" }) {
+		this.anchor = anchor;
 		this.n = columns.frame.length;
 		({ frame: this.frame, parent: this.parent, total: this.total, self: this.self, x: this.x,
 			width: this.width, depth: this.depth, merged: this.merged, totalB: this.totalB,
@@ -100,7 +104,10 @@ export class FlameModel {
 	/** From below the root down to the box; names boxes in URLs, since it means the same in any range. */
 	path(box: number): string {
 		const steps: string[] = [];
-		for (let i = box; i > 0; i = this.parent[i]) steps.push(this.frames.step(this.frame[i]));
+		const { box: known, path } = this.anchor;
+		const top = box >= known ? known : 0;
+		for (let i = box; i > top; i = this.parent[i]) steps.push(this.frames.key[this.frame[i]]);
+		if (top === known && path) steps.push(path);
 		return steps.reverse().join(".");
 	}
 
@@ -117,7 +124,7 @@ export class FlameModel {
 
 	private child(box: number, step: string): number {
 		for (let i = this.firstChild[box]; i < this.firstChild[box + 1]; i++) {
-			if (!this.merged[i] && this.frames.step(this.frame[i]) === step) return i;
+			if (!this.merged[i] && this.frames.key[this.frame[i]] === step) return i;
 		}
 		return NONE;
 	}
@@ -129,17 +136,20 @@ export class FlameModel {
 		return out.reverse();
 	}
 
-	/** `sub`, which shows only what lies at and below `box`, hung below box's ancestors. */
-	graft(box: number, sub: FlameModel): FlameModel {
-		const above = this.ancestors(box).slice(0, -1);
+	/**
+	 * `sub`, which shows only what lies at and below the box at `path`, hung below what is known of its
+	 * ancestors. Where the way there was cut away, some of them are missing, but path() still knows it.
+	 */
+	graft(path: string, sub: FlameModel): FlameModel {
+		const { box, isWhole } = this.resolve(path);
+		const above = this.ancestors(box).slice(0, isWhole ? -1 : undefined);
 		const k = above.length;
 		const n = k + sub.n;
 		const pick = (own: Float64Array, below: Float64Array) =>
 			Float64Array.from({ length: n }, (_, i) => (i < k ? own[above[i]] : below[i - k]));
 		return new FlameModel(this.frames.concat(sub.frames), {
 			frame: Uint32Array.from({ length: n },
-				(_, i) => (i < k ? this.frame[above[i]]
-					: i === k ? this.frame[box] : sub.frame[i - k] + this.frames.n)),
+				(_, i) => (i < k ? this.frame[above[i]] : sub.frame[i - k] + this.frames.n)),
 			parent: Uint32Array.from({ length: n },
 				(_, i) => (i <= k ? Math.max(0, i - 1) : sub.parent[i - k] + k)),
 			total: pick(this.total, sub.total),
@@ -150,7 +160,7 @@ export class FlameModel {
 			merged: Uint32Array.from({ length: n }, (_, i) => (i < k ? 0 : sub.merged[i - k])),
 			totalB: this.totalB && sub.totalB && pick(this.totalB, sub.totalB),
 			selfB: this.selfB && sub.selfB && pick(this.selfB, sub.selfB),
-		});
+		}, { box: k, path });
 	}
 }
 

@@ -67,7 +67,7 @@ const range = (key: "selection" | "baseline"): Field => ({
 	write: (state) => (state[key] ? formatRange(state[key] as Range) : ""),
 });
 
-const PATH = /^[A-Za-z0-9_~.-]{0,65536}$/;
+const PATH = /^[A-Za-z0-9_.-]{0,65536}$/;
 const FIELDS: Record<string, Field> = {
 	t: text("type"),
 	q: {

@@ -18,7 +18,7 @@ export function Crumbs({ model, root, numbers, onZoom }: Props) {
 				const name = box === 0 ? `All ${numbers.main(model.total[0])}` : model.name(box);
 				return box === root
 					? <b key={box} aria-current="location">{name} <small>{numbers.share(model.total[box])}</small></b>
-					: <span key={box}><button type="button" onClick={() => onZoom(box)}>{name}</button> › </span>;
+					: <span key={box}><button type="button" onClick={() => onZoom(box)}>{name}</button> ›</span>;
 			})}
 		</nav>
 	);

@@ -36,9 +36,9 @@ export function FunctionTable(props: Props) {
 		const all = table.frame.map((_, i) => i);
 		return matches ? all.filter((i) => matches[table.frame[i]] === 1) : all;
 	}, [table, matches]);
-	const name = (i: number) => frames.step(table.frame[i]);
+	const name = (i: number) => frames.key[table.frame[i]];
 	return (
-		<Grid label="Functions" columns={columns} rows={rows} sort={sort} rowKey={name} hoverKey={props.hoverKey}
+		<Grid label="Functions" className={props.diff ? "is-diff" : ""} columns={columns} rows={rows} sort={sort} rowKey={name} hoverKey={props.hoverKey}
 			openKey={props.openKey}
 			onSort={(id) => setSort({ id, isUp: sort.id === id ? !sort.isUp : id === "name" })}
 			onHover={(row) => props.onHoverKey(row === null ? "" : frames.key[table.frame[row]])}
@@ -101,12 +101,12 @@ function diffColumns(props: Props, mode: DiffMode): Column[] {
 	// The server's noise is for the difference of rates; shares have their own, larger total in common.
 	const isNoise = (i: number) => !isShare && Math.abs(b(i) - a(i)) <= numbers.rate(table.noise?.[i] ?? 0);
 	const columns: Column[] = [nameColumn(props), {
-		id: "before", title: "Before", about: `self, ${unit}`, value: a, cell: (i) => number3(a(i)),
+		id: "before", title: "Before", about: `self, ${unit}`, value: a, cell: (i) => some(a(i)),
 	}, {
-		id: "after", title: "After", about: `self, ${unit}`, value: b, cell: (i) => number3(b(i)),
+		id: "after", title: "After", about: `self, ${unit}`, value: b, cell: (i) => some(b(i)),
 	}, {
 		id: "delta", title: `Δ ${unit}`, about: "after minus before; grey: within noise", value: (i) => Math.abs(b(i) - a(i)),
-		cell: (i) => <span class={changeClass(b(i) - a(i), isNoise(i))}>{isNoise(i) ? `±0` : signed(b(i) - a(i))}</span>,
+		cell: (i) => <span class={changeClass(b(i) - a(i), isNoise(i))}>{a(i) === 0 && b(i) === 0 ? "–" : isNoise(i) ? "±0" : signed(b(i) - a(i))}</span>,
 	}, {
 		id: "percent", title: "Δ %", about: "of what it cost before", value: (i) => (a(i) > 0 ? b(i) / a(i) : Infinity),
 		cell: (i) => <span class={changeClass(b(i) - a(i), isNoise(i))}>{relative(a(i), b(i), isNoise(i))}</span>,
@@ -120,9 +120,14 @@ function diffColumns(props: Props, mode: DiffMode): Column[] {
 	return columns;
 }
 
+function some(x: number): string {
+	return x === 0 ? "–" : number3(x);
+}
+
 function relative(before: number, after: number, isNoise: boolean): string {
+	if (before === 0 && after === 0) return "–";
 	if (isNoise) return "noise";
-	if (before === 0) return after > 0 ? "new" : "–";
+	if (before === 0) return "new";
 	return after === 0 ? "gone" : signed(100 * (after / before - 1), (x) => `${x.toFixed(0)} %`);
 }
 

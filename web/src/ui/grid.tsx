@@ -15,6 +15,7 @@ export interface Column {
 
 interface Props {
 	label: string;
+	className?: string;
 	columns: Column[];
 	/** Indices of rows to show, in any order. */
 	rows: number[];
@@ -78,7 +79,7 @@ export function Grid(props: Props) {
 		event.stopPropagation();
 	};
 	return (
-		<div class="grid" role="grid" aria-label={props.label} aria-rowcount={order.length + 1}>
+		<div class={`grid ${props.className ?? ""}`} role="grid" aria-label={props.label} aria-rowcount={order.length + 1}>
 			<Header {...props} />
 			<div class="grid-body" ref={body} tabIndex={0} onScroll={measure} onKeyDown={key}
 				onFocus={() => active < 0 && setActive(0)} onMouseLeave={() => props.onHover(null)}
