@@ -11,8 +11,8 @@
  * still holds, and `scale` says so.
  *
  * Frames are named by key: 11 characters, base64url of 64 bits, the same in every process and every
- * version, made of name (the qualified one where known), file, kind and, in a view by lines, the
- * line.
+ * version, made of name (the qualified one where known), file and kind.  What has no name of its own
+ * ("<lambda>", "<listcomp>") adds its first line, and a frame in a view by lines its line.
  *
  * Nothing here keeps state: any thread, one per names table (views intern grouped frames into it).
  */
@@ -33,8 +33,10 @@ struct view_key {
 	char text[VIEW_KEY_CHARS + 1];
 };
 
-/* Frame 0 has the empty key. */
+/* With its line, where it has one; frame 0 has the empty key. */
 struct view_key view_key_of(const struct names *names, struct frame_id frame);
+/* Without a line. */
+struct view_key view_key_of_func(const struct names *names, struct func_id func);
 
 /* "function", "line", "file" or "module"; ERR_USAGE says which there are. */
 int view_group_parse(const char *text, enum profile_group *ret_group, struct err *err) nodiscard;
@@ -51,6 +53,7 @@ struct view_request {
 	enum profile_group group;
 	bool is_split;	    /* threads=split: marker frames at the root stay */
 	uint32_t max_nodes; /* 0: FLAME_DEFAULT_NODES */
+	uint32_t max_rows;  /* 0: VIEW_TABLE_ROWS; of the function table, by self and by total */
 	const char *search; /* as profile_search() takes it; NULL or "": none */
 	const char *root;   /* keys joined by '.', the zoomed box; NULL or "": none */
 	const char *focus;  /* key of a function: only what lies at or below it; NULL or "": none */
@@ -75,15 +78,18 @@ int view_write(const struct profile *profile, const struct view_request *request
 	       const struct view_facts *facts, struct buf *out, struct err *err) nodiscard;
 
 /*
- * a = before, b = after; `column` is a's, b's is found by type.  Values are raw sums; widths and
- * noise take b times wall_a / wall_b.  Noise is half of the 95 % interval of self_b * s - self_a:
- * samples come at random times, so the number behind a value v is Poisson with mean v / p, where p
- * is the profile's period (or, where that is unknown, its sum / n_samples), and
+ * a = before, b = after; `column` is a's, b's is found by type.  Values are raw sums; widths and noise
+ * take b times wall_a / wall_b =: s.  A function that begins at one line in a and at another in b, and
+ * shares its key with no other function of either, has moved and is shown as one.  Both may have
+ * different names (those of a take in what b has); `focus` and `root` as above.
+ *
+ * Noise is half of the 95 % interval of self_b * s - self_a.  Samples come at random times, so the
+ * number of them behind a value v is Poisson with mean v / p, where p is the profile's period or, where
+ * that is unknown, its sum / n_samples:
  *
  *	noise = 1.96 * sqrt(self_a * p_a + s * s * self_b * p_b)
  *
- * and 0 where neither is known.  Both profiles may have different names; `focus` and `root` as
- * above.
+ * It is 0 where neither is known.
  */
 int view_write_diff(const struct profile *a, const struct profile *b,
 		    const struct view_request *request, const struct view_facts *facts_a,
@@ -96,12 +102,16 @@ struct view_source {
 	int64_t sent_ms;
 };
 
-/* The function of that key with the largest total in `column`; ERR_USAGE: no key, -ENOENT. */
+/*
+ * A function of that key, the one with the largest total in `column`; a key with a line will do.
+ * ERR_USAGE: not a key; -ENOENT.
+ */
 int view_find_func(const struct profile *profile, size_t column, const char *key,
 		   struct func_id *ret_func, struct err *err) nodiscard;
 /*
- * Lines, callers and callees of all functions with that key (lambdas of one file share theirs),
- * from an ungrouped profile.  Of the request: column, states and json_flags.
+ * Lines, callers and callees of that function, and of others that share its key, as one.  From an
+ * ungrouped profile; of the request: column, states and json_flags.  `frame` of a caller or callee is
+ * null for none: called from the root, or itself on top.
  */
 int view_write_lines(const struct profile *profile, const struct view_request *request,
 		     const char *key, const struct view_source *source, struct buf *out,

@@ -96,31 +96,45 @@ static struct frame_id frame_grouped(struct names *names, struct frame_id id,
 	return id;
 }
 
-void profile_group(const struct profile *from, enum profile_group group, struct profile *into)
+/* With `joins_neighbours` a frame below an equal one is the same frame: time stays within the file. */
+static void frames_map(const struct profile *from, const uint32_t *frame_of, bool joins_neighbours,
+		       struct profile *into)
 {
 	const struct tree *tree = &from->tree;
-	bool joins_neighbours = group == GROUP_FILE || group == GROUP_MODULE;
 	cleanup_free uint32_t *map = xcalloc(tree->n, sizeof(*map));
-	struct names_map known = {0};
 
 	profile_copy_head(into, from);
-	known.frames =
-		vec_grow(NULL, &known.cap, names_frame_count(from->names), sizeof(*known.frames));
 	for (uint32_t i = 1; i < tree->n; i++) {
-		uint32_t parent = map[tree->parent[i]], *frame = &known.frames[tree->frame[i]];
+		uint32_t parent = map[tree->parent[i]];
+		struct frame_id frame = {frame_of[tree->frame[i]]};
 
-		if (!*frame)
-			*frame =
-				frame_grouped(from->names, (struct frame_id){tree->frame[i]}, group)
-					.v +
-				1;
-		if (joins_neighbours && !(parent & MAP_CUT) && parent &&
-		    into->tree.frame[parent] == *frame - 1)
+		if (joins_neighbours && parent && !(parent & MAP_CUT) &&
+		    into->tree.frame[parent] == frame.v)
 			map[i] = parent;
 		else
-			map[i] = map_child(&into->tree, parent, (struct frame_id){*frame - 1});
+			map[i] = map_child(&into->tree, parent, frame);
 	}
-	names_map_done(&known);
 	for (size_t i = 0; i < from->n_columns; i++)
 		map_values(from, i, map, into, i);
+}
+
+void profile_map_frames(const struct profile *from, const uint32_t *frame_of, struct profile *into)
+{
+	frames_map(from, frame_of, false, into);
+}
+
+void profile_group(const struct profile *from, enum profile_group group, struct profile *into)
+{
+	/* Counted before grouping makes frames of its own. */
+	uint32_t n_frames = names_frame_count(from->names);
+	cleanup_free uint32_t *frame_of = xcalloc(n_frames, sizeof(*frame_of));
+
+	/* Only what the tree names: a table of names can serve many profiles. */
+	for (uint32_t i = 1; i < from->tree.n; i++) {
+		struct frame_id frame = {from->tree.frame[i]};
+
+		if (!frame_of[frame.v])
+			frame_of[frame.v] = frame_grouped(from->names, frame, group).v;
+	}
+	frames_map(from, frame_of, group == GROUP_FILE || group == GROUP_MODULE, into);
 }

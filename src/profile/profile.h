@@ -112,6 +112,8 @@ enum profile_group {
 };
 
 void profile_group(const struct profile *from, enum profile_group group, struct profile *into);
+/* Each frame becomes frame_of[its id] (as long as names_frame_count(); of frames in the tree only). */
+void profile_map_frames(const struct profile *from, const uint32_t *frame_of, struct profile *into);
 /* Frames outermost first become innermost first (bottom-up view); self values sit at the new
  * leaves. */
 void profile_invert(const struct profile *from, struct profile *into);
