@@ -51,6 +51,16 @@ void buf_grew(struct buf *buf, size_t len)
 	buf->data[buf->len] = '\0';
 }
 
+void buf_drop(struct buf *buf, size_t len)
+{
+	len = min_of(len, buf->len);
+	if (len == 0)
+		return;
+	memmove(buf->data, buf->data + len, buf->len - len);
+	buf->len -= len;
+	buf->data[buf->len] = '\0';
+}
+
 void buf_put(struct buf *buf, const void *data, size_t len)
 {
 	char *room = buf_room(buf, len);

@@ -25,6 +25,22 @@ static void buf_keeps_text_and_terminates_it(void **state)
 	buf_done(&buf);
 }
 
+static void buf_drop_moves_the_rest_to_the_front(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 100);
+	buf_drop(&buf, 5);
+	buf_puts(&buf, "hello");
+	buf_drop(&buf, 2);
+	assert_string_equal(buf.data, "llo");
+	assert_int_equal(buf.len, 3);
+	buf_drop(&buf, 9);
+	assert_string_equal(buf.data, "");
+	buf_done(&buf);
+}
+
 static void buf_past_its_ceiling_appends_nothing_and_remembers(void **state)
 {
 	struct buf buf;
@@ -125,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(buf_keeps_text_and_terminates_it),
+		cmocka_unit_test(buf_drop_moves_the_rest_to_the_front),
 		cmocka_unit_test(buf_past_its_ceiling_appends_nothing_and_remembers),
 		cmocka_unit_test(varints_round_trip),
 		cmocka_unit_test(cursor_past_the_end_or_malformed_turns_bad),
