@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/crew.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+
+void crew_init(struct crew *crew, const struct target *target, uint32_t first_id)
+{
+	*crew = (struct crew){
+		.pid = target->process.id.pid,
+		.has_own_pids = target->has_own_pids,
+		.next_id = first_id,
+	};
+}
+
+void crew_done(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->n; i++)
+		thread_done(&crew->members[i].files);
+	process_threads_done(&crew->list);
+	free(crew->members);
+	free(crew->of_python);
+	free(crew->departed);
+	*crew = (struct crew){0};
+}
+
+/* Among the first n members. */
+static struct member *find_among(const struct crew *crew, size_t n, pid_t tid)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (crew->members[middle].tid == tid)
+			return &crew->members[middle];
+		if (crew->members[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static struct member *find_tid(const struct crew *crew, pid_t tid)
+{
+	return find_among(crew, crew->n, tid);
+}
+
+static void depart(struct crew *crew, const struct member *member)
+{
+	crew->departed = vec_grow(crew->departed, &crew->departed_cap, crew->n_departed + 1,
+				  sizeof(*crew->departed));
+	crew->departed[crew->n_departed++] = (struct departed){
+		.id = member->id,
+		.is_defined = member->is_defined && member->has_node,
+		.node = member->node,
+		.wall_from_ns = member->account.wall_ns,
+	};
+}
+
+/* Keep those that are listed, in order. */
+static void drop_ended(struct crew *crew)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < crew->n; i++) {
+		struct member *member = &crew->members[i];
+
+		if (member->is_listed) {
+			crew->members[kept++] = *member;
+			continue;
+		}
+		depart(crew, member);
+		thread_done(&member->files);
+	}
+	crew->n = kept;
+}
+
+static void join(struct crew *crew, const struct process_thread *thread, int64_t wall_from_ns,
+		 bool is_first_list)
+{
+	struct member *member;
+
+	crew->members = vec_grow(crew->members, &crew->cap, crew->n + 1, sizeof(*crew->members));
+	member = &crew->members[crew->n++];
+	*member = (struct member){
+		.tid = thread->tid,
+		.ns_tid = thread->ns_tid ? thread->ns_tid : thread->tid,
+		.id = crew->next_id++,
+		.python = PYTHON_NO_THREAD,
+		.account = {.wall_ns = wall_from_ns},
+		.is_listed = true,
+	};
+	thread_init(&member->files, crew->pid, thread->tid);
+	if (is_first_list && thread_cpu(&member->files, &member->cpu) == 0)
+		member->account.cpu_ns = member->cpu.cpu_ns;
+}
+
+static int by_tid(const void *a, const void *b)
+{
+	const struct member *left = a, *right = b;
+
+	return left->tid < right->tid ? -1 : left->tid > right->tid;
+}
+
+/*
+ * A tid that the kernel gave out again between two lists is another thread: its files say so, since
+ * the descriptors name the old one.
+ */
+static bool is_still_there(struct member *member)
+{
+	struct thread_cpu cpu;
+
+	return thread_cpu(&member->files, &cpu) == 0;
+}
+
+int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err)
+{
+	bool is_first_list = !crew->has_list;
+	size_t n_old;
+	int r = process_threads_read(&crew->list, crew->pid, crew->has_own_pids, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < crew->n; i++) {
+		struct member *member = &crew->members[i];
+
+		member->python = PYTHON_NO_THREAD;
+		member->is_listed =
+			process_threads_has(&crew->list, member->tid) && is_still_there(member);
+	}
+	crew->has_list = true;
+	drop_ended(crew);
+	n_old = crew->n;
+	for (size_t i = 0; i < crew->list.n; i++) {
+		if (!find_among(crew, n_old, crew->list.items[i].tid))
+			join(crew, &crew->list.items[i], wall_from_ns, is_first_list);
+	}
+	if (crew->n > n_old)
+		qsort(crew->members, crew->n, sizeof(*crew->members), by_tid);
+	crew->has_unbound = true; /* until the next crew_bind() */
+	return 0;
+}
+
+static struct member *find_python_tid(const struct crew *crew, pid_t ns_tid)
+{
+	if (crew->has_own_pids)
+		return find_tid(crew, process_threads_find_ns(&crew->list, ns_tid));
+	return find_tid(crew, ns_tid);
+}
+
+void crew_bind(struct crew *crew, const struct python_look *look)
+{
+	for (size_t i = 0; i < crew->n; i++)
+		crew->members[i].python = PYTHON_NO_THREAD;
+	crew->has_unbound = false;
+	crew->of_python =
+		vec_grow(crew->of_python, &crew->of_python_cap, look->n, sizeof(*crew->of_python));
+	for (uint32_t i = 0; i < look->n; i++) {
+		struct member *member =
+			look->threads[i].tid ? find_python_tid(crew, look->threads[i].tid) : NULL;
+
+		crew->of_python[i] = member ? (uint32_t)(member - crew->members) : UINT32_MAX;
+		if (member) {
+			member->python = i;
+			member->ident = look->threads[i].ident;
+		} else {
+			crew->has_unbound = true;
+		}
+	}
+}
+
+bool crew_misses(const struct crew *crew, const struct python_look *look)
+{
+	for (uint32_t i = 0; i < look->n; i++)
+		if (look->threads[i].tid && !find_python_tid(crew, look->threads[i].tid))
+			return true;
+	return false;
+}
+
+struct member *crew_of_python(struct crew *crew, uint32_t index)
+{
+	if (index >= crew->of_python_cap || crew->of_python[index] == UINT32_MAX)
+		return NULL;
+	return &crew->members[crew->of_python[index]];
+}
+
+int64_t crew_owed(struct crew *crew)
+{
+	int64_t owed_ns = 0;
+
+	for (size_t i = 0; i < crew->n; i++) {
+		struct member *member = &crew->members[i];
+		struct thread_cpu cpu;
+
+		if (thread_cpu(&member->files, &cpu) == 0)
+			owed_ns += max_of(cpu.cpu_ns - member->account.cpu_ns, (int64_t)0);
+	}
+	return owed_ns;
+}
+
+void crew_forget_departed(struct crew *crew)
+{
+	crew->n_departed = 0;
+}

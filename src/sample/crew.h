@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The crew: every thread of the target, what is known of it, and its books.
+ *
+ * A member is a kernel thread.  Python's thread states are bound to members by thread id; a member
+ * without one is native (or Python has not told its id yet).  What a sleeping member did last still
+ * holds as long as the kernel did not run it: the number of its time slices proves that, with one
+ * cheap read, and seldom when it sleeps for long.  That is why idle threads cost next to nothing.
+ *
+ * Belongs to the reader's one thread.
+ */
+#ifndef SAMPLE_CREW_H
+#define SAMPLE_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proc/process.h"
+#include "proc/thread.h"
+#include "profile/profile.h"
+#include "python/python.h"
+#include "sample/account.h"
+#include "sample/target.h"
+
+#define CREW_PROBE_SHARE                                                                           \
+	8 /* asleep for T: looked at again after T/8, so at most 1/8 is misjudged … */
+#define CREW_PROBE_MAX_NS (100 * 1000000ll) /* … and never more than this */
+
+/* How this tick knows a member's stack. */
+enum member_news {
+	MEMBER_UNKNOWN, /* not looked at yet in this tick */
+	MEMBER_SAME,	/* has not run since its last true stack */
+	MEMBER_PROVEN,	/* read unpaused, equal twice */
+	MEMBER_PAUSED,	/* read while it stood still */
+	MEMBER_LOST,	/* could not be read truly: its time goes to its next sample */
+};
+
+struct member {
+	struct thread files;
+	pid_t tid, ns_tid;
+	uint32_t id;	 /* capture_thread.id */
+	bool is_defined; /* in the stream */
+	uint64_t ident;	 /* Python's, 0: none */
+	uint32_t python; /* index in the last look, PYTHON_NO_THREAD: none */
+	struct str_id name;
+	struct account account;
+	struct thread_cpu cpu;	 /* last reading */
+	int64_t asleep_since_ns; /* 0: it runs, or is not known to sleep */
+	int64_t probe_at_ns;	 /* asleep: not before this */
+	struct node_id node;	 /* last true stack */
+	bool has_node;
+	bool is_listed; /* while the list of threads is compared */
+	bool was_stepped;
+	bool has_gil;
+	uint8_t state; /* enum thread_state */
+	uint8_t news;  /* enum member_news, of this tick */
+};
+
+/* A thread that ended, until its last CPU time has been given to it. */
+struct departed {
+	uint32_t id;
+	bool is_defined;
+	struct node_id node;
+	int64_t wall_from_ns; /* its last sample */
+};
+
+struct crew {
+	pid_t pid;
+	bool has_own_pids;
+	bool has_unbound;	/* Python has threads whose thread id is not known (yet) */
+	struct member *members; /* rising by tid */
+	size_t n, cap;
+	uint32_t next_id;
+	struct process_threads list;
+	uint32_t *of_python; /* index of a look -> index of a member, UINT32_MAX */
+	size_t of_python_cap;
+	struct departed *departed; /* since crew_forget_departed() */
+	size_t n_departed, departed_cap;
+	bool has_list; /* the first has been read */
+};
+
+/* Members are numbered from `first_id` on. */
+void crew_init(struct crew *crew, const struct target *target, uint32_t first_id);
+void crew_done(struct crew *crew);
+
+/*
+ * List the threads again: new ones join (with accounts that begin now for the first list, and at 0 CPU
+ * later, since all they used was used while we watched), ended ones move to `departed`.  All bindings
+ * are undone.  `wall_from_ns` is where new members' wall time begins.  -ESRCH when the process ended.
+ */
+int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err) nodiscard;
+
+/* Bind members to the threads of a look: after crew_list(), or when the look's list changed. */
+void crew_bind(struct crew *crew, const struct python_look *look);
+/* Does some thread of the look have an id that no member has?  Then list again. */
+bool crew_misses(const struct crew *crew, const struct python_look *look);
+
+/* The member of a look's thread, or NULL. */
+struct member *crew_of_python(struct crew *crew, uint32_t index);
+
+/* CPU time that living members were charged beyond their accounts; reads every member. */
+int64_t crew_owed(struct crew *crew);
+
+void crew_forget_departed(struct crew *crew);
+
+#endif

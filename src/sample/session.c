@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/vec.h"
+#include "sample/reader.h"
+#include "sample/relay.h"
+#include "sample/wire.h"
+
+#define STOP_GRACE_NS (5 * NS_PER_S) /* for the last samples after session_stop() */
+#define PIECES_PER_PUMP 64	     /* so that a pump ends while the reader goes on sending */
+
+struct session {
+	struct names *names;
+	struct tree *tree;
+	struct relay *relay;
+	struct capture_reader *decoder;
+	struct wire_receiver receiver;
+	uint32_t start; /* of the reader whose stream is being decoded */
+	struct reader_config reader;
+	struct keeper keeper;
+	bool has_keeper, has_ended;
+	const struct capture_events *events;
+	void *ctx;
+	struct session_facts facts;
+};
+
+/* ---- start and end ---- */
+
+static void *shared_page(size_t len)
+{
+	void *page = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+static void fill_reader_config(struct session *session, const struct session_config *config,
+			       int wire_fd)
+{
+	session->reader.pid = config->pid;
+	session->reader.rate_hz = config->rate_hz;
+	session->reader.duration_ns = config->duration_ns;
+	session->reader.is_nonblocking = config->is_nonblocking;
+	session->reader.is_once = config->is_once;
+	session->reader.is_launched = config->is_launched;
+	session->reader.with_idle = config->with_idle;
+	session->reader.wire_fd = wire_fd;
+}
+
+static void new_decoder(struct session *session)
+{
+	capture_reader_free(session->decoder);
+	session->decoder =
+		capture_reader_new(session->names, session->tree, relay_events(), session->relay);
+}
+
+int session_start(const struct session_config *config, struct names *names, struct tree *tree,
+		  const struct capture_events *events, void *ctx, struct session **ret_session,
+		  struct err *err)
+{
+	struct session *session = xcalloc(1, sizeof(*session));
+	struct keeper_config keeper = {.reader = reader_run, .ctx = &session->reader};
+	int fds[2], r;
+
+	session->names = names;
+	session->tree = tree;
+	session->events = events;
+	session->ctx = ctx;
+	session->start = 1;
+	session->relay = relay_new(events, ctx);
+	session->receiver.fd = -1;
+	new_decoder(session);
+	session->reader.first_begun_ns = shared_page(sizeof(*session->reader.first_begun_ns));
+	r = session->reader.first_begun_ns ? wire_open(fds) : -ENOMEM;
+	if (r < 0) {
+		session_free(session);
+		return err_sys(err, r, "cannot start the reader");
+	}
+	session->receiver.fd = fds[0];
+	fill_reader_config(session, config, fds[1]);
+	r = keeper_start(&session->keeper, &keeper, err);
+	close(fds[1]); /* keeper and reader hold it: it closes when both are gone */
+	session->has_keeper = r == 0;
+	if (r < 0) {
+		session_free(session);
+		return err_prefix(err, r, "cannot start the reader");
+	}
+	*ret_session = session;
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	if (session->has_keeper)
+		keeper_done(&session->keeper);
+	if (session->receiver.fd >= 0)
+		close(session->receiver.fd);
+	if (session->reader.first_begun_ns)
+		munmap(session->reader.first_begun_ns, sizeof(*session->reader.first_begun_ns));
+	capture_reader_free(session->decoder);
+	relay_free(session->relay);
+	free(session);
+}
+
+void session_stop(struct session *session)
+{
+	if (!session->has_ended)
+		keeper_stop(&session->keeper, STOP_GRACE_NS);
+}
+
+/* ---- events ---- */
+
+void session_fds(const struct session *session, struct pollfd fds[SESSION_FDS])
+{
+	fds[0] = (struct pollfd){.fd = session->receiver.fd, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = session->keeper.pid_fd, .events = POLLIN};
+}
+
+/* A reader took over: what the last one had not finished is gone. */
+static void next_stream(struct session *session, uint32_t start)
+{
+	session->start = start;
+	session->facts.restarts++;
+	relay_next_stream(session->relay);
+	new_decoder(session);
+}
+
+/* The end record that no reader has written. */
+static int end_ourselves(struct session *session, int code, const char *text)
+{
+	struct capture_end end = {
+		.time_ns = relay_last_ns(session->relay),
+		.code = code,
+		.exit_status = -1,
+		.text = text,
+	};
+
+	session->has_ended = true;
+	if (relay_has_ended(session->relay) || !session->events->end)
+		return 0;
+	return session->events->end(session->ctx, &end);
+}
+
+static int keeper_is_gone(struct session *session)
+{
+	struct err err;
+	int code = keeper_wait(&session->keeper, clock_monotonic_ns() + NS_PER_S);
+
+	if (code > 128)
+		err_set(&err, -EIO, "the reader was killed by signal %d too often", code - 128);
+	else
+		err_set(&err, -EIO, "the reader gave up");
+	return end_ourselves(session, err.code, err.text);
+}
+
+static int decode(struct session *session, const struct wire_piece *piece, struct err *err)
+{
+	int r;
+
+	if (piece->start != session->start) {
+		if (piece->start < session->start)
+			return 0; /* of one that is dead */
+		next_stream(session, piece->start);
+	}
+	r = capture_feed(session->decoder, piece->data, piece->len, err);
+	session->has_ended = relay_has_ended(session->relay);
+	return r;
+}
+
+int session_pump(struct session *session, struct err *err)
+{
+	for (int i = 0; i < PIECES_PER_PUMP && !session->has_ended; i++) {
+		struct wire_piece piece;
+		int r = wire_receive(&session->receiver, &piece);
+
+		if (r ==
+		    0) /* keeper and reader hold the other end: when both are gone, it is -EPIPE */
+			return 0;
+		if (r < 0)
+			return keeper_is_gone(session);
+		r = decode(session, &piece, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+bool session_has_ended(const struct session *session)
+{
+	return session->has_ended;
+}
+
+void session_facts(const struct session *session, struct session_facts *ret_facts)
+{
+	*ret_facts = session->facts;
+	ret_facts->lost_ns = relay_lost_ns(session->relay);
+	ret_facts->kills = atomic_load(&session->keeper.beat->kills);
+}

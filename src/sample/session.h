@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recording as the front sees it: keeper and reader at work behind a wire, events in front.
+ *
+ *	session_start(&config, names, tree, events, ctx, &session, err);	forks
+ *	drop_rights(...);						the front needs none any more
+ *	while (!session_has_ended(session)) {
+ *		poll(session_fds(...));
+ *		session_pump(session, err);				events are called from here
+ *	}
+ *	session_free(session);
+ *
+ * Whatever the reader sends is decoded as hostile: a target that has taken the reader over can forge
+ * samples, but not break the front.  Readers that were killed and started again make one recording
+ * (sample/relay.h).  The last event is always `end`: when the readers leave without one, the session
+ * makes it, with the reason.
+ *
+ * One thread.  Call session_start() before any other thread exists.
+ */
+#ifndef SAMPLE_SESSION_H
+#define SAMPLE_SESSION_H
+
+#include <poll.h>
+
+#include "format/capture.h"
+
+struct session_config {
+	pid_t pid;
+	double rate_hz;
+	int64_t duration_ns;
+	bool is_nonblocking;
+	bool is_once;
+	bool is_launched;
+	bool with_idle;
+};
+
+struct session;
+
+/* `names`, `tree`, `events` and `ctx` are borrowed until session_free(). */
+int session_start(const struct session_config *config, struct names *names, struct tree *tree,
+		  const struct capture_events *events, void *ctx, struct session **ret_session,
+		  struct err *err) nodiscard;
+/* Ends keeper and reader first, whatever they do. */
+void session_free(struct session *session);
+
+/* What to poll for: fills fds[SESSION_FDS]. */
+enum { SESSION_FDS = 2 };
+void session_fds(const struct session *session, struct pollfd fds[SESSION_FDS]);
+
+/*
+ * Decode what has come.  Returns 0, or the first error that an event function returned (then nothing
+ * more is decoded).
+ */
+int session_pump(struct session *session, struct err *err) nodiscard;
+bool session_has_ended(const struct session *session);
+
+/* Ask for an orderly end: the rest of the samples and the end record follow. */
+void session_stop(struct session *session);
+
+struct session_facts {
+	uint32_t restarts; /* readers that had to be started again */
+	uint32_t
+		kills; /* of those: killed by the keeper, because a pause or a silence was too long */
+	int64_t lost_ns; /* time that no reader covered */
+};
+void session_facts(const struct session *session, struct session_facts *ret_facts);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/stream.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/* Less than this is the grain of the kernel's books, not a thread's time. */
+#define REST_LEAST_NS (50 * NS_PER_US)
+
+void stream_begin(struct stream *stream)
+{
+	/* After the members' own readings: a total that is too high makes the rest smaller. */
+	if (process_cpu(stream->crew->pid, &stream->ledger.base_ns) < 0)
+		stream->ledger.base_ns = INT64_MAX; /* it has just ended: there will be no rest */
+}
+
+/* ---- definitions ---- */
+
+static struct str_id current_name(struct stream *stream, const struct member *member, bool is_fresh)
+{
+	struct str_id name = {0};
+	char comm[THREAD_COMM_MAX];
+
+	if (member->python != PYTHON_NO_THREAD)
+		name = python_thread_name(stream->python, member->python, is_fresh);
+	if (name.v != 0)
+		return name;
+	thread_comm(&member->files, comm);
+	return names_cstr(stream->names, comm);
+}
+
+static int define(struct stream *stream, struct member *member, struct str_id name)
+{
+	struct capture_thread thread = {
+		.id = member->id,
+		.process = stream->process_id,
+		.tid = member->tid,
+		.python_ident = member->ident,
+		.name = names_text(stream->names, name, NULL),
+	};
+
+	member->name = name;
+	member->is_defined = true;
+	return capture_write_thread(stream->writer, &thread);
+}
+
+int stream_threads(struct stream *stream, bool is_fresh)
+{
+	for (size_t i = 0; i < stream->crew->n; i++) {
+		struct member *member = &stream->crew->members[i];
+		struct str_id name;
+		int r;
+
+		if (member->is_defined && !is_fresh)
+			continue;
+		name = current_name(stream, member, is_fresh);
+		if (member->is_defined && name.v == member->name.v)
+			continue;
+		r = define(stream, member, name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- samples ---- */
+
+static uint8_t sample_flags(const struct member *member, unsigned flags)
+{
+	unsigned out = flags & STREAM_LATE ? SAMPLE_LATE : 0;
+
+	if (member->has_gil)
+		out |= SAMPLE_GIL;
+	if (member->news == MEMBER_PAUSED)
+		out |= SAMPLE_PAUSED;
+	if (member->was_stepped)
+		out |= SAMPLE_STEPPED;
+	return (uint8_t)out;
+}
+
+static void count(struct stream *stream, const struct member *member)
+{
+	stream->stats->samples++;
+	stream->stats->paused += member->news == MEMBER_PAUSED;
+	stream->stats->proven += member->news == MEMBER_PROVEN || member->news == MEMBER_SAME;
+	stream->stats->stepped += member->was_stepped;
+}
+
+int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
+{
+	int r = stream_threads(stream, false);
+
+	for (size_t i = 0; i < stream->crew->n && r == 0; i++) {
+		struct member *member = &stream->crew->members[i];
+		struct capture_sample sample;
+
+		if (member->news == MEMBER_UNKNOWN || member->news == MEMBER_LOST)
+			continue;
+		sample = (struct capture_sample){
+			.time_ns = now_ns - stream->begun_ns,
+			.thread = member->id,
+			.node = member->node,
+			.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
+			.flags = sample_flags(member, flags),
+			.wall_ns = account_take_wall(&member->account, now_ns),
+			.cpu_ns = account_take_cpu(&member->account, member->cpu.cpu_ns),
+		};
+		stream->ledger.given_ns += sample.cpu_ns;
+		count(stream, member);
+		r = capture_write_sample(stream->writer, &sample);
+	}
+	return r;
+}
+
+/* ---- what the dead left behind ---- */
+
+static int give(struct stream *stream, int64_t now_ns, uint32_t thread, struct node_id node,
+		int64_t wall_ns, int64_t cpu_ns)
+{
+	struct capture_sample sample = {
+		.time_ns = now_ns - stream->begun_ns,
+		.thread = thread,
+		.node = node,
+		.state = STATE_RUNNING,
+		.wall_ns = wall_ns,
+		.cpu_ns = cpu_ns,
+	};
+
+	stream->ledger.given_ns += cpu_ns;
+	return capture_write_sample(stream->writer, &sample);
+}
+
+static int give_unseen(struct stream *stream, int64_t now_ns, int64_t cpu_ns)
+{
+	struct capture_thread thread = {
+		.id = stream->unseen_id,
+		.process = stream->process_id,
+		.name = STREAM_UNSEEN_NAME,
+	};
+
+	if (stream->unseen_id == 0) {
+		int r;
+
+		thread.id = stream->unseen_id = stream->crew->next_id++;
+		r = capture_write_thread(stream->writer, &thread);
+		if (r < 0)
+			return r;
+	}
+	return give(stream, now_ns, stream->unseen_id, stream->unseen_node, 0, cpu_ns);
+}
+
+/* Split by the time that each went unwatched: the best guess there is.  The last takes the rest. */
+static int give_departed(struct stream *stream, int64_t now_ns, int64_t rest_ns)
+{
+	const struct crew *crew = stream->crew;
+	double unwatched = 0, share = (double)rest_ns;
+	int r = 0;
+
+	for (size_t i = 0; i < crew->n_departed; i++)
+		unwatched += (double)(now_ns - crew->departed[i].wall_from_ns);
+	for (size_t i = 0; i < crew->n_departed && r == 0; i++) {
+		const struct departed *departed = &crew->departed[i];
+		bool is_last = i + 1 == crew->n_departed;
+		int64_t cpu_ns = rest_ns;
+
+		if (!is_last && unwatched > 0)
+			cpu_ns = (int64_t)(share * (double)(now_ns - departed->wall_from_ns) /
+					   unwatched);
+		cpu_ns = min_of(cpu_ns, rest_ns);
+		rest_ns -= cpu_ns;
+		if (departed->is_defined)
+			r = give(stream, now_ns, departed->id, departed->node, 0, cpu_ns);
+		else
+			r = give_unseen(stream, now_ns, cpu_ns);
+	}
+	return r;
+}
+
+int stream_departed(struct stream *stream, int64_t now_ns)
+{
+	int64_t total_ns, rest_ns;
+	int r = 0;
+
+	if (process_cpu(stream->crew->pid, &total_ns) < 0)
+		return 0; /* it ended: stream_last() follows */
+	rest_ns = ledger_rest(&stream->ledger, total_ns, crew_owed(stream->crew));
+	if (rest_ns >= REST_LEAST_NS)
+		r = stream->crew->n_departed ? give_departed(stream, now_ns, rest_ns)
+					     : give_unseen(stream, now_ns, rest_ns);
+	crew_forget_departed(stream->crew);
+	return r;
+}
+
+static size_t count_runners(const struct crew *crew)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < crew->n; i++)
+		n += crew->members[i].is_defined && !crew->members[i].asleep_since_ns;
+	return n;
+}
+
+int stream_last(struct stream *stream, int64_t now_ns, int64_t total_ns)
+{
+	int64_t rest_ns = total_ns < 0 ? 0 : ledger_rest(&stream->ledger, total_ns, 0);
+	size_t runners = count_runners(stream->crew);
+	int r = 0;
+
+	for (size_t i = 0; i < stream->crew->n && r == 0 && rest_ns > 0; i++) {
+		struct member *member = &stream->crew->members[i];
+		bool is_runner = member->is_defined && !member->asleep_since_ns;
+		int64_t cpu_ns;
+
+		if (!is_runner || !member->has_node)
+			continue;
+		cpu_ns = rest_ns / (int64_t)runners--;
+		rest_ns -= cpu_ns;
+		r = give(stream, now_ns, member->id, member->node, 0, cpu_ns);
+	}
+	return r == 0 && rest_ns >= REST_LEAST_NS ? give_unseen(stream, now_ns, rest_ns) : r;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/tick.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/vec.h"
+#include "sample/state.h"
+
+#define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
+
+void tick_done(struct tick *tick)
+{
+	free(tick->wanted);
+	free(tick->outcomes);
+	*tick = (struct tick){0};
+}
+
+static bool pauses(const struct tick *tick, int64_t now_ns)
+{
+	return !tick->is_nonblocking && now_ns >= tick->nonblocking_until_ns;
+}
+
+/* ---- what members do, without their stacks ---- */
+
+/* Ask the kernel what the thread does; it decides whether the next ticks can leave it alone. */
+static void observe(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	struct thread_view view;
+	bool is_gil;
+
+	if (thread_look(&member->files, &view) < 0) {
+		member->state = STATE_UNKNOWN;
+		member->asleep_since_ns = 0;
+		return;
+	}
+	is_gil = view.doing == THREAD_FUTEX &&
+		 python_is_gil_futex(tick->target->python, view.args[0]);
+	member->state = (uint8_t)state_of(view.doing, member->has_gil, is_gil);
+	member->asleep_since_ns = view.doing == THREAD_RUNNING ? 0 : now_ns;
+	member->probe_at_ns = now_ns;
+}
+
+/* Asleep since its last true stack? */
+static bool still_sleeps(struct member *member, int64_t now_ns)
+{
+	uint64_t slices = member->cpu.slices;
+	int64_t rest_ns;
+
+	if (!member->asleep_since_ns || !member->has_node)
+		return false;
+	if (now_ns < member->probe_at_ns)
+		return true;
+	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
+		return false;
+	rest_ns = (now_ns - member->asleep_since_ns) / CREW_PROBE_SHARE;
+	member->probe_at_ns = now_ns + min_of(rest_ns, CREW_PROBE_MAX_NS);
+	return true;
+}
+
+static void want(struct tick *tick, uint32_t python)
+{
+	tick->wanted = vec_grow(tick->wanted, &tick->wanted_cap, tick->n_wanted + 1,
+				sizeof(*tick->wanted));
+	tick->wanted[tick->n_wanted++] = python;
+}
+
+static void set_native(struct tick *tick, struct member *member)
+{
+	member->node = tick->native_node;
+	member->has_node = true;
+	member->news = MEMBER_PROVEN;
+}
+
+/*
+ * The account is read before the state and the stack: if it is the same next time, the thread slept
+ * through all three.
+ */
+static void probe(struct tick *tick, const struct python_look *look, struct member *member,
+		  int64_t now_ns)
+{
+	const struct python_thread *thread =
+		member->python == PYTHON_NO_THREAD ? NULL : &look->threads[member->python];
+
+	member->has_gil = thread && thread->holds_gil;
+	if (!member->has_gil && still_sleeps(member, now_ns)) {
+		member->news = MEMBER_SAME;
+		return;
+	}
+	if (thread_cpu(&member->files, &member->cpu) < 0) {
+		member->news = MEMBER_LOST; /* it has just ended: the next list will say so */
+		return;
+	}
+	observe(tick, member, now_ns);
+	if (thread && thread->has_frames)
+		want(tick, member->python);
+	else if (!thread && tick->crew->has_unbound)
+		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
+	else
+		set_native(tick, member);
+}
+
+/* ---- stacks ---- */
+
+static void take_stack(struct tick *tick, struct member *member, enum member_news news)
+{
+	struct python_stack stack;
+
+	python_stack(tick->target->python, member->python, &stack);
+	if (!stack.is_same || !member->has_node)
+		member->node = tree_stack(tick->tree, stack.frames, stack.n);
+	member->has_node = true;
+	member->news = (uint8_t)news;
+}
+
+static void lose(struct tick *tick, struct member *member, bool is_torn)
+{
+	member->news = MEMBER_LOST;
+	member->asleep_since_ns = 0; /* so that the next tick reads it whatever it does */
+	tick->stats->dropped++;
+	tick->stats->torn += is_torn;
+}
+
+/*
+ * While we pause holders, a thread that has the GIL in either of its two readings does not count: which
+ * of those happen to be equal twice depends on what they run.  A holder that sleeps is read alone.
+ */
+static int read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned flags)
+{
+	int r;
+
+	if (n == 0)
+		return 0;
+	tick->outcomes = vec_grow(tick->outcomes, &tick->outcomes_cap, n, 1);
+	r = python_read_waiting(tick->target->python, wanted, n, flags, tick->outcomes);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct member *member = crew_of_python(tick->crew, wanted[i]);
+
+		if (!member)
+			continue;
+		if (tick->outcomes[i] == PYTHON_COMPLETE)
+			take_stack(tick, member, MEMBER_PROVEN);
+		else
+			lose(tick, member, tick->outcomes[i] == PYTHON_TORN);
+	}
+	return 0;
+}
+
+static int read_wanted(struct tick *tick, bool is_pausing)
+{
+	size_t n = 0;
+
+	if (!is_pausing)
+		return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY);
+	for (size_t i = 0; i < tick->n_wanted; i++) {
+		struct member *member = crew_of_python(tick->crew, tick->wanted[i]);
+		int r = 0;
+
+		if (member && member->has_gil && member->asleep_since_ns)
+			r = read_unpaused(tick, &tick->wanted[i], 1, PYTHON_ANY);
+		else
+			tick->wanted[n++] = tick->wanted[i];
+		if (r < 0)
+			return r;
+	}
+	return read_unpaused(tick, tick->wanted, n, 0);
+}
+
+/* Read the thread that stands still; nudge it on while it stands inside a push or pop. */
+static int read_stopped(struct tick *tick, struct member *member, int64_t deadline_ns,
+			bool *ret_is_stopped)
+{
+	int nudges = 0, r;
+
+	*ret_is_stopped = true;
+	r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES) {
+		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
+
+		if (outcome != PAUSE_STOPPED && outcome != PAUSE_STOPPED_ALREADY) {
+			*ret_is_stopped = false;
+			return PYTHON_TORN;
+		}
+		r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+	}
+	member->was_stepped = nudges > 0 && r == PYTHON_COMPLETE;
+	return r;
+}
+
+/*
+ * Pause a holder and read it.  1: it is done with, whatever came of it; 0: it does not hold the GIL any
+ * more; negative: the process is gone.
+ */
+static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
+	bool is_stopped;
+	int64_t held_ns;
+	int r;
+
+	switch (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns)) {
+	case PAUSE_STOPPED_ALREADY:
+		tick->is_stopped = true;
+		/* fall through */
+	case PAUSE_STOPPED:
+		held_ns = pauser_stats(tick->pauser)->held_ns;
+		r = read_stopped(tick, member, deadline_ns, &is_stopped);
+		if (is_stopped)
+			pause_resume(tick->pauser);
+		histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
+		break;
+	case PAUSE_ASLEEP: /* with the GIL in its hands: probe() reads it as it is */
+		return 1;
+	case PAUSE_TRACED:
+		tick->other_tracer = pauser_other_tracer(tick->pauser);
+		/* fall through */
+	case PAUSE_DENIED:
+		tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
+		return 0;
+	case PAUSE_GONE:
+		member->news = MEMBER_LOST;
+		return 1;
+	default:
+		lose(tick, member, false);
+		return 1;
+	}
+	if (r < 0)
+		return r;
+	/* The scheduler's account is fresh only now that the thread has stood still. */
+	if (thread_cpu(&member->files, &member->cpu) < 0)
+		log_debug("thread %d ended just after its pause", (int)member->tid);
+	member->asleep_since_ns = 0;
+	member->state = STATE_RUNNING_GIL;
+	if (r == PYTHON_COMPLETE)
+		take_stack(tick, member, MEMBER_PAUSED);
+	else if (r != PYTHON_NOT_HOLDER)
+		lose(tick, member, true);
+	return r != PYTHON_NOT_HOLDER;
+}
+
+/* All holders (one per interpreter with a GIL of its own).  0: the picture has changed, look again. */
+static int read_holders(struct tick *tick, const struct python_look *look, int64_t now_ns)
+{
+	int done = 1;
+
+	for (uint32_t i = 0; i < look->n; i++) {
+		struct member *member =
+			look->threads[i].holds_gil ? crew_of_python(tick->crew, i) : NULL;
+		int r;
+
+		if (!member || member->news != MEMBER_UNKNOWN || !look->threads[i].has_frames)
+			continue;
+		member->has_gil = true;
+		r = read_holder(tick, member, now_ns);
+		if (r < 0)
+			return r;
+		done = done && r;
+	}
+	return done;
+}
+
+/* ---- the tick ---- */
+
+static int look_and_bind(struct tick *tick, struct python_look *look)
+{
+	int r = python_look(tick->target->python, look);
+
+	if (r < 0)
+		return r;
+	if (look->is_list_changed || tick->crew->has_unbound) {
+		if (crew_misses(tick->crew, look)) {
+			r = crew_list(tick->crew, tick->last_ns, NULL);
+			if (r < 0)
+				return r;
+		}
+		crew_bind(tick->crew, look);
+	}
+	/* Noted at once: the next look of this tick compares with this one. */
+	for (uint32_t i = 0; i < look->n; i++) {
+		struct member *member =
+			look->threads[i].is_changed ? crew_of_python(tick->crew, i) : NULL;
+
+		if (member)
+			member->asleep_since_ns = 0;
+	}
+	return 0;
+}
+
+static int pause_holders(struct tick *tick, struct python_look *look, int64_t *now_ns)
+{
+	for (int i = 0; i < TICK_MAX_TRIES && pauses(tick, *now_ns); i++) {
+		int r;
+
+		if (i > 0) {
+			r = look_and_bind(tick, look);
+			if (r < 0)
+				return r;
+		}
+		if (look->holder == PYTHON_NO_THREAD)
+			return 0;
+		r = read_holders(tick, look, *now_ns);
+		*now_ns = clock_monotonic_ns();
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int tick_run(struct tick *tick, int64_t *ret_now_ns)
+{
+	int64_t now_ns = clock_monotonic_ns();
+	struct python_look look;
+	int r;
+
+	tick->n_wanted = 0;
+	tick->is_stopped = false;
+	for (size_t i = 0; i < tick->crew->n; i++) {
+		tick->crew->members[i].news = MEMBER_UNKNOWN;
+		tick->crew->members[i].was_stepped = false;
+	}
+	r = look_and_bind(tick, &look);
+	if (r < 0)
+		return r;
+	r = pause_holders(tick, &look, &now_ns);
+	if (r < 0)
+		return r;
+	tick->stats->traced += !tick->is_nonblocking && !pauses(tick, now_ns);
+	/* Those that still want a pause here lost the race TICK_MAX_TRIES times: read as they are. */
+	for (size_t i = 0; i < tick->crew->n; i++)
+		if (tick->crew->members[i].news == MEMBER_UNKNOWN)
+			probe(tick, &look, &tick->crew->members[i], now_ns);
+	tick->last_ns = *ret_now_ns = now_ns;
+	return read_wanted(tick, pauses(tick, now_ns));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One tick: the true stack and the state of every thread of the target, at one moment.
+ *
+ *   1. Only a thread that holds a GIL is paused, for one bounded read, and never one that sleeps.
+ *   2. A holder's stack counts only if the GIL, read after the stop, is still its own; else everybody is
+ *      looked at again, TICK_MAX_TRIES times.
+ *   3. Others are read as they are, twice; those that have not run since their last true stack are not
+ *      read at all.
+ *   4. What could not be proven is LOST for this tick, counted, and its time goes to the next sample.
+ *
+ * Without pausing (asked for, or because somebody else traces the target) the holder is read like the
+ * others: what is not equal twice is lost, which thins out what changes fast.
+ *
+ * In the steady state a tick allocates nothing, formats nothing, and makes one system call for the look,
+ * four for the pause, one for the read and one per thread that may have run.
+ */
+#ifndef SAMPLE_TICK_H
+#define SAMPLE_TICK_H
+
+#include "format/capture.h"
+#include "proc/pause.h"
+#include "profile/tree.h"
+#include "sample/crew.h"
+#include "sample/histogram.h"
+#include "sample/target.h"
+
+#define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
+#define TICK_MAX_NUDGES 300		    /* inside a push or pop: 5-11 are enough in practice */
+#define TICK_PAUSE_WAIT_NS (50 * 1000000ll) /* for a thread in a crowded run queue to be stopped */
+
+struct tick {
+	struct target *target; /* borrowed, as all the rest */
+	struct crew *crew;
+	struct pauser *pauser;
+	struct tree *tree;
+	struct capture_stats *stats;
+	struct node_id native_node; /* stack of a thread without Python frames */
+	bool is_nonblocking;
+	int64_t nonblocking_until_ns; /* somebody else traces it: try to pause again then */
+	pid_t other_tracer;	      /* who; 0: nobody so far */
+	struct histogram pauses;      /* how long each held the target */
+	int64_t last_ns;  /* the moment of the last tick: new threads' wall time begins there */
+	bool is_stopped;  /* by its user, as the pause found */
+	uint32_t *wanted; /* look indexes to be read unpaused, and what came of them */
+	uint8_t *outcomes;
+	size_t wanted_cap, outcomes_cap;
+	size_t n_wanted;
+};
+
+void tick_done(struct tick *tick); /* all-zero is fine */
+
+/*
+ * Run one tick: every member's news, node and state are new after it.  `*ret_now_ns` is the moment that
+ * the samples stand for.  0; ERR_TORN when nothing was learnt (all lost); ERR_GONE or -ESRCH when the
+ * process ended or became another program; -EPERM.
+ */
+int tick_run(struct tick *tick, int64_t *ret_now_ns) nodiscard;
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+
+int wire_open(int fds[2])
+{
+	int size = 4 * WIRE_PIECE_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	/* A hint: at the kernel's default the front is woken somewhat more often. */
+	(void)setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+void wire_init(struct wire *wire, int fd, uint32_t start)
+{
+	*wire = (struct wire){.fd = fd, .start = start};
+	buf_init(&wire->queue, WIRE_QUEUE_MAX_BYTES);
+}
+
+void wire_done(struct wire *wire)
+{
+	buf_done(&wire->queue);
+}
+
+size_t wire_waiting(const struct wire *wire)
+{
+	return wire->queue.len - wire->sent;
+}
+
+int wire_send(struct wire *wire)
+{
+	while (wire_waiting(wire) > 0) {
+		size_t len = min_of(wire_waiting(wire), (size_t)WIRE_PIECE_BYTES);
+		struct iovec parts[] = {
+			{&wire->start, sizeof(wire->start)},
+			{wire->queue.data + wire->sent, len},
+		};
+		struct msghdr message = {.msg_iov = parts, .msg_iovlen = array_len(parts)};
+
+		if (sendmsg(wire->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+			if (errno == EINTR)
+				continue;
+			return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+		}
+		wire->sent += len;
+	}
+	buf_reset(&wire->queue);
+	wire->sent = 0;
+	return 0;
+}
+
+int wire_put(struct wire *wire, const void *data, size_t len)
+{
+	if (wire->sent > 0 && wire->queue.len + len > WIRE_QUEUE_BUSY_BYTES) {
+		buf_drop(&wire->queue, wire->sent);
+		wire->sent = 0;
+	}
+	buf_put(&wire->queue, data, len);
+	if (wire->queue.overflow)
+		return -ENOBUFS;
+	return wire_send(wire);
+}
+
+int wire_flush(struct wire *wire, int64_t deadline_ns)
+{
+	int r = wire_send(wire);
+
+	while (r == 0 && wire_waiting(wire) > 0) {
+		struct pollfd poll_fd = {.fd = wire->fd, .events = POLLOUT};
+		int64_t left_ns = deadline_ns - clock_monotonic_ns();
+
+		if (left_ns <= 0)
+			return -ETIMEDOUT;
+		if (poll(&poll_fd, 1, (int)min_of(left_ns / NS_PER_MS + 1, 1000)) < 0 &&
+		    errno != EINTR)
+			return -errno;
+		r = wire_send(wire);
+	}
+	return r;
+}
+
+int wire_receive(struct wire_receiver *receiver, struct wire_piece *ret_piece)
+{
+	ssize_t n;
+
+	do {
+		n = recv(receiver->fd, receiver->bytes, sizeof(receiver->bytes), MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (n == 0)
+		return -EPIPE;
+	if ((size_t)n < sizeof(ret_piece->start))
+		return -EBADMSG;
+	memcpy(&ret_piece->start, receiver->bytes, sizeof(ret_piece->start));
+	ret_piece->data = receiver->bytes + sizeof(ret_piece->start);
+	ret_piece->len = (size_t)n - sizeof(ret_piece->start);
+	return 1;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "sample/relay.h"
+
+/* What came out: the last of each kind, and how many. */
+struct seen {
+	struct capture_process process;
+	struct capture_thread thread;
+	struct capture_sample sample;
+	struct capture_stats stats;
+	struct capture_end end;
+	int headers, ends;
+};
+
+static int see_header(void *ctx, const struct capture_header *header)
+{
+	(void)header;
+	((struct seen *)ctx)->headers++;
+	return 0;
+}
+
+static int see_process(void *ctx, const struct capture_process *process)
+{
+	((struct seen *)ctx)->process = *process;
+	return 0;
+}
+
+static int see_thread(void *ctx, const struct capture_thread *thread)
+{
+	((struct seen *)ctx)->thread = *thread;
+	return 0;
+}
+
+static int see_sample(void *ctx, const struct capture_sample *sample)
+{
+	((struct seen *)ctx)->sample = *sample;
+	return 0;
+}
+
+static int see_stats(void *ctx, const struct capture_stats *stats)
+{
+	((struct seen *)ctx)->stats = *stats;
+	return 0;
+}
+
+static int see_end(void *ctx, const struct capture_end *end)
+{
+	((struct seen *)ctx)->end = *end;
+	((struct seen *)ctx)->ends++;
+	return 0;
+}
+
+static const struct capture_events see = {
+	.header = see_header,
+	.process = see_process,
+	.thread = see_thread,
+	.sample = see_sample,
+	.stats = see_stats,
+	.end = see_end,
+};
+
+static int begin(struct relay *relay, int64_t start_ns)
+{
+	struct capture_header header = {.start_monotonic_ns = start_ns};
+
+	return relay_events()->header(relay, &header);
+}
+
+static int process(struct relay *relay, uint32_t id, int32_t pid)
+{
+	struct capture_process process = {.id = id, .pid = pid, .start_ticks = 99};
+
+	return relay_events()->process(relay, &process);
+}
+
+static int thread(struct relay *relay, uint32_t id, uint32_t process_id, int32_t tid)
+{
+	struct capture_thread thread = {.id = id, .process = process_id, .tid = tid, .name = "t"};
+
+	return relay_events()->thread(relay, &thread);
+}
+
+static int sample(struct relay *relay, uint32_t thread_id, int64_t time_ns)
+{
+	struct capture_sample sample = {.thread = thread_id, .time_ns = time_ns};
+
+	return relay_events()->sample(relay, &sample);
+}
+
+static int stats(struct relay *relay, uint64_t ticks, int64_t longest_ns)
+{
+	struct capture_stats stats = {.ticks = ticks, .pause_max_ns = longest_ns};
+
+	return relay_events()->stats(relay, &stats);
+}
+
+static void relay_makes_one_recording_of_two_streams(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+	struct capture_end end = {.time_ns = 5 * NS_PER_S, .text = ""};
+
+	(void)state;
+	assert_int_equal(begin(relay, 100 * NS_PER_S), 0);
+	assert_int_equal(process(relay, 1, 4711), 0);
+	assert_int_equal(thread(relay, 1, 1, 4711), 0);
+	assert_int_equal(thread(relay, 2, 1, 4712), 0);
+	assert_int_equal(seen.thread.id, 2);
+	assert_int_equal(sample(relay, 2, 3 * NS_PER_S), 0);
+	assert_int_equal(stats(relay, 300, 70), 0);
+
+	relay_next_stream(relay);
+	assert_int_equal(begin(relay, 104 * NS_PER_S), 0);
+	assert_int_equal(process(relay, 1, 4711), 0);
+	assert_int_equal(seen.process.id, 1);
+	/* Numbered the other way round, and one more. */
+	assert_int_equal(thread(relay, 1, 1, 4712), 0);
+	assert_int_equal(seen.thread.id, 2);
+	assert_int_equal(thread(relay, 2, 1, 4713), 0);
+	assert_int_equal(seen.thread.id, 3);
+	assert_int_equal(sample(relay, 1, NS_PER_S), 0);
+	assert_int_equal(seen.sample.thread, 2);
+	assert_int_equal(seen.sample.time_ns, 5 * NS_PER_S);
+	assert_int_equal(stats(relay, 50, 20), 0);
+	assert_int_equal(seen.stats.ticks, 350);
+	assert_int_equal(seen.stats.pause_max_ns, 70);
+	assert_int_equal(relay_lost_ns(relay), NS_PER_S);
+	assert_int_equal(relay_events()->end(relay, &end), 0);
+	assert_int_equal(seen.end.time_ns, 9 * NS_PER_S);
+	assert_int_equal(seen.headers, 1);
+	assert_true(relay_has_ended(relay));
+	relay_free(relay);
+}
+
+static void relay_keeps_threads_apart_that_one_stream_tells_apart(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+
+	(void)state;
+	assert_int_equal(begin(relay, 0), 0);
+	assert_int_equal(process(relay, 1, 4711), 0);
+	assert_int_equal(thread(relay, 5, 1, 4712), 0);
+	assert_int_equal(seen.thread.id, 1);
+	/* The kernel gave the tid out again: another thread. */
+	assert_int_equal(thread(relay, 6, 1, 4712), 0);
+	assert_int_equal(seen.thread.id, 2);
+	/* The same one with a new name. */
+	assert_int_equal(thread(relay, 5, 1, 4712), 0);
+	assert_int_equal(seen.thread.id, 1);
+	relay_free(relay);
+}
+
+static void relay_refuses_what_makes_no_sense(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+	struct capture_end end = {.text = ""};
+
+	(void)state;
+	assert_int_equal(begin(relay, 50), 0);
+	assert_int_equal(begin(relay, 50), ERR_CORRUPT);
+	assert_int_equal(thread(relay, 1, 1, 1), ERR_CORRUPT);
+	assert_int_equal(sample(relay, 1, 0), ERR_CORRUPT);
+	relay_next_stream(relay);
+	assert_int_equal(begin(relay, 49), ERR_CORRUPT);
+	assert_int_equal(relay_events()->end(relay, &end), 0);
+	assert_int_equal(relay_events()->end(relay, &end), ERR_CORRUPT);
+	assert_int_equal(seen.ends, 1);
+	relay_free(relay);
+}
+
+static void relay_survives_times_at_the_edge(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+
+	(void)state;
+	assert_int_equal(begin(relay, 0), 0);
+	assert_int_equal(process(relay, 1, 1), 0);
+	assert_int_equal(thread(relay, 1, 1, 1), 0);
+	relay_next_stream(relay);
+	assert_int_equal(begin(relay, INT64_MAX), 0);
+	assert_int_equal(process(relay, 1, 1), 0);
+	assert_int_equal(thread(relay, 1, 1, 1), 0);
+	assert_int_equal(sample(relay, 1, INT64_MAX), 0);
+	assert_int_equal(stats(relay, UINT64_MAX, INT64_MAX), 0);
+	relay_next_stream(relay);
+	assert_int_equal(stats(relay, UINT64_MAX, INT64_MAX), 0);
+	relay_free(relay);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(relay_makes_one_recording_of_two_streams),
+		cmocka_unit_test(relay_keeps_threads_apart_that_one_stream_tells_apart),
+		cmocka_unit_test(relay_refuses_what_makes_no_sense),
+		cmocka_unit_test(relay_survives_times_at_the_edge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
