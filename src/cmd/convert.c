@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/vec.h"
+#include "cmd/command.h"
+#include "cmd/render.h"
+#include "cmd/sinks.h"
+
+#define READ_BYTES (256u << 10)
+#define TIME_MOST_NS 3.2e17 /* ten years */
+
+struct options {
+	const char *output, *format, *thread;
+	int64_t pid, from_ns, until_ns;
+	bool threads, gil, idle, no_idle, function, nolineno;
+};
+
+#define AT(field) offsetof(struct options, field)
+static const struct opt convert_opts[] = {
+	{'f', "format", OPT_STR, AT(format), "FORMAT",
+	 "flamegraph, html, raw, speedscope or pprof; by default what the file's ending says"},
+	{'o', "output", OPT_STR, AT(output), "FILE", "write the result here ('-' for stdout)"},
+	{0, "thread", OPT_STR, AT(thread), "NAME|TID", "only this thread"},
+	{'p', "pid", OPT_INT, AT(pid), "PID", "only this process", 1, INT32_MAX},
+	{0, "from", OPT_DURATION, AT(from_ns), "TIME", "only samples from here on, since the start",
+	 0, TIME_MOST_NS},
+	{0, "until", OPT_DURATION, AT(until_ns), "TIME",
+	 "only samples before this, since the start", 1, TIME_MOST_NS},
+	{'i', "idle", OPT_FLAG, AT(idle), NULL, "with threads that wait"},
+	{0, "no-idle", OPT_FLAG, AT(no_idle), NULL,
+	 "without them, even when the recording was made with --idle"},
+	{'g', "gil", OPT_FLAG, AT(gil), NULL, "only samples that held the GIL"},
+	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
+	{'F', "function", OPT_FLAG, AT(function), NULL,
+	 "count by function, with its first line instead of the current one"},
+	{0, "nolineno", OPT_FLAG, AT(nolineno), NULL, "leave out line numbers"},
+	{0, NULL, OPT_FLAG, 0, NULL, NULL},
+};
+#undef AT
+
+static const struct opt_command convert_options = {
+	.name = "convert",
+	.summary = "turn a capture into any format, whole or in part",
+	.usage = "convert IN.pyro [-o FILE] [-f FORMAT] [options]",
+	.about = "examples:\n"
+		 "  pyrometer convert in.pyro -o out.svg\n"
+		 "  pyrometer convert in.pyro --thread MainThread --from 5 --until 7.5 -f raw -o "
+		 "-\n\n"
+		 "Of a damaged capture everything up to its last whole block is used; the exit "
+		 "code is\n"
+		 "1 then.  Threads that wait are shown when the recording was made with --idle.",
+	.opts = convert_opts,
+};
+
+struct job {
+	struct options options;
+	const char *input;
+	struct render_choice choice;
+	struct output output;
+	struct names *names;
+	struct tree tree;
+	struct capture_fold *fold;
+	struct capture_reader *reader;
+};
+
+/* ---- what comes before the fold: was the recording made with --idle? ---- */
+
+struct first_look {
+	bool has_header;
+	uint32_t flags;
+};
+
+static int first_header(void *ctx, const struct capture_header *header)
+{
+	struct first_look *look = ctx;
+
+	look->has_header = true;
+	look->flags = header->flags;
+	return 0;
+}
+
+/* Feed a file; stops early when `until` is set.  Returns 0 or the decoder's error. */
+static int feed(int fd, struct capture_reader *reader, const bool *until, struct err *err)
+{
+	cleanup_free char *bytes = xcalloc(1, READ_BYTES);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && !(until && *until)) {
+		n = read(fd, bytes, READ_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, -errno, "cannot read the capture");
+		if (n == 0)
+			return 0;
+		r = capture_feed(reader, bytes, (size_t)n, err);
+	}
+	return r;
+}
+
+static int look_first(int fd, struct first_look *look, struct err *err)
+{
+	static const struct capture_events events = {.header = first_header};
+	struct names *names = names_new();
+	struct tree tree;
+	struct capture_reader *reader;
+	int r;
+
+	tree_init(&tree);
+	reader = capture_reader_new(names, &tree, &events, look);
+	r = feed(fd, reader, &look->has_header, err);
+	capture_reader_free(reader);
+	tree_done(&tree);
+	names_free(names);
+	if (look->has_header)
+		return 0;
+	return r < 0 ? r : err_set(err, ERR_CORRUPT, "it holds no whole block of a capture");
+}
+
+/* ---- the conversion ---- */
+
+static int open_input(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(err, -errno, "cannot read %s", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(err, -EINVAL, "cannot read %s: not a regular file", path);
+	}
+	return fd;
+}
+
+static struct capture_fold_opts fold_opts(const struct job *job, const struct first_look *look)
+{
+	const struct options *options = &job->options;
+	bool with_idle =
+		options->idle || (look->flags & CAPTURE_IDLE_INCLUDED && !options->no_idle);
+
+	return (struct capture_fold_opts){
+		.filter =
+			{
+				.thread = options->thread,
+				.pid = (int32_t)options->pid,
+				.from_ns = options->from_ns,
+				.until_ns = options->until_ns,
+				.hide_idle = !with_idle,
+				.gil_only = options->gil,
+			},
+		.thread_markers = options->threads,
+		.by_function = options->function || options->nolineno,
+		.first_lines = options->function && !options->nolineno,
+		.keep_timed = render_needs_timed(&job->choice),
+	};
+}
+
+/*
+ * Returns 0 for a whole capture, 1 for one that is damaged or cut off (the good part was used, and that
+ * was said), negative when nothing could be read.
+ */
+static int read_capture(struct job *job, int fd, struct err *err)
+{
+	int r;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, -errno, "cannot read %s", job->input);
+	r = feed(fd, job->reader, NULL, err);
+	if (r < 0 && r != ERR_CORRUPT && r != ERR_LIMIT)
+		return r;
+	if (r == 0 && capture_is_complete(job->reader))
+		return 0;
+	log_warn("%s is %s; its first %llu bytes are used", job->input,
+		 r < 0 ? "damaged" : "cut off (the recording did not end in order)",
+		 (unsigned long long)capture_good_bytes(job->reader));
+	return 1;
+}
+
+static int refuse_nothing(const struct job *job, struct err *err)
+{
+	const struct capture_facts *facts = capture_fold_facts(job->fold);
+
+	if (facts->n_kept > 0)
+		return 0;
+	if (facts->n_samples == 0)
+		return err_set(err, -ENODATA, "%s holds no samples", job->input);
+	return err_set(err, -ENODATA,
+		       "none of the %llu samples of %s passes the filters (threads that wait need "
+		       "--idle)",
+		       (unsigned long long)facts->n_samples, job->input);
+}
+
+static int convert(struct job *job)
+{
+	struct first_look look = {0};
+	struct capture_fold_opts opts;
+	cleanup_fd int fd = -1;
+	bool is_output_error = false;
+	struct err err = {0};
+	int r, damaged;
+
+	fd = open_input(job->input, &err);
+	if (fd < 0)
+		return log_error("%s", err.text), EXIT_CODE_FAILED;
+	if (output_open(&job->output, job->options.output, &err) < 0)
+		return log_error("%s", err.text), EXIT_CODE_OUTPUT;
+	if (look_first(fd, &look, &err) < 0)
+		return log_error("%s is not a capture: %s", job->input, err.text), EXIT_CODE_FAILED;
+	opts = fold_opts(job, &look);
+	job->names = names_new();
+	tree_init(&job->tree);
+	job->fold = capture_fold_new(job->names, &job->tree, &opts);
+	job->reader = capture_reader_new(job->names, &job->tree, capture_fold_events(), job->fold);
+	damaged = read_capture(job, fd, &err);
+	r = damaged < 0 ? damaged : refuse_nothing(job, &err);
+	if (r == 0)
+		r = render_write(&job->choice, job->fold, &job->output, &is_output_error, &err);
+	if (r == -EPIPE && is_output_error)
+		return EXIT_CODE_OK;
+	if (r < 0)
+		return log_error("%s", err.text),
+		       is_output_error ? EXIT_CODE_OUTPUT : EXIT_CODE_FAILED;
+	return damaged ? EXIT_CODE_FAILED : EXIT_CODE_OK;
+}
+
+static void job_done(struct job *job)
+{
+	capture_reader_free(job->reader);
+	capture_fold_free(job->fold);
+	output_done(&job->output);
+	if (job->names)
+		tree_done(&job->tree);
+	names_free(job->names);
+}
+
+static int check(struct job *job, int argc, char **argv, int first, struct err *err)
+{
+	const struct options *options = &job->options;
+	int r;
+
+	if (first + 1 != argc)
+		return err_set(err, ERR_USAGE,
+			       first < argc ? "give one capture, not several"
+					    : "which capture? (pyrometer convert IN.pyro)");
+	job->input = argv[first];
+	if (!options->output)
+		return err_set(err, ERR_USAGE, "give --output FILE, or '-o -' for stdout");
+	if (options->until_ns && options->until_ns <= options->from_ns)
+		return err_set(err, ERR_USAGE, "--until must be later than --from");
+	r = render_choose(options->format, options->output, &job->choice, err);
+	if (r == 0 && job->choice.is_capture)
+		return err_set(err, ERR_USAGE, "%s is a capture already: choose another format",
+			       job->input);
+	return r;
+}
+
+static int convert_run(int argc, char **argv)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+	int first = command_parse(&command_convert, argc, argv, &job->options);
+	int code = first == 0 ? EXIT_CODE_OK : EXIT_CODE_USAGE;
+	struct err err;
+
+	if (first > 0) {
+		code = check(job, argc, argv, first, &err) < 0 ? command_fail(&err) : convert(job);
+		job_done(job);
+	}
+	free(job);
+	return code;
+}
+
+const struct command command_convert = {&convert_options, convert_run};

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/vec.h"
+#include "cmd/command.h"
+#include "cmd/dump_view.h"
+#include "cmd/recording.h"
+#include "proc/process.h"
+
+#define DUMP_MAX_BYTES ((size_t)256 << 20)
+#define DUMP_RATE_HZ 100 /* not used for one look, but the header has a rate */
+
+struct options {
+	int64_t pid;
+	bool json, nonblocking;
+};
+
+#define AT(field) offsetof(struct options, field)
+static const struct opt dump_opts[] = {
+	{'p', "pid", OPT_INT, AT(pid), "PID", "the process to look into", 1, INT32_MAX},
+	{'j', "json", OPT_FLAG, AT(json), NULL, "as JSON"},
+	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
+	 "never pause the target; a stack that cannot be proven is missing"},
+	{0, NULL, OPT_FLAG, 0, NULL, NULL},
+};
+#undef AT
+
+static const struct opt_command dump_options = {
+	.name = "dump",
+	.summary = "print the stack of every thread of a process, now",
+	.usage = "dump -p PID [--json]",
+	.about = "Innermost frame first.  Every thread says what it does: active+gil runs Python, "
+		 "active\n"
+		 "runs without the GIL, the others wait: for the GIL, a lock, I/O, or sleep.",
+	.opts = dump_opts,
+};
+
+struct job {
+	struct options options;
+	struct names *names;
+	struct tree tree;
+	struct sinks sinks;
+	struct dump_view view;
+	struct recording recording;
+};
+
+static int write_out(const struct buf *text)
+{
+	const char *at = text->data;
+	size_t left = text->len;
+
+	while (left > 0) {
+		ssize_t n = write(STDOUT_FILENO, at, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EPIPE)
+			return EXIT_CODE_OK;
+		if (n < 0) {
+			log_error("cannot write to stdout: %s", err_name(-errno));
+			return EXIT_CODE_OUTPUT;
+		}
+		at += n;
+		left -= (size_t)n;
+	}
+	return EXIT_CODE_OK;
+}
+
+static int print(struct job *job)
+{
+	struct buf text;
+	int code;
+
+	buf_init(&text, DUMP_MAX_BYTES);
+	if (job->options.json)
+		dump_view_json(&job->view, &text);
+	else
+		dump_view_text(&job->view, &text);
+	code = write_out(&text);
+	buf_done(&text);
+	return code;
+}
+
+static int dump(struct job *job, struct err *err)
+{
+	struct recording *recording = &job->recording;
+	struct process_id id;
+	int r = process_identify((pid_t)job->options.pid, &id, err);
+
+	if (r < 0)
+		return r;
+	job->names = names_new();
+	tree_init(&job->tree);
+	dump_view_init(&job->view, job->names, &job->tree);
+	sinks_add(&job->sinks, dump_view_events(), &job->view);
+	recording->config = (struct session_config){
+		.pid = (pid_t)job->options.pid,
+		.rate_hz = DUMP_RATE_HZ,
+		.is_once = true,
+		.is_nonblocking = job->options.nonblocking,
+		.with_idle = true,
+	};
+	recording->sinks = &job->sinks;
+	r = recording_start(recording, NULL, job->names, &job->tree, err);
+	if (r == 0)
+		r = recording_run(recording, err);
+	if (r == 0 && recording->facts.code < 0)
+		return err_set(err, recording->facts.code, "%s", recording->facts.text);
+	return r;
+}
+
+static void job_done(struct job *job)
+{
+	recording_done(&job->recording);
+	dump_view_done(&job->view);
+	if (job->names)
+		tree_done(&job->tree);
+	names_free(job->names);
+}
+
+static int dump_run(int argc, char **argv)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+	int first = command_parse(&command_dump, argc, argv, &job->options);
+	int code = first == 0 ? EXIT_CODE_OK : EXIT_CODE_USAGE;
+	struct err err = {0};
+
+	if (first > 0 && (first < argc || !job->options.pid))
+		log_error("give the process as --pid PID (see pyrometer dump --help)");
+	else if (first > 0)
+		code = dump(job, &err) < 0 ? command_fail(&err) : print(job);
+	job_done(job);
+	free(job);
+	return code;
+}
+
+const struct command command_dump = {&dump_options, dump_run};

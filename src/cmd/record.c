@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/vec.h"
+#include "cmd/command.h"
+#include "cmd/record_push.h"
+#include "cmd/recording.h"
+#include "cmd/render.h"
+#include "cmd/summary.h"
+#include "proc/process.h"
+#include "sample/pace.h"
+
+#define RATE_DEFAULT_HZ 100
+#define RATE_LEAST_HZ 0.1
+#define DURATION_MOST_NS 3.2e16 /* a year */
+
+struct options {
+	int64_t pid;
+	const char *output, *format;
+	int64_t duration_ns;
+	double rate_hz;
+	bool threads, gil, idle, nonblocking, function, nolineno;
+	struct record_push_options push;
+};
+
+#define AT(field) offsetof(struct options, field)
+static const struct opt record_opts[] = {
+	{'p', "pid", OPT_INT, AT(pid), "PID", "sample this running process", 1, INT32_MAX},
+	{'o', "output", OPT_STR, AT(output), "FILE",
+	 "write the result here ('-' for stdout); a file that is there is replaced when there is "
+	 "one"},
+	{'f', "format", OPT_STR, AT(format), "FORMAT",
+	 "flamegraph, html, raw, speedscope, pprof or pyro (the capture, for pyrometer convert); "
+	 "by default what the file's ending says"},
+	{'d', "duration", OPT_DURATION, AT(duration_ns), "TIME",
+	 "stop after this long (10, 1.5s, 2m); by default when interrupted", 1e6, DURATION_MOST_NS},
+	{'r', "rate", OPT_DOUBLE, AT(rate_hz), "HZ", "samples a second (100)", RATE_LEAST_HZ,
+	 PACE_MAX_HZ},
+	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
+	{'g', "gil", OPT_FLAG, AT(gil), NULL, "keep only samples that held the GIL"},
+	{'i', "idle", OPT_FLAG, AT(idle), NULL, "keep samples of threads that wait, too"},
+	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
+	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
+	{'F', "function", OPT_FLAG, AT(function), NULL,
+	 "count by function, with its first line instead of the current one"},
+	{0, "nolineno", OPT_FLAG, AT(nolineno), NULL, "leave out line numbers"},
+	{0, "push", OPT_STR, AT(push.url), "URL",
+	 "send profiles to this server as they come, until interrupted", 0, 0, NULL,
+	 "PYROMETER_PUSH"},
+	{0, "service", OPT_STR, AT(push.service), "NAME", "service name of what is pushed", 0, 0,
+	 NULL, "PYROMETER_SERVICE"},
+	{0, "label", OPT_LIST, AT(push.labels), "K=V", "label of what is pushed; may be repeated"},
+	{0, "source", OPT_FLAG, AT(push.with_source), NULL,
+	 "push the source text of sampled files, too"},
+	{0, "spool", OPT_STR, AT(push.spool), "DIR",
+	 "keep what cannot be pushed in this folder until it can"},
+	{0, NULL, OPT_FLAG, 0, NULL, NULL},
+};
+#undef AT
+
+static const struct opt_command record_options = {
+	.name = "record",
+	.summary = "sample a running or a new process into a file, or push it to a server",
+	.usage = "record [-p PID | -- COMMAND...] [-o FILE] [options]",
+	.about = "examples:\n"
+		 "  pyrometer record -p 4711 -d 10 -o out.svg\n"
+		 "  pyrometer record -o out.pyro -- python3 app.py\n"
+		 "  pyrometer record -p 4711 --push http://127.0.0.1:4040 --service shop\n\n"
+		 "Threads that wait are left out unless --idle is given (a .pyro capture has them\n"
+		 "always).  The exit code of a COMMAND that ends by itself is passed on; one that\n"
+		 "still runs when --duration is over is ended.",
+	.opts = record_opts,
+};
+
+/* Everything one recording needs, from options to output. */
+struct job {
+	struct options options;
+	char **command; /* NULL: options.pid */
+	char default_path[64];
+	bool has_file;
+	struct render_choice choice;
+	struct output output;
+	struct names *names;
+	struct tree tree;
+	struct sinks sinks;
+	struct capture_fold *fold;	/* for a format */
+	struct capture_writer *capture; /* for .pyro */
+	struct record_push *push;
+	struct progress progress;
+	struct recording recording;
+	struct err sink_err; /* why the output or the agent failed */
+};
+
+/* ---- before anything starts ---- */
+
+static int check_target(const struct options *options, char **command, struct err *err)
+{
+	struct process_id id;
+
+	if (options->pid && command)
+		return err_set(err, ERR_USAGE, "give either --pid or a command, not both");
+	if (!options->pid && !command)
+		return err_set(
+			err, ERR_USAGE,
+			"nothing to sample: give --pid PID or -- COMMAND (see pyrometer record "
+			"--help)");
+	if (!options->pid)
+		return 0;
+	return process_identify((pid_t)options->pid, &id, err);
+}
+
+static const char *default_path(struct job *job)
+{
+	struct tm when;
+	time_t now = time(NULL);
+	char stamp[32];
+
+	localtime_r(&now, &when);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &when);
+	snprintf(job->default_path, sizeof(job->default_path), "pyrometer-%s%s", stamp,
+		 render_ending(&job->choice));
+	return job->default_path;
+}
+
+/* Returns an exit code: the output is checked before anything is sampled. */
+static int open_output(struct job *job, struct err *err)
+{
+	const char *path = job->options.output;
+	int r = render_choose(job->options.format, path, &job->choice, err);
+
+	if (r < 0)
+		return EXIT_CODE_USAGE;
+	job->has_file = path || !job->options.push.url;
+	if (!job->has_file)
+		return EXIT_CODE_OK;
+	if (!path)
+		path = default_path(job);
+	return output_open(&job->output, path, err) < 0 ? EXIT_CODE_OUTPUT : EXIT_CODE_OK;
+}
+
+/* ---- what listens to the stream ---- */
+
+static int write_block(void *ctx, const void *block, size_t len)
+{
+	struct job *job = ctx;
+
+	return output_write(&job->output, block, len, &job->sink_err);
+}
+
+static void add_fold(struct job *job)
+{
+	const struct options *options = &job->options;
+	struct capture_fold_opts opts = {
+		.filter = {.hide_idle = !options->idle, .gil_only = options->gil},
+		.thread_markers = options->threads,
+		.by_function = options->function || options->nolineno,
+		.first_lines = options->function && !options->nolineno,
+		.keep_timed = render_needs_timed(&job->choice),
+	};
+
+	job->fold = capture_fold_new(job->names, &job->tree, &opts);
+	sinks_add(&job->sinks, capture_fold_events(), job->fold);
+}
+
+static void add_capture(struct job *job)
+{
+	job->capture = capture_writer_new(job->names, &job->tree, true, write_block, job);
+	sinks_add(&job->sinks, sinks_writer_events(), job->capture);
+}
+
+static int start(struct job *job, struct err *err)
+{
+	struct recording *recording = &job->recording;
+	int r;
+
+	job->names = names_new();
+	tree_init(&job->tree);
+	if (job->has_file && job->choice.is_capture)
+		add_capture(job);
+	else if (job->has_file)
+		add_fold(job);
+	recording->config = (struct session_config){
+		.pid = (pid_t)job->options.pid,
+		.rate_hz = job->options.rate_hz,
+		.duration_ns = job->options.duration_ns,
+		.is_nonblocking = job->options.nonblocking,
+		.with_idle = job->options.idle,
+	};
+	recording->sinks = &job->sinks;
+	recording->on_beat = progress_beat;
+	recording->beat_ctx = &job->progress;
+	r = recording_start(recording, job->command, job->names, &job->tree, err);
+	if (r < 0 || !job->options.push.url)
+		return r;
+	/* After the fork, since it has a thread; it gets the events that come from now on: all. */
+	return record_push_start(&job->options.push, &job->sinks, job->names, &job->tree,
+				 &job->push, err);
+}
+
+/* ---- afterwards ---- */
+
+static int finish_output(struct job *job, struct err *err)
+{
+	bool is_output_error = true;
+	int r;
+
+	if (!job->has_file)
+		return EXIT_CODE_OK;
+	if (job->choice.is_capture)
+		r = output_commit(&job->output, err);
+	else
+		r = render_write(&job->choice, job->fold, &job->output, &is_output_error, err);
+	if (r == -EPIPE && job->output.is_stdout)
+		return EXIT_CODE_OK; /* the reader of the pipe had enough */
+	if (r < 0)
+		return is_output_error ? EXIT_CODE_OUTPUT : (int)exit_code_of(r);
+	if (!job->output.is_stdout)
+		log_info("wrote %s", job->output.path);
+	return EXIT_CODE_OK;
+}
+
+/* A stream that broke off because the output failed leaves a capture that is readable up to there. */
+static int fail_in_run(struct job *job, int code, const struct err *err)
+{
+	if (job->sink_err.code == 0)
+		return command_fail(err);
+	if (code == -EPIPE)
+		return EXIT_CODE_OK;
+	log_error("%s; what was written so far is in %s", job->sink_err.text,
+		  output_keep_part(&job->output));
+	return EXIT_CODE_OUTPUT;
+}
+
+/* The end of the target as an exit code: of a program we started, its own. */
+static int target_exit_code(struct job *job)
+{
+	const struct recording_facts *facts = &job->recording.facts;
+	struct launch *launch = &job->recording.launch;
+	bool is_gone = facts->code == ERR_GONE || facts->code == -ESRCH;
+
+	if (facts->code == 0)
+		return EXIT_CODE_OK;
+	if (job->command && is_gone && launch_has_ended(launch)) {
+		if (facts->n_samples == 0)
+			log_warn("the program ended before it could be sampled");
+		return launch_exit_code(launch);
+	}
+	log_error("%s%s", facts->text, facts->n_samples ? "; the result so far is kept" : "");
+	return (int)exit_code_of(facts->code);
+}
+
+static int conclude(struct job *job)
+{
+	const struct recording_facts *facts = &job->recording.facts;
+	int code = target_exit_code(job), output_code;
+	struct err err;
+
+	if (facts->n_samples == 0 && !job->command)
+		return code;
+	if (facts->n_samples == 0 && facts->code < 0 && code >= EXIT_CODE_PERMISSION &&
+	    job->recording.launch.pid > 0)
+		return code; /* the program we started is no Python */
+	output_code = finish_output(job, &err);
+	if (output_code != EXIT_CODE_OK) {
+		log_error("%s", err.text);
+		return output_code;
+	}
+	return code;
+}
+
+static void say_what_was_odd(const struct recording_facts *facts, bool is_nonblocking)
+{
+	const struct capture_stats *stats = &facts->stats;
+	uint64_t tried = stats->samples + stats->dropped;
+
+	if (is_nonblocking && tried)
+		log_warn("without pausing, %.1f %% of the samples could not be proven and were "
+			 "dropped; the rest is biased towards code that changes slowly",
+			 100.0 * (double)stats->dropped / (double)tried);
+}
+
+static int run(struct job *job)
+{
+	struct err err = {0};
+	int r = recording_run(&job->recording, &err), code;
+
+	progress_wipe(&job->progress);
+	record_push_finish(job->push);
+	if (r < 0)
+		return fail_in_run(job, r, &err);
+	code = conclude(job);
+	if (job->recording.facts.n_samples > 0) {
+		say_what_was_odd(&job->recording.facts, job->options.nonblocking);
+		summary_print(&job->recording.facts, job->options.rate_hz);
+	}
+	return code;
+}
+
+static void job_done(struct job *job)
+{
+	recording_done(&job->recording);
+	record_push_free(job->push);
+	capture_fold_free(job->fold);
+	capture_writer_free(job->capture);
+	output_done(&job->output);
+	if (job->names)
+		tree_done(&job->tree);
+	names_free(job->names);
+}
+
+static int record(struct job *job)
+{
+	struct err err = {0};
+	int code;
+
+	if (check_target(&job->options, job->command, &err) < 0 ||
+	    record_push_check(&job->options.push, &err) < 0)
+		return command_fail(&err);
+	code = open_output(job, &err);
+	if (code != EXIT_CODE_OK) {
+		log_error("%s", err.text);
+		return code;
+	}
+	progress_init(&job->progress);
+	if (start(job, &err) < 0)
+		return command_fail(&err);
+	return run(job);
+}
+
+static int record_run(int argc, char **argv)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+	int first, code;
+
+	job->options.rate_hz = RATE_DEFAULT_HZ;
+	first = command_parse(&command_record, argc, argv, &job->options);
+	if (first <= 0) {
+		free(job);
+		return first == 0 ? EXIT_CODE_OK : EXIT_CODE_USAGE;
+	}
+	job->command = first < argc ? argv + first : NULL;
+	code = record(job);
+	job_done(job);
+	free(job);
+	return code;
+}
+
+const struct command command_record = {&record_options, record_run};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run of the sampler from the front's side: start, loop, signals, end.
+ *
+ * recording_start() launches the program (if any), starts keeper and reader, gives up this process's own
+ * rights and lets the program go, in this order.  recording_run() passes events to the sinks until the
+ * end; SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often they come.  Afterwards `facts`
+ * says what happened; the program, if it still runs, is ended by recording_done().
+ */
+#ifndef CMD_RECORDING_H
+#define CMD_RECORDING_H
+
+#include "cmd/launch.h"
+#include "cmd/sinks.h"
+#include "sample/session.h"
+
+struct recording_facts {
+	bool has_ended;	     /* an end record came */
+	bool is_interrupted; /* somebody asked us to end */
+	int code;	     /* of the end record: 0 as asked, else why */
+	char text[ERR_TEXT_MAX];
+	uint64_t n_samples;
+	struct capture_stats stats; /* the last */
+	struct session_facts session;
+};
+
+struct recording {
+	struct session_config config;
+	struct sinks *sinks; /* borrowed; the recording adds its own listener */
+	struct session *session;
+	struct launch launch;
+	struct recording_facts facts;
+	int signal_fd;
+	/* Called about every `beat_ms`: a progress line.  May be NULL. */
+	void (*on_beat)(void *ctx, const struct recording *recording);
+	void *beat_ctx;
+};
+
+#define RECORDING_BEAT_MS 200
+
+/* `command` is NULL (then config.pid is the target) or the argv of a program to start. */
+int recording_start(struct recording *recording, char **command, struct names *names,
+		    struct tree *tree, struct err *err) nodiscard;
+/* Run to the end; fails when a sink fails (output, damaged stream), not when the target does. */
+int recording_run(struct recording *recording, struct err *err) nodiscard;
+/* Ends what still runs; all-zero is fine. */
+void recording_done(struct recording *recording);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#define PROGRESS_NS (250 * NS_PER_MS)
+#define LINE_MAX_BYTES 256
+#define WIPE "\r\x1b[K"
+
+static double seconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static double microseconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_US;
+}
+
+void progress_init(struct progress *progress)
+{
+	const char *term = getenv("TERM");
+
+	*progress = (struct progress){
+		.is_shown = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
+		.begun_ns = clock_monotonic_ns(),
+	};
+}
+
+static void put(const char *text, size_t len)
+{
+	if (write(STDERR_FILENO, text, len) < 0)
+		return; /* nowhere left to say it */
+}
+
+void progress_beat(void *ctx, const struct recording *recording)
+{
+	struct progress *progress = ctx;
+	const struct capture_stats *stats = &recording->facts.stats;
+	int64_t now_ns = clock_monotonic_ns();
+	char line[LINE_MAX_BYTES];
+	int len;
+
+	if (!progress->is_shown || now_ns < progress->next_ns)
+		return;
+	progress->next_ns = now_ns + PROGRESS_NS;
+	len = snprintf(line, sizeof(line),
+		       WIPE "process %d: %.0f s, %" PRIu64 " samples, %" PRIu64 " dropped, %" PRIu64
+			    " ticks late (Ctrl-C ends)",
+		       (int)recording->config.pid, seconds(now_ns - progress->begun_ns),
+		       recording->facts.n_samples, stats->dropped, stats->late_ticks);
+	put(line, (size_t)len);
+	progress->is_drawn = true;
+}
+
+void progress_wipe(struct progress *progress)
+{
+	if (progress->is_drawn)
+		put(WIPE, strlen(WIPE));
+	progress->is_drawn = false;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void print_restarts(const struct session_facts *session)
+{
+	if (session->restarts)
+		log_warn("the reader was started again %u times (%u times because it held the "
+			 "target too long); %.1f s are missing",
+			 session->restarts, session->kills, seconds(session->lost_ns));
+}
+
+void summary_print(const struct recording_facts *facts, double rate_hz)
+{
+	const struct capture_stats *stats = &facts->stats;
+	uint64_t tried = stats->samples + stats->dropped;
+	int64_t own_ns = stats->reader_cpu_ns + clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	log_info("%.1f s at %g Hz: %" PRIu64 " samples in %" PRIu64 " ticks; %" PRIu64
+		 " late, %" PRIu64 " missed (%.1f %% delivered)",
+		 seconds(stats->time_ns), rate_hz, facts->n_samples, stats->ticks,
+		 stats->late_ticks, stats->missed_ticks,
+		 percent(stats->ticks, stats->ticks + stats->missed_ticks));
+	log_info("%" PRIu64 " paused, %" PRIu64 " proven without, %" PRIu64 " stepped; %" PRIu64
+		 " dropped (%.2f %%, %" PRIu64 " of them torn), %" PRIu64 " errors",
+		 stats->paused, stats->proven, stats->stepped, stats->dropped,
+		 percent(stats->dropped, tried), stats->torn, stats->errors);
+	if (stats->paused)
+		log_info("pauses: median %.0f us, longest %.0f us, %.0f ms together; %" PRIu64
+			 " signals passed on, %" PRIu64 " system calls kept from EINTR",
+			 microseconds(stats->pause_median_ns), microseconds(stats->pause_max_ns),
+			 1e3 * seconds(stats->pause_total_ns), stats->signals_passed,
+			 stats->eintr_repaired);
+	log_info("own CPU time: %.2f s (%.1f %% of one CPU)", seconds(own_ns),
+		 stats->time_ns > 0 ? 100.0 * (double)own_ns / (double)stats->time_ns : 0);
+	print_restarts(&facts->session);
+}
