@@ -287,8 +287,9 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 			break;
 		}
 		if (is_cycle(walk, chain->n)) {
+			/* Also seen in honest processes, under rule 2: what was left there leads anywhere. */
 			python->stats.cycles++;
-			return PYTHON_TORN;
+			return PYTHON_INCOMPLETE;
 		}
 		int r = frame_bytes(python, track, walk->at, &bytes);
 		if (r < 0)

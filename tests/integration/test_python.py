@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interpreter reader against live interpreters: what it says is what the program itself says."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import INTERPRETERS, ROOT, SUPPORTED, TARGETS, interpreter_params, wait_until
+
+TRUTHS = sorted(path.stem for path in TARGETS.glob("truth_*.py") if path.stem != "truth_stacks")
+
+
+@pytest.fixture(scope="session")
+def driver():
+    path = pathlib.Path(os.environ.get("PYTHON_DRIVER", ROOT / "build/tests/unit/python/python_driver"))
+    if not path.exists():
+        pytest.fail(f"{path} is not built: run ./dev build")
+    probe = subprocess.run([path, "dump", str(os.getppid())], capture_output=True, text=True)
+    if "ermi" in probe.stderr:
+        pytest.skip("needs the right to trace processes")
+    return str(path)
+
+
+def start(spawn, python, program, **options):
+    """A target and its first line."""
+    target = spawn([python, "-u", TARGETS / (program + ".py")], stdout=subprocess.PIPE, text=True,
+                   env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+                   encoding="utf-8", **options)
+    return target, json.loads(target.stdout.readline())
+
+
+def run_driver(driver, *args, seconds=60):
+    done = subprocess.run([driver, *map(str, args)], capture_output=True, text=True, encoding="utf-8",
+                          timeout=seconds)
+    counts = dict(re.findall(r"^(\w+) (\d+)$", done.stderr, re.M))
+    return done, {name: int(value) for name, value in counts.items()}
+
+
+def parse_frame(text):
+    name, file, line = re.fullmatch(r"(.*) \((.*):(\d+)\)", text).groups()
+    return [name, file, int(line)]
+
+
+def parse_dump(text):
+    """{tid: {"name", "ident", "gil", "outcome", "frames"}}"""
+    threads, frames = {}, None
+    for line in text.splitlines():
+        head = re.fullmatch(r"thread (\d+) ident (\d+) gil (\d) outcome (\d+) name (.*)", line)
+        if head:
+            tid, ident, gil, outcome, name = head.groups()
+            frames = []
+            threads[tid] = {"name": name, "ident": int(ident), "gil": int(gil), "outcome": int(outcome),
+                            "frames": frames}
+        elif frames is not None:
+            frames.append(parse_frame(line))
+    return threads
+
+
+@pytest.mark.parametrize("python", interpreter_params())
+def test_stacks_and_names_are_those_that_the_program_says(driver, spawn, python):
+    target, expected = start(spawn, python, "truth_stacks")
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert done.returncode == 0, done.stderr
+    threads = parse_dump(done.stdout)
+    assert set(expected) <= set(threads)
+    assert str(target.pid) in threads and threads[str(target.pid)]["name"] == "MainThread"
+    for tid, thread in expected.items():
+        found = threads[tid]
+        assert found["outcome"] == 0
+        assert (found["name"], found["ident"]) == (thread["name"], thread["ident"])
+        assert found["frames"] == thread["frames"], thread["name"]
+
+
+@pytest.mark.parametrize("program", TRUTHS)
+@pytest.mark.parametrize("python", interpreter_params())
+def test_no_impossible_stack_when_the_holder_is_paused(driver, spawn, python, program):
+    target, paths = start(spawn, python, program)
+    possible = {tuple(path[:n]) for path in paths for n in range(len(path) + 1)}
+    done, counts = run_driver(driver, "sample", target.pid, 4000, 1.0)
+    assert done.returncode == 0, done.stderr
+    samples = [tuple(parse_frame(frame)[0] for frame in line.rsplit(" ", 1)[0].split(";"))
+               for line in done.stdout.splitlines()]
+    assert not {sample for sample in samples if sample not in possible}
+    assert len(samples) > 100, counts
+    # What was not shown is counted, and is little.
+    lost = counts["incomplete"] + counts["torn"] + counts["over_budget"]
+    assert lost <= max(3, counts["ticks"] // 100), counts
+
+
+@pytest.mark.parametrize("python", interpreter_params())
+def test_unpaused_reading_shows_only_what_is_equal_twice(driver, spawn, python):
+    target, paths = start(spawn, python, "truth_sizes")
+    done, counts = run_driver(driver, "nopause", target.pid, 2000, 0.5)
+    assert done.returncode == 0, done.stderr
+    assert counts["ticks"] > 50
+    assert counts["complete"] + counts["torn"] + counts["not_holder"] + counts["over_budget"] <= counts["ticks"]
+
+
+@pytest.mark.parametrize("python", interpreter_params())
+def test_threads_that_come_and_go_are_followed(driver, spawn, python):
+    target = spawn([python, "-c", """
+import threading
+def short(): sum(range(2000))
+print("ready", flush=True)
+while True:
+    threads = [threading.Thread(target=short) for _ in range(8)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+"""], stdout=subprocess.PIPE, text=True)
+    target.stdout.readline()
+    done, counts = run_driver(driver, "sample", target.pid, 1000, 1.0)
+    assert done.returncode == 0, done.stderr
+    assert counts["complete"] > 20, counts
+    assert target.poll() is None
+
+
+@pytest.mark.parametrize("python", interpreter_params())
+def test_all_interpreters_of_a_process_are_seen(driver, spawn, python):
+    code = """
+import threading
+try:
+    import _xxsubinterpreters as sub
+except ImportError:
+    import _interpreters as sub
+print("ready", flush=True)
+def run():
+    sub.run_string(sub.create(), "import time\\ndef inside():\\n    time.sleep(1000)\\ninside()")
+threading.Thread(target=run, daemon=True).start()
+threading.Event().wait()
+"""
+    target = spawn([python, "-c", code], stdout=subprocess.PIPE, text=True)
+    target.stdout.readline()
+
+    def sees_it():
+        done, _ = run_driver(driver, "dump", target.pid)
+        return "\ninside (<string>:3)\n" in done.stdout and "\nrun (<string>:" in done.stdout
+
+    wait_until(sees_it, what="the frame of the second interpreter")
+
+
+def own_interpreter():
+    return next((path for version, path in INTERPRETERS if version in SUPPORTED and "pyenv" in path), None)
+
+
+def test_a_renamed_library_and_program_are_found(driver, spawn, tmp_path):
+    python = own_interpreter()
+    if not python:
+        pytest.skip("needs a Python with a shared library")
+    real = pathlib.Path(os.path.realpath(python))
+    libraries = sorted((real.parent.parent / "lib").glob("libpython3.*.so.1.0"))
+    if not libraries:
+        pytest.skip("needs a Python with a shared library")
+    program = tmp_path / "snake"
+    shutil.copy(real, program)
+    # Same name for the loader, another for whoever looks at the maps.
+    shutil.copy(libraries[0], tmp_path / "renamed.bin")
+    (tmp_path / libraries[0].name).symlink_to("renamed.bin")
+    env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONHOME": str(real.parent.parent)}
+    target = spawn([program, "-c", "import time; print(1, flush=True); time.sleep(1000)"], env=env,
+                   stdout=subprocess.PIPE)
+    assert target.stdout.readline() == b"1\n"
+    with open(f"/proc/{target.pid}/maps", encoding="utf-8") as maps:
+        assert str(tmp_path / "renamed.bin") in maps.read()
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert "<module>" in done.stdout, done.stderr
+
+
+def test_a_venv_is_a_python_like_any_other(driver, spawn, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    target, expected = start(spawn, tmp_path / "venv/bin/python", "truth_stacks")
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert set(expected) <= set(parse_dump(done.stdout))
+
+
+def test_a_process_without_python_is_refused_with_what_was_looked_for(driver, spawn):
+    target = spawn(["sleep", "1000"])
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert done.returncode == 1
+    assert "looked for _PyRuntime" in done.stderr
+
+
+@pytest.mark.parametrize("python", interpreter_params(["2.7", "3.6", "3.7"]))
+def test_an_unsupported_version_is_named(driver, spawn, python):
+    target = spawn([python, "-c", "import time, sys; sys.stdout.write('1\\n'); sys.stdout.flush(); time.sleep(1000)"],
+                   stdout=subprocess.PIPE)
+    target.stdout.readline()
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert done.returncode == 1
+    assert re.search(r"Python (2\.7|3\.6|3\.7)\.\d+ is not supported \(known: ", done.stderr), done.stderr
+
+
+def include_dirs():
+    for version, path in INTERPRETERS:
+        if version not in SUPPORTED:
+            continue
+        where = subprocess.run([path, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
+                               capture_output=True, text=True).stdout.strip()
+        has_headers = pathlib.Path(where, "internal", "pycore_pystate.h").exists()
+        yield pytest.param(where, id=f"{version}-{path.replace('/', '_')}",
+                           marks=[] if has_headers else pytest.mark.skip(reason=f"needs headers of {path}"))
+
+
+@pytest.mark.parametrize("include", list(include_dirs()))
+def test_committed_layouts_are_what_the_headers_say(include):
+    done = subprocess.run([ROOT / "tools/layouts", "--check", ROOT / "src/python/gen/layouts.h", include],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

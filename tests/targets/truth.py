@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the truth programs share: they say on their first line which stacks are possible, then run until killed.
+
+A stack is possible when its function names from "<module>" on are a prefix of one of the paths.
+"""
+import json
+import sys
+
+
+def begin(paths):
+    print(json.dumps(paths), flush=True)
+    sys.stdout.flush()
