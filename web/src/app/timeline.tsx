@@ -2,9 +2,10 @@
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Range } from "../model/time.ts";
-import { type Measure, number3, rateOf, valueText } from "../model/units.ts";
+import { type Measure, number3, valueText } from "../model/units.ts";
 import type { TimelineAnswer } from "./api.ts";
 import { Brushes } from "./brushes.tsx";
+import { averageText, points } from "./timeline-data.ts";
 
 interface Props {
 	answer: TimelineAnswer | null;
@@ -19,21 +20,6 @@ interface Props {
 
 const HEIGHT_PX = 132;
 const AXIS_PX = 56;
-
-/** Cores per step, at the step's begin; null where nothing is known, which is a gap and not a zero. */
-export function points(answer: TimelineAnswer, measure: Measure): [number[], (number | null)[]] {
-	const line = answer.lines[0];
-	if (!line) return [[], []];
-	const values = line.values.map((value, i) => {
-		if (value === null || !(line.wall[i] > 0)) return null;
-		return measure.rateName ? rateOf(value, 1, line.wall[i]) : value;
-	});
-	const times = values.map((_, i) => (answer.from + i * answer.step) / 1000);
-	// The last step ends somewhere too.
-	times.push((answer.from + values.length * answer.step) / 1000);
-	values.push(values[values.length - 1]);
-	return [times, values];
-}
 
 const COLOURS = {
 	light: { line: "#c8500f", fill: "rgba(232,112,31,0.20)", grid: "#e5e8eb", ink: "#5a636d" },
@@ -134,18 +120,4 @@ function showValue(u: uPlot, text: (value: number) => string, measure: Measure):
 	const isRight = left > u.over.clientWidth / 2;
 	flag.style.left = isRight ? "" : `${left + 10}px`;
 	flag.style.right = isRight ? `${u.over.clientWidth - left + 10}px` : "";
-}
-
-function averageText(answer: TimelineAnswer, measure: Measure, part: Range): string {
-	const line = answer.lines[0];
-	if (!line || !measure.rateName) return "";
-	let sum = 0;
-	let wall = 0;
-	line.values.forEach((value, i) => {
-		const at = answer.from + (i + 0.5) * answer.step;
-		if (value === null || at < part.from || at >= part.until) return;
-		sum += value;
-		wall += line.wall[i];
-	});
-	return wall > 0 ? `${number3(rateOf(sum, 1, wall))} ${measure.rateName} on average` : "no data";
 }
