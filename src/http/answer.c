@@ -73,21 +73,24 @@ static void compress(struct exchange *exchange)
 	http_response_header(&exchange->pub, "Content-Encoding", "gzip");
 }
 
+static const char default_policy[] =
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
+	"frame-ancestors 'none'; require-trusted-types-for 'script'";
+
 static void add_common_headers(struct exchange *exchange)
 {
 	static const struct http_pair common[] = {
-		{"Content-Security-Policy",
-		 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-		 "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
-		 "frame-ancestors 'none'; require-trusted-types-for 'script'"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"Referrer-Policy", "no-referrer"},
 		{"Cross-Origin-Opener-Policy", "same-origin"},
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 	};
 	struct http_exchange *pub = &exchange->pub;
+	const char *policy = pub->response.policy;
 	char timing[48];
 
+	http_response_header(pub, "Content-Security-Policy", policy ? policy : default_policy);
 	for (size_t i = 0; i < array_len(common); i++)
 		http_response_header(pub, common[i].name, common[i].value);
 	http_response_header(pub, "Cache-Control", pub->response.cache_control);

@@ -317,7 +317,9 @@ static bool admit_route(struct exchange *exchange)
 
 		if (!route_fits(route, request->path, &tail))
 			continue;
-		methods |= route->methods;
+		/* What answers for every path does not make every path exist. */
+		if (strcmp(route->path, "/*") != 0)
+			methods |= route->methods;
 		if (method_is_allowed(route, request->method)) {
 			request->tail = tail;
 			exchange->route = route;

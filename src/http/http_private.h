@@ -22,7 +22,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "http/server.h"
+#include "http/http_server.h"
 
 #define HTTP_MAX_LISTEN 8
 #define HTTP_TICK_MS 500 /* how often deadlines are looked at */

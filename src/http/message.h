@@ -63,8 +63,10 @@ struct http_response {
 	int status;		   /* 200 unless changed */
 	const char *content_type;  /* NULL: none */
 	const char *cache_control; /* "no-store" unless changed */
-	struct buf body;	   /* own bytes, at most HTTP_MAX_ANSWER_BYTES … */
-	const void *constant;	   /* … or bytes that live as long as the server, when not NULL */
+	const char
+		*policy; /* Content-Security-Policy, when it is not the one that everything has */
+	struct buf body; /* own bytes, at most HTTP_MAX_ANSWER_BYTES … */
+	const void *constant; /* … or bytes that live as long as the server, when not NULL */
 	size_t constant_len;
 	bool is_encoded; /* Content-Encoding is set already, or must not be */
 	struct http_pair headers[HTTP_MAX_ANSWER_HEADERS];

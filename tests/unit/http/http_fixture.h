@@ -13,7 +13,7 @@
 #include <pthread.h>
 
 #include "base/buf.h"
-#include "http/server.h"
+#include "http/http_server.h"
 
 #define FIXTURE_BIG_BYTES ((size_t)4 << 20)
 

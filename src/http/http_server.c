@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/server.h"
+#include "http/http_server.h"
 
 #include <stdlib.h>
 #include <unistd.h>
