@@ -34,7 +34,7 @@ def main():
     for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
         if not version[0].isdigit():
             failures.append(f"{name} has no exact version in package.json")
-    sys.exit("\n".join(failures))
+    sys.exit("\n".join(failures) or 0)
 
 
 main()
