@@ -43,11 +43,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,9 +65,12 @@
  * a storm of signals cannot keep us from our ticks. */
 #define EVENTS_PER_SCAN 256
 #define FREE_TIMEOUT_NS (100 * NS_PER_MS)
-/* How long a nudged thread runs: first, and at most when it did not move. */
-#define NUDGE_FIRST_NS (1 * NS_PER_US)
-#define NUDGE_MAX_NS (200 * NS_PER_US)
+/* A nudged thread runs for a nap of ours, more of them while it waits for a CPU, and again as long as
+ * it has not moved. */
+#define NUDGE_NAP_NS (5 * NS_PER_US)
+#define NUDGE_MAX_NAPS 20
+#define NUDGE_MAX_RUNS 8
+#define SHORT_SLICE_NS (100 * NS_PER_US) /* the least that the kernel takes */
 
 struct pauser {
 	struct tracees tracees;
@@ -75,6 +81,7 @@ struct pauser {
 	pid_t other_tracer;
 	int64_t held_since_ns;
 	int signal_fd;
+	int old_slack;
 	sigset_t old_mask;
 	struct sigaction old_action;
 };
@@ -506,21 +513,31 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs)
 	return 0;
 }
 
-static void spin(int64_t ns)
+/* Sleep, so that a thread that shares our CPU can run; the slack of timers was taken off before. */
+static void nap(void)
 {
-	int64_t until = clock_monotonic_ns() + ns;
+	struct timespec time = clock_timespec(NUDGE_NAP_NS);
 
-	while (clock_monotonic_ns() < until)
-		;
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
-/* One short run.  A thread that must first be put on a CPU may not have moved at all. */
-static enum pause_outcome run_briefly(struct pauser *pauser, int64_t run_ns, int64_t deadline_ns)
+/*
+ * One short run.  On a CPU of its own the thread must first be woken, which takes longer than it
+ * shall run: the scheduler's count of slices shows when it is there.
+ */
+static enum pause_outcome run_briefly(struct pauser *pauser, int64_t deadline_ns)
 {
 	struct tracee *tracee = tracees_find(&pauser->tracees, pauser->wanted);
+	struct thread_cpu before = {0}, now = {0};
 
+	if (thread_cpu(&tracee->thread, &before) < 0)
+		before.slices = 0;
 	let_go_on(tracee, 0);
-	spin(run_ns);
+	for (int i = 0; i < NUDGE_MAX_NAPS && now.slices <= before.slices; i++) {
+		nap();
+		if (thread_cpu(&tracee->thread, &now) < 0)
+			break;
+	}
 	if (tracee->state == TRACEE_RUNNING)
 		call(tracee);
 	return await_stop(pauser, deadline_ns);
@@ -529,19 +546,15 @@ static enum pause_outcome run_briefly(struct pauser *pauser, int64_t run_ns, int
 enum pause_outcome pause_nudge(struct pauser *pauser, int64_t deadline_ns)
 {
 	enum pause_outcome outcome = PAUSE_TIMEOUT;
-	uint64_t pc = registers_pc(&pauser->registers);
-	uint64_t sp = registers_sp(&pauser->registers);
-	int64_t run_ns = NUDGE_FIRST_NS;
+	const struct registers before = pauser->registers;
 
 	pauser->stats.nudges++;
 	account_hold(pauser);
-	while (is_holding(pauser) && clock_monotonic_ns() < deadline_ns) {
-		outcome = run_briefly(pauser, run_ns, deadline_ns);
-		if (outcome != PAUSE_STOPPED || registers_pc(&pauser->registers) != pc ||
-		    registers_sp(&pauser->registers) != sp)
+	/* A loop of one instruction never looks different: after some runs it is taken as it is. */
+	for (int i = 0; i < NUDGE_MAX_RUNS && is_holding(pauser); i++) {
+		outcome = run_briefly(pauser, deadline_ns);
+		if (outcome != PAUSE_STOPPED || !registers_are_equal(&before, &pauser->registers))
 			break;
-		run_ns = min_of(run_ns * 2, NUDGE_MAX_NS);
-		outcome = PAUSE_TIMEOUT;
 	}
 	if (is_pause(outcome)) {
 		pauser->held_since_ns = clock_monotonic_ns();
@@ -627,6 +640,28 @@ static void release_all(struct pauser *pauser)
 
 /* ---- life ---- */
 
+/*
+ * From Linux 6.12 on a thread that asks for short slices preempts one with long slices when it wakes
+ * up.  Beside busy threads a nudge takes 0.6 ms instead of 2.7 ms, and ticks come in time.  Older
+ * kernels refuse or ignore it.
+ */
+static void ask_for_short_slices(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime_ns, deadline_ns, period_ns;
+	} attributes = {.size = sizeof(attributes)};
+
+	if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) < 0 ||
+	    attributes.policy != SCHED_OTHER)
+		return;
+	attributes.runtime_ns = SHORT_SLICE_NS;
+	(void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 struct pauser *pauser_new(struct heartbeat *beat, struct err *err)
 {
 	struct pauser *pauser = xcalloc(1, sizeof(*pauser));
@@ -645,6 +680,10 @@ struct pauser *pauser_new(struct heartbeat *beat, struct err *err)
 	/* An ignored SIGCHLD, inherited from a shell, would never come. */
 	sigaction(SIGCHLD, &plain, &pauser->old_action);
 	pthread_sigmask(SIG_BLOCK, &chld, &pauser->old_mask);
+	/* Naps of microseconds; by default the kernel adds up to 50 us. */
+	pauser->old_slack = prctl(PR_GET_TIMERSLACK);
+	prctl(PR_SET_TIMERSLACK, 1ul);
+	ask_for_short_slices();
 	return pauser;
 }
 
@@ -657,6 +696,7 @@ void pauser_free(struct pauser *pauser)
 	close(pauser->signal_fd);
 	sigaction(SIGCHLD, &pauser->old_action, NULL);
 	pthread_sigmask(SIG_SETMASK, &pauser->old_mask, NULL);
+	prctl(PR_SET_TIMERSLACK, (unsigned long)pauser->old_slack);
 	free(pauser);
 }
 

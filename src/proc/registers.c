@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -32,6 +33,11 @@ static int registers_set(pid_t tid, const struct registers *registers)
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)(uintptr_t)NT_PRSTATUS, &space) < 0)
 		return -errno;
 	return 0;
+}
+
+bool registers_are_equal(const struct registers *a, const struct registers *b)
+{
+	return !memcmp(&a->raw, &b->raw, sizeof(a->raw));
 }
 
 #if defined(__x86_64__)

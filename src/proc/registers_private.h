@@ -23,6 +23,7 @@ int registers_get(pid_t tid, struct registers *ret_registers) nodiscard;
 uint64_t registers_pc(const struct registers *registers);
 uint64_t registers_sp(const struct registers *registers);
 uint64_t registers_fp(const struct registers *registers);
+bool registers_are_equal(const struct registers *a, const struct registers *b);
 /* Number of the system call that the tracee was stopped in, -1: none. */
 int64_t registers_syscall(const struct registers *registers);
 
