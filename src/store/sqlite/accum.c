@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/accum.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "store/spread.h"
+
+#define KEEP_MAX_DICTS 8 /* between uses; a query over many services gives its memory back */
+
+static void dict_done(struct accum_dict *dict)
+{
+	free(dict->is_touched);
+	free(dict->touched);
+	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++)
+		free(dict->values[c]);
+	cover_done(&dict->cover);
+}
+
+void accum_done(struct accum *accum)
+{
+	for (size_t i = 0; i < accum->n_dicts; i++)
+		dict_done(&accum->dicts[i]);
+	free(accum->dicts);
+	*accum = (struct accum){0};
+}
+
+static void dict_reset(struct accum_dict *dict)
+{
+	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++)
+		for (size_t i = 0; dict->values[c] && i < dict->n_touched; i++)
+			dict->values[c][dict->touched[i]] = 0;
+	for (size_t i = 0; i < dict->n_touched; i++)
+		dict->is_touched[dict->touched[i]] = 0;
+	dict->n_touched = 0;
+	memset(dict->totals, 0, sizeof(dict->totals));
+	dict->n_profiles = dict->n_samples = dict->covered_ns = 0;
+	cover_reset(&dict->cover);
+}
+
+void accum_reset(struct accum *accum)
+{
+	if (accum->n_dicts > KEEP_MAX_DICTS) {
+		accum_done(accum);
+		return;
+	}
+	for (size_t i = 0; i < accum->n_dicts; i++)
+		dict_reset(&accum->dicts[i]);
+	accum->n_columns = 0;
+	accum->is_over = false;
+}
+
+struct accum_dict *accum_dict(struct accum *accum, int64_t dict)
+{
+	for (size_t i = 0; i < accum->n_dicts; i++)
+		if (accum->dicts[i].dict == dict)
+			return &accum->dicts[i];
+	accum->dicts = vec_grow(accum->dicts, &accum->dicts_cap, accum->n_dicts + 1,
+				sizeof(*accum->dicts));
+	accum->dicts[accum->n_dicts] = (struct accum_dict){.dict = dict};
+	return &accum->dicts[accum->n_dicts++];
+}
+
+/* Place of a column, or -1 when there are too many. */
+static int column_of(struct accum *accum, uint32_t column)
+{
+	for (size_t c = 0; c < accum->n_columns; c++)
+		if (accum->columns[c] == column)
+			return (int)c;
+	if (accum->n_columns == PROFILE_MAX_COLUMNS) {
+		accum->is_over = true;
+		return -1;
+	}
+	accum->columns[accum->n_columns] = column;
+	return (int)accum->n_columns++;
+}
+
+static void *grown(void *old, size_t from, size_t to, size_t elem_bytes)
+{
+	char *data = realloc(old, to * elem_bytes);
+
+	if (!data)
+		abort();
+	memset(data + from * elem_bytes, 0, (to - from) * elem_bytes);
+	return data;
+}
+
+static void make_room(struct accum_dict *dict, uint32_t last_node)
+{
+	size_t cap = dict->cap ? dict->cap : 1024;
+
+	if (last_node < dict->cap)
+		return;
+	while (cap <= last_node)
+		cap *= 2;
+	dict->is_touched = grown(dict->is_touched, dict->cap, cap, 1);
+	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++)
+		if (dict->values[c])
+			dict->values[c] = grown(dict->values[c], dict->cap, cap, sizeof(int64_t));
+	dict->cap = cap;
+}
+
+static void touch(struct accum_dict *dict, const struct block *block)
+{
+	dict->touched = vec_grow(dict->touched, &dict->touched_cap,
+				 dict->n_touched + block->n_nodes + 1, sizeof(*dict->touched));
+	for (uint32_t i = 0; i < block->n_nodes; i++) {
+		uint32_t node = block->nodes[i];
+
+		dict->touched[dict->n_touched] = node;
+		dict->n_touched += !dict->is_touched[node];
+		dict->is_touched[node] = 1;
+	}
+}
+
+static bool is_wanted(const struct accum_part *part, uint32_t column)
+{
+	for (size_t i = 0; i < part->n_columns; i++)
+		if (part->columns[i] == column)
+			return true;
+	return !part->columns;
+}
+
+static void add_column(int64_t *into, const struct block *block, const int64_t *values,
+		       const struct accum_part *part)
+{
+	if (part->is_whole) {
+		for (uint32_t i = 0; i < block->n_nodes; i++)
+			into[block->nodes[i]] = sum_of(into[block->nodes[i]], values[i]);
+		return;
+	}
+	for (uint32_t i = 0; i < block->n_nodes; i++)
+		into[block->nodes[i]] = sum_of(
+			into[block->nodes[i]],
+			spread_part(values[i], part->from_ns, part->until_ns, block->key.len_ns));
+}
+
+struct accum_dict *accum_add(struct accum *accum, const struct block *block,
+			     const struct accum_part *part)
+{
+	struct accum_dict *dict = accum_dict(accum, block->key.dict);
+
+	if (block->n_nodes) {
+		make_room(dict, block->nodes[block->n_nodes - 1]);
+		touch(dict, block);
+	}
+	for (size_t c = 0; c < block->n_columns; c++) {
+		int at = is_wanted(part, block->columns[c]) ? column_of(accum, block->columns[c])
+							    : -1;
+		int64_t total = block->totals[c];
+
+		if (at < 0)
+			continue;
+		if (!part->is_whole)
+			total = spread_part(total, part->from_ns, part->until_ns,
+					    block->key.len_ns);
+		dict->totals[at] = sum_of(dict->totals[at], total);
+		if (!dict->cap)
+			continue;
+		if (!dict->values[at])
+			dict->values[at] = xcalloc(dict->cap, sizeof(int64_t));
+		add_column(dict->values[at], block, block->values[c], part);
+	}
+	return dict;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Few touched nodes are sorted; many are cheaper found by walking the marks. */
+static void sort_touched(struct accum_dict *dict)
+{
+	size_t n = 0;
+
+	if (dict->n_touched < dict->cap / 16) {
+		qsort(dict->touched, dict->n_touched, sizeof(*dict->touched), by_number);
+		return;
+	}
+	for (size_t node = 0; node < dict->cap; node++)
+		if (dict->is_touched[node])
+			dict->touched[n++] = (uint32_t)node;
+}
+
+static bool has_value(const struct accum *accum, const struct accum_dict *dict, uint32_t node)
+{
+	for (size_t c = 0; c < accum->n_columns; c++)
+		if (dict->values[c] && dict->values[c][node])
+			return true;
+	return false;
+}
+
+void accum_block(const struct accum *accum, struct accum_dict *dict, struct arena *arena,
+		 struct block *ret_block)
+{
+	struct block *out = ret_block;
+
+	*out = (struct block){.key = {.dict = dict->dict},
+			      .n_profiles = dict->n_profiles,
+			      .n_samples = dict->n_samples,
+			      .covered_ns = dict->covered_ns,
+			      .n_columns = accum->n_columns};
+	if (dict->n_touched)
+		sort_touched(dict);
+	out->nodes = arena_array(arena, dict->n_touched + 1, sizeof(*out->nodes));
+	for (size_t i = 0; i < dict->n_touched; i++)
+		if (has_value(accum, dict, dict->touched[i]))
+			out->nodes[out->n_nodes++] = dict->touched[i];
+	for (size_t c = 0; c < accum->n_columns; c++) {
+		out->columns[c] = accum->columns[c];
+		out->totals[c] = dict->totals[c];
+		out->values[c] = arena_array(arena, (size_t)out->n_nodes + 1, sizeof(int64_t));
+		for (uint32_t i = 0; dict->values[c] && i < out->n_nodes; i++)
+			out->values[c][i] = dict->values[c][out->nodes[i]];
+	}
+}

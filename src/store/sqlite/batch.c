@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One batch: all that was queued, as one commit per file (invariants 2, 6 and 7).
+ *
+ *	files known -> catalogue committed -> per file: { ids, blocks, dirty marks } committed -> done()
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/vec.h"
+#include "store/spread.h"
+#include "store/sqlite/store_private.h"
+
+static void finish(struct sqlite_store *store, struct item *items, int64_t n_commits)
+{
+	pthread_mutex_lock(&store->lock);
+	store->counts.commits += (uint64_t)n_commits;
+	for (struct item *item = items; item; item = item->next) {
+		store->counts.puts += item->kind == ITEM_PROFILE && item->code == 0;
+		store->counts.duplicates += item->code == ERR_DUPLICATE;
+		store->counts.rejected += item->code < 0 && item->code != ERR_DUPLICATE;
+	}
+	pthread_mutex_unlock(&store->lock);
+	while (items) {
+		struct item *item = items;
+
+		items = item->next;
+		if (item->done)
+			item->done(item->ctx, item->code, item->text);
+		item_free(item);
+	}
+}
+
+/* ---- one profile ---- */
+
+/* Values in stored units.  What is below one is carried to the next node, and to the next profile. */
+static void scale_values(struct item *item)
+{
+	for (size_t c = 0; c < item->n_columns; c++) {
+		int64_t *carry = &item->series->carry[item->carry_of[c]];
+		int64_t scale = item->unit_scales[c];
+
+		item->carry_before[c] = *carry;
+		for (uint32_t i = 0; i < item->n_nodes && scale > 1; i++) {
+			int64_t exact = item->values[c][i] + *carry;
+
+			item->values[c][i] = exact / scale;
+			*carry = exact % scale;
+		}
+	}
+}
+
+/* As if it had never been there: for duplicates and failed commits, newest first. */
+static void unscale_carry(struct item *item)
+{
+	for (size_t c = 0; c < item->n_columns; c++)
+		item->series->carry[item->carry_of[c]] = item->carry_before[c];
+}
+
+/* The part of the item in [from, until), counted from its start, without empty nodes. */
+static void piece_of(const struct item *item, int64_t from, int64_t until, struct arena *arena,
+		     struct block *block)
+{
+	bool is_whole = from == 0 && until == item->duration_ns;
+
+	block->nodes = arena_array(arena, (size_t)item->n_nodes + 1, sizeof(*block->nodes));
+	for (size_t c = 0; c < item->n_columns; c++)
+		block->values[c] = arena_array(arena, (size_t)item->n_nodes + 1, sizeof(int64_t));
+	for (uint32_t i = 0; i < item->n_nodes; i++) {
+		int64_t any = 0;
+
+		for (size_t c = 0; c < item->n_columns; c++) {
+			int64_t value = item->values[c][i];
+
+			if (!is_whole)
+				value = spread_part(value, from, until, item->duration_ns);
+			block->values[c][block->n_nodes] = value;
+			block->totals[c] += value;
+			any |= value;
+		}
+		block->nodes[block->n_nodes] = item->nodes[i];
+		block->n_nodes += any != 0;
+	}
+}
+
+static int insert_piece(struct open_file *handle, const struct item *item, int64_t from,
+			int64_t until, struct arena *arena, struct err *err)
+{
+	struct store_range time = {item->start_ns + from, item->start_ns + until};
+	struct cover cover = {0};
+	struct block block = {
+		.key = {owner_of_series(item->series), time.from_ns, ++handle->next_part,
+			item->dict->id, until - from},
+		.n_profiles = from == 0,
+		.n_samples = spread_part(item->n_samples, from, until, item->duration_ns),
+		.covered_ns = until - from,
+		.n_columns = item->n_columns,
+	};
+	int r;
+
+	for (size_t c = 0; c < item->n_columns; c++)
+		block.columns[c] = item->columns[c];
+	piece_of(item, from, until, arena, &block);
+	cover_add(&cover, time.from_ns, time.until_ns);
+	r = file_insert(handle, &block, &cover, err);
+	cover_done(&cover);
+	return r;
+}
+
+/* Whole, or when it is long and can be divided, in pieces that end on whole PIECE_MAX_NS. */
+static int insert_pieces(struct open_file *handle, const struct item *item, struct err *err)
+{
+	cleanup(arena_done) struct arena arena;
+	int64_t from = 0;
+	int r = 0;
+
+	arena_init(&arena);
+	while (from < item->duration_ns && r == 0) {
+		int64_t at = item->start_ns + from;
+		int64_t until = item->duration_ns;
+
+		if (item->duration_ns > PIECE_MAX_NS && !item->series->family->is_gauge)
+			until = min_of(until, from + PIECE_MAX_NS - at % PIECE_MAX_NS);
+		r = insert_piece(handle, item, from, until, &arena, err);
+		from = until;
+	}
+	return r;
+}
+
+static int mark_windows(struct sqlite_store *store, struct open_file *handle,
+			const struct item *item, struct err *err)
+{
+	struct store_range time = {item->start_ns, item->start_ns + item->duration_ns};
+	const struct family *family = item->series->family;
+	uint32_t owner = owner_of_series(item->series);
+	uint32_t now_s = (uint32_t)(clock_monotonic_ns() / NS_PER_S);
+	int r = 0;
+
+	pthread_mutex_lock(&store->lock);
+	dirty_mark(&store->dirty, owner, LEVEL_1M, time, now_s);
+	if (family->wants_rollup)
+		dirty_mark(&store->dirty, owner_of_family(family), LEVEL_1M, time, now_s);
+	pthread_mutex_unlock(&store->lock);
+	for (int64_t t = level_window(LEVEL_1M, time.from_ns); t < time.until_ns && r == 0;
+	     t += levels[LEVEL_1M].window_ns)
+		r = file_mark(handle, LEVEL_1M, owner, t, err);
+	return r;
+}
+
+/* 0, ERR_DUPLICATE, or what breaks the transaction. */
+static int write_item(struct sqlite_store *store, struct open_file *handle, struct item *item,
+		      struct err *err)
+{
+	int r;
+
+	if (item->id_len) {
+		sqlite3_bind_blob(handle->statements[FILE_SEEN], 1, item->id, (int)item->id_len,
+				  SQLITE_STATIC);
+		r = sql_run(handle->statements[FILE_SEEN], err);
+		if (r < 0)
+			return r;
+		if (sqlite3_changes(handle->db) == 0)
+			return ERR_DUPLICATE;
+	}
+	scale_values(item);
+	item->is_scaled = true;
+	r = insert_pieces(handle, item, err);
+	return r == 0 ? mark_windows(store, handle, item, err) : r;
+}
+
+/* ---- a file's part of the batch ---- */
+
+static int write_items(struct sqlite_store *store, struct open_file *handle, struct item *items,
+		       struct err *err)
+{
+	int r = file_begin(handle, err);
+
+	for (struct item *item = items; item && r == 0; item = item->next) {
+		if (item->file != handle->file || item->code)
+			continue;
+		r = write_item(store, handle, item, err);
+		if (r == ERR_DUPLICATE)
+			item->code = r, r = 0;
+	}
+	return r == 0 ? file_commit(handle, err) : r;
+}
+
+static void undo_carries(struct item *items, const struct block_file *file)
+{
+	struct item **stack = NULL;
+	size_t n = 0, cap = 0;
+
+	for (struct item *item = items; item; item = item->next) {
+		if (item->file != file || !item->is_scaled)
+			continue;
+		stack = vec_grow(stack, &cap, n + 1, sizeof(struct item *));
+		stack[n++] = item;
+	}
+	while (n-- > 0)
+		unscale_carry(stack[n]);
+	free(stack);
+}
+
+static void fail_items(struct item *items, const struct block_file *file, const struct err *err)
+{
+	for (struct item *item = items; item; item = item->next) {
+		if (file && item->file != file)
+			continue;
+		if (item->code && item->code != ERR_DUPLICATE)
+			continue; /* it has a reason of its own */
+		item->code = err->code;
+		snprintf(item->text, sizeof(item->text), "%s", err->text);
+	}
+}
+
+static int write_file(struct sqlite_store *store, struct block_file *file, struct item *items)
+{
+	struct open_file *handle = NULL;
+	struct err err = {0};
+	int64_t n_blocks = file->n_blocks;
+	int r = files_open(&store->files, file, &handle, &err);
+
+	if (r == 0) {
+		r = write_items(store, handle, items, &err);
+		if (r < 0)
+			file_rollback(handle);
+	}
+	if (r < 0) {
+		err.code = r;
+		file->n_blocks = n_blocks;
+		undo_carries(items, file);
+		fail_items(items, file, &err);
+		writer_note_error(store, file, r, err.text);
+		return r;
+	}
+	pthread_mutex_lock(&store->lock);
+	store->is_full = false;
+	if (file->state == FILE_NEW) {
+		file->state = FILE_LIVE;
+		file->is_changed = true;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return 0;
+}
+
+/* Files of the items, made where needed; each is in the catalogue before it is on disk. */
+static void place_files(struct sqlite_store *store, struct item *items)
+{
+	pthread_mutex_lock(&store->lock);
+	for (struct item *item = items; item; item = item->next) {
+		if (item->kind != ITEM_PROFILE)
+			continue;
+		item->file = catalogue_make_file(&store->catalogue,
+						 item->series->family->service->tenant, LEVEL_FINE,
+						 item->start_ns);
+		catalogue_file_names_dict(item->file, item->dict->id);
+		if (!item->file->has_work)
+			item->file->has_work = item->file->is_changed = true;
+	}
+	pthread_mutex_unlock(&store->lock);
+}
+
+static bool is_first_of_file(const struct item *items, const struct item *item)
+{
+	while (items != item && items->file != item->file)
+		items = items->next;
+	return items == item;
+}
+
+void writer_batch(struct sqlite_store *store, struct item *items)
+{
+	struct err err = {0};
+	int64_t n_commits = 0;
+	int r = store->failed;
+
+	if (r < 0)
+		err_set(&err, r, "the store stopped writing after an error of the disk");
+	place_files(store, items);
+	rollup_begin_families(store);
+	if (r == 0) {
+		r = writer_save_catalogue(store, items, &err);
+		if (r < 0)
+			writer_note_error(store, NULL, r, err.text);
+	}
+	if (r < 0) {
+		err.code = r;
+		fail_items(items, NULL, &err);
+		finish(store, items, 0);
+		return;
+	}
+	for (struct item *item = items; item; item = item->next)
+		if (item->file && is_first_of_file(items, item))
+			n_commits += write_file(store, item->file, items) == 0;
+	finish(store, items, n_commits);
+}

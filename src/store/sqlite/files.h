@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Block files: the writer's open handles, and the readers' pool (invariant 4).
+ *
+ * A block file is a SQLite database:
+ *
+ *	block(owner, t_ns, part, dict, len_ns, head, sum, data)		see block.h; `part` is the
+ *					rowid at the finest level, else the dictionary
+ *	seen(id)			identities of the profiles in it (finest level)
+ *	dirty(level, owner, t_ns)	windows that do not follow from their finer blocks
+ *
+ * Marks of level L + 1 for what was written here at level L, and of level L for families whose
+ * members' blocks were written here.
+ */
+#ifndef STORE_SQLITE_FILES_H
+#define STORE_SQLITE_FILES_H
+
+#include <pthread.h>
+
+#include "store/sqlite/block.h"
+#include "store/sqlite/catalogue.h"
+
+/* ---- the writer's side: one thread ---- */
+
+enum file_statement {
+	FILE_SEEN,   /* INSERT OR IGNORE an id */
+	FILE_INSERT, /* a block */
+	FILE_DELETE, /* blocks of one owner and time */
+	FILE_MARK,   /* a window dirty */
+	FILE_UNMARK,
+	FILE_SCAN, /* blocks of an owner, t in [a, b) */
+	FILE_STATEMENTS,
+};
+
+struct open_file {
+	struct block_file *file;
+	sqlite3 *db;
+	sqlite3_stmt *statements[FILE_STATEMENTS];
+	bool in_transaction;
+	int64_t next_part; /* of blocks of the finest level: one more than any in the file */
+	int wal_pages;	   /* since the last checkpoint */
+	uint64_t used;	   /* order of use */
+};
+
+#define FILES_MAX_OPEN 16
+
+struct files {
+	const char *vfs_name;
+	struct open_file *open[FILES_MAX_OPEN];
+	uint64_t uses;
+};
+
+/* The file's handle, opened (and the file created) when needed; of those idle the oldest is closed. */
+int files_open(struct files *files, struct block_file *file, struct open_file **ret_handle,
+	       struct err *err) nodiscard;
+int file_begin(struct open_file *handle, struct err *err) nodiscard; /* when not in one */
+int file_commit(struct open_file *handle, struct err *err) nodiscard;
+void file_rollback(struct open_file *handle);
+/* Move what is in the log to the file; `all` also empties the log. */
+void files_checkpoint(struct files *files, int from_pages, bool all);
+void files_close(struct files *files, struct block_file *file); /* one */
+void files_close_all(struct files *files);
+
+int file_mark(struct open_file *handle, int level, uint32_t owner, int64_t t_ns,
+	      struct err *err) nodiscard;
+int file_unmark(struct open_file *handle, int level, uint32_t owner, int64_t t_ns,
+		struct err *err) nodiscard;
+int file_insert(struct open_file *handle, const struct block *block, struct cover *cover,
+		struct err *err) nodiscard;
+
+/* ---- rows, for writer and readers alike ---- */
+
+#define FILE_SCAN_QUERY                                                                            \
+	"SELECT t_ns, part, dict, len_ns, head, sum, data FROM block"                              \
+	" WHERE owner=?1 AND t_ns>=?2 AND t_ns<?3 ORDER BY t_ns, part"
+
+/* The row that a scan stands on. */
+struct file_row {
+	struct block_key key;
+	const void *head, *data; /* data: only after file_row_data() */
+	size_t head_len, data_len;
+	sqlite3_stmt *stmt;
+};
+
+/* ERR_CORRUPT when the sum does not agree; key.t_ns and key.len_ns are set in any case. */
+int file_row_read(sqlite3_stmt *stmt, int64_t owner, struct file_row *ret_row) nodiscard;
+void file_row_data(struct file_row *row);
+
+/* ---- readers: any thread ---- */
+
+#define READERS_MAX_IDLE 32
+
+struct reader {
+	const struct block_file *file;
+	sqlite3 *db;
+	sqlite3_stmt *scan;
+	uint64_t used;
+};
+
+struct readers {
+	const char *vfs_name;
+	pthread_mutex_t lock;
+	struct reader *idle[READERS_MAX_IDLE];
+	uint64_t uses;
+};
+
+void readers_init(struct readers *readers, const char *vfs_name);
+void readers_done(struct readers *readers);
+int readers_take(struct readers *readers, const struct block_file *file, struct reader **ret_reader,
+		 struct err *err) nodiscard;
+/* `is_good`: it may be used again. */
+void readers_give(struct readers *readers, struct reader *reader, bool is_good);
+/* The file is gone. */
+void readers_forget(struct readers *readers, const struct block_file *file);
+
+#endif

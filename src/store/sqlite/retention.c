@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retention: files whose whole period is past their level's age are deleted, then the dictionaries that
+ * no file names any more (invariants 1 and 3).
+ *
+ *	catalogue: file DELETED, its time expired -> committed -> unlink -> catalogue: row gone
+ *
+ * A crash in between leaves a DELETED row, and the next pass unlinks again.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/vec.h"
+#include "store/sqlite/store_private.h"
+
+/* Marks left in a file: windows still to be made from it. */
+static bool has_marks(struct sqlite_store *store, struct block_file *file)
+{
+	struct open_file *handle = NULL;
+	int64_t n = 0;
+
+	if (file->state == FILE_DAMAGED ||
+	    (file->state == FILE_NEW && access(file->path, F_OK) < 0))
+		return false;
+	if (files_open(&store->files, file, &handle, NULL) < 0 ||
+	    sql_int(handle->db, "SELECT count(*) FROM dirty", &n, NULL) < 0)
+		return true;
+	return n > 0;
+}
+
+/* Work that is over is noted, so that opening the store need not look into the file. */
+static void note_work(struct sqlite_store *store, struct block_file *file, int64_t now)
+{
+	if (!file->has_work || file->period.until_ns + STORE_MAX_DURATION_NS > now ||
+	    has_marks(store, file))
+		return;
+	pthread_mutex_lock(&store->lock);
+	file->has_work = false;
+	file->is_changed = true;
+	pthread_mutex_unlock(&store->lock);
+}
+
+/* Until when a file may hold data: a profile lies in the file of its start and reaches further. */
+static int64_t reach_of(const struct block_file *file)
+{
+	return file->period.until_ns + (file->level == LEVEL_FINE ? STORE_MAX_DURATION_NS : 0);
+}
+
+static bool is_expired(const struct sqlite_store *store, const struct block_file *file, int64_t now)
+{
+	int64_t keep = store->config.retention_ns[file->level];
+
+	return keep && reach_of(file) <= now - keep;
+}
+
+static void expire(struct sqlite_store *store, struct block_file *file)
+{
+	struct tenant *tenant = file->tenant;
+	int64_t *until = &tenant->expired_until_ns[file->level];
+
+	pthread_mutex_lock(&store->lock);
+	file->state = FILE_DELETED;
+	file->is_changed = true;
+	file->n_dicts = 0;
+	*until = max_of(*until, reach_of(file));
+	tenant->is_changed = true;
+	store->counters.deleted_files++;
+	pthread_mutex_unlock(&store->lock);
+}
+
+static void unlink_file(struct sqlite_store *store, struct block_file *file)
+{
+	static const char *const endings[] = {"", "-wal", "-shm"};
+
+	files_close(&store->files, file);
+	readers_forget(&store->readers, file);
+	for (size_t i = 0; i < array_len(endings); i++) {
+		char *path;
+
+		if (asprintf(&path, "%s%s", file->path, endings[i]) < 0)
+			abort();
+		(void)unlink(path); /* not there is as good */
+		free(path);
+	}
+}
+
+/* The rows of deleted files; their structs stay, since queries may still look at them. */
+static int delete_rows(struct sqlite_store *store, struct err *err)
+{
+	return sql_exec(
+		store->catalogue.db,
+		"DELETE FROM file_dictionary WHERE file IN (SELECT id FROM file WHERE state=3);"
+		"DELETE FROM file WHERE state=3",
+		err);
+}
+
+/* ---- dictionaries ---- */
+
+static bool is_named(const struct sqlite_store *store, uint32_t dict)
+{
+	const struct table *files = &store->catalogue.files;
+
+	for (size_t id = 1; id < files->n; id++) {
+		const struct block_file *file = files->items[id];
+
+		for (size_t i = 0; file && file->state != FILE_DELETED && i < file->n_dicts; i++)
+			if (file->dicts[i] == dict)
+				return true;
+	}
+	return false;
+}
+
+/* Out of its service and the table, if nothing names it; both locks are held meanwhile. */
+static bool drop_dict(struct sqlite_store *store, struct dict *dict, int month)
+{
+	struct service *service = dict->service;
+	bool is_gone = false;
+
+	pthread_mutex_lock(&service->lock);
+	pthread_mutex_lock(&store->lock);
+	if (dict->month < month && !atomic_load(&dict->refs) && !is_named(store, dict->id)) {
+		store->catalogue.dicts.items[dict->id] = NULL;
+		for (size_t i = 0; i < service->n_dicts; i++)
+			if (service->dicts[i] == dict)
+				service->dicts[i] = service->dicts[--service->n_dicts];
+		is_gone = true;
+	}
+	pthread_mutex_unlock(&store->lock);
+	pthread_mutex_unlock(&service->lock);
+	return is_gone;
+}
+
+static int drop_dicts(struct sqlite_store *store, int month, struct err *err)
+{
+	int r = 0;
+
+	for (size_t id = 1; id < store->catalogue.dicts.n && r == 0; id++) {
+		struct dict *dict;
+
+		pthread_mutex_lock(&store->lock);
+		dict = table_get(&store->catalogue.dicts, id);
+		pthread_mutex_unlock(&store->lock);
+		if (!dict || !drop_dict(store, dict, month))
+			continue;
+		/* Rows that outlive a crash here name nothing and are named by nothing. */
+		r = dict_delete((uint32_t)id, store->catalogue.db, err);
+		dict_free(dict);
+	}
+	return r;
+}
+
+void retention_step(struct sqlite_store *store)
+{
+	const struct table *files = &store->catalogue.files;
+	int64_t now = store_now_ns(store);
+	struct err err = {0};
+	bool any = false;
+
+	for (size_t id = 1; id < files->n; id++) {
+		struct block_file *file = files->items[id];
+
+		if (!file)
+			continue;
+		note_work(store, file, now);
+		if (file->state != FILE_DELETED && is_expired(store, file, now) &&
+		    (file->level == LEVEL_1D || !has_marks(store, file))) {
+			expire(store, file);
+			any = true;
+		}
+		any = any || (file->state == FILE_DELETED && access(file->path, F_OK) == 0);
+	}
+	if (writer_save_catalogue(store, NULL, &err) < 0 || !any)
+		return;
+	for (size_t id = 1; id < files->n; id++) {
+		struct block_file *file = files->items[id];
+
+		if (file && file->state == FILE_DELETED)
+			unlink_file(store, file);
+	}
+	if (delete_rows(store, &err) == 0 && drop_dicts(store, level_month(now), &err) == 0)
+		return;
+	log_debug("store: %s", err.text); /* rows of what is gone stay until the next pass */
+}

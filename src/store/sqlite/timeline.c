@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums per step and group, and the list of series: queries that need no stacks, only heads of blocks. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "store/spread.h"
+#include "store/sqlite/query.h"
+
+/* ---- one line ---- */
+
+struct line_sums {
+	const struct steps *steps;
+	struct store_point *points;
+	struct cover wall;
+	int64_t level_before; /* gauges: what held when the range began */
+	int64_t profiles_before;
+};
+
+static int64_t scale_of(const struct query *query, uint32_t column)
+{
+	const struct column *known = table_get(&query->store->catalogue.columns, column);
+
+	return known ? known->unit_scale : 1;
+}
+
+static bool is_asked(const struct query *query, uint32_t column)
+{
+	for (size_t i = 0; i < query->n_columns; i++)
+		if (query->columns[i] == column)
+			return true;
+	return false;
+}
+
+/* The block's value in [from, until) of its length, in the type's unit; -1, -1: all of it. */
+static int64_t value_of(const struct query *query, const struct block *block, bool is_whole,
+			int64_t from, int64_t until)
+{
+	int64_t sum = 0;
+
+	for (size_t c = 0; c < block->n_columns; c++) {
+		int64_t total = block->totals[c], scaled;
+
+		if (!is_asked(query, block->columns[c]))
+			continue;
+		if (!is_whole)
+			total = spread_part(total, from, until, block->key.len_ns);
+		if (__builtin_mul_overflow(total, scale_of(query, block->columns[c]), &scaled))
+			scaled = INT64_MAX;
+		sum = sum_of(sum, scaled);
+	}
+	return sum;
+}
+
+/* A gauge counts whole in the step in which it begins. */
+static void add_gauge(struct query *query, struct line_sums *line, const struct block *block,
+		      int64_t from, int64_t until, struct store_point *point)
+{
+	point->covered_ns += until - from;
+	if (from == 0) {
+		point->value = sum_of(point->value, value_of(query, block, true, 0, 0));
+		point->n_profiles += block->n_profiles;
+	} else if (point == line->points) {
+		line->level_before = sum_of(line->level_before, value_of(query, block, true, 0, 0));
+		line->profiles_before++;
+	}
+}
+
+/* The block's part in one step, [from, until) of its length. */
+static void add_part(struct query *query, struct line_sums *line, const struct scanned *scanned,
+		     int64_t from, int64_t until, struct store_point *point)
+{
+	const struct block *block = &scanned->block;
+	int64_t len = block->key.len_ns;
+	bool is_fine = scanned->piece->level == LEVEL_FINE;
+
+	if (is_fine && query->is_gauge) {
+		add_gauge(query, line, block, from, until, point);
+		return;
+	}
+	point->value = sum_of(point->value,
+			      value_of(query, block, from == 0 && until == len, from, until));
+	point->covered_ns += spread_part(block->covered_ns, from, until, len);
+	point->n_profiles += is_fine ? (from == 0 ? block->n_profiles : 0)
+				     : spread_part(block->n_profiles, from, until, len);
+}
+
+static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
+{
+	struct line_sums *line = ctx;
+	const struct steps *steps = line->steps;
+	const struct block_key *key = &scanned->block.key;
+	int64_t at = scanned->range.from_ns;
+
+	while (at < scanned->range.until_ns) {
+		int64_t step = (at - steps->from_ns) / steps->step_ns;
+		int64_t until = min_of(steps->from_ns + (step + 1) * steps->step_ns,
+				       scanned->range.until_ns);
+
+		add_part(query, line, scanned, at - key->t_ns, until - key->t_ns,
+			 &line->points[step]);
+		at = until;
+	}
+	for (size_t i = 0; i < scanned->cover->n; i++)
+		cover_add(&line->wall, scanned->cover->items[i].from_ns,
+			  scanned->cover->items[i].until_ns);
+	return 0;
+}
+
+/* A step of a gauge in which nothing began has the level of the one before. */
+static void repeat_levels(struct line_sums *line)
+{
+	int64_t value = line->level_before, n_profiles = line->profiles_before;
+
+	for (size_t i = 0; i < line->steps->n; i++) {
+		struct store_point *point = &line->points[i];
+
+		if (!point->covered_ns)
+			n_profiles = 0; /* after a gap nothing is known of before */
+		if (point->n_profiles || !n_profiles) {
+			value = point->value;
+			n_profiles = point->n_profiles;
+			continue;
+		}
+		point->value = value;
+		point->n_profiles = n_profiles;
+	}
+}
+
+static int fill_line(struct query *query, struct series *const *members, size_t n_members,
+		     const struct steps *steps, struct arena *arena, struct store_line *line,
+		     struct err *err)
+{
+	struct line_sums sums = {
+		.steps = steps,
+		.points = arena_array(arena, steps->n, sizeof(*sums.points)),
+	};
+	int r = query_scan(query, members, n_members, steps, add_scanned, &sums, err);
+
+	for (size_t i = 0; i < steps->n; i++) {
+		struct store_point *point = &sums.points[i];
+
+		point->time_ns = steps->from_ns + (int64_t)i * steps->step_ns;
+		point->wall_ns =
+			cover_length(&sums.wall, point->time_ns,
+				     min_of(point->time_ns + steps->step_ns, steps->until_ns));
+	}
+	if (query->is_gauge)
+		repeat_levels(&sums);
+	cover_done(&sums.wall);
+	line->points = sums.points;
+	line->n = steps->n;
+	return r;
+}
+
+/* ---- groups ---- */
+
+struct group {
+	char *text; /* of the labels grouped by */
+	const struct series *like;
+	struct series **members;
+	size_t n, cap;
+};
+
+static char *group_text(const struct series *series, const char *const *names, size_t n_names,
+			struct arena *arena)
+{
+	struct labels labels = {.n = 0};
+	cleanup(buf_done) struct buf text = {0};
+
+	buf_init(&text, LABELS_MAX * 6 * (LABEL_NAME_MAX_BYTES + LABEL_VALUE_MAX_BYTES));
+	for (size_t i = 0; i < n_names; i++) {
+		const char *value = labels_get(&series->labels, names[i]);
+
+		labels.items[labels.n++] = (struct label){names[i], value ? value : ""};
+	}
+	labels_format(&labels, &text);
+	return arena_strndup(arena, text.data ? text.data : "", text.len);
+}
+
+static struct group *find_group(struct group *groups, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(groups[i].text, text) == 0)
+			return &groups[i];
+	return NULL;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(((const struct group *)a)->text, ((const struct group *)b)->text);
+}
+
+static struct group *make_groups(struct query *query, const char *const *names, size_t n_names,
+				 struct arena *arena, size_t *ret_n)
+{
+	struct group *groups = arena_array(arena, query->n_series + 1, sizeof(*groups));
+	size_t n = 0;
+
+	for (size_t i = 0; i < query->n_series; i++) {
+		char *text = group_text(query->series[i], names, n_names, arena);
+		struct group *group = find_group(groups, n, text);
+
+		if (!group) {
+			group = &groups[n++];
+			group->text = text;
+			group->like = query->series[i];
+		}
+		group->members = vec_grow(group->members, &group->cap, group->n + 1,
+					  sizeof(struct series *));
+		group->members[group->n++] = query->series[i];
+	}
+	qsort(groups, n, sizeof(*groups), by_text);
+	*ret_n = n;
+	return groups;
+}
+
+/* The label set of the line: the names grouped by that its series have. */
+static int label_line(const struct group *group, const char *const *names, size_t n_names,
+		      struct arena *arena, struct store_line *line, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_names && r >= 0; i++) {
+		const char *value = labels_get(&group->like->labels, names[i]);
+
+		if (value)
+			r = labels_set(&line->group, arena, names[i], value, err);
+	}
+	return r;
+}
+
+static int check_steps(const struct store_query *ask, int64_t step_ns, size_t n_group_by,
+		       struct steps *steps, struct err *err)
+{
+	int64_t length = ask->range.until_ns - ask->range.from_ns;
+
+	if (step_ns <= 0 || ask->range.from_ns < 0 || length <= 0)
+		return err_set(err, ERR_USAGE, "a timeline needs a range and a step above 0");
+	if ((length - 1) / step_ns >= STORE_MAX_STEPS)
+		return err_set(err, ERR_LIMIT,
+			       "a timeline has at most %d steps: ask for longer ones",
+			       STORE_MAX_STEPS);
+	if (n_group_by > LABELS_MAX)
+		return err_set(err, ERR_LIMIT, "group by at most %d labels", LABELS_MAX);
+	*steps = (struct steps){
+		.from_ns = ask->range.from_ns,
+		.step_ns = step_ns,
+		.n = (size_t)((length - 1) / step_ns + 1),
+		.until_ns = ask->range.until_ns,
+		.max_level = LEVEL_COUNT - 1,
+	};
+	/* The coarsest level whose windows lie in one step each, if any. */
+	while (steps->max_level > LEVEL_FINE &&
+	       (steps->from_ns % levels[steps->max_level].window_ns ||
+		step_ns % levels[steps->max_level].window_ns))
+		steps->max_level--;
+	if (steps->max_level == LEVEL_FINE)
+		steps->max_level = LEVEL_COUNT - 1; /* planned step by step */
+	return 0;
+}
+
+int sqlite_timeline(struct store *base, const struct store_query *ask, int64_t step_ns,
+		    const char *const *group_by, size_t n_group_by, struct arena *arena,
+		    struct store_line **ret_lines, size_t *ret_n, struct err *err)
+{
+	struct store_line *lines;
+	struct group *groups;
+	struct steps steps;
+	struct query query;
+	size_t n;
+	int r = check_steps(ask, step_ns, n_group_by, &steps, err);
+
+	if (r < 0)
+		return r;
+	r = query_begin(&query, sqlite_store_of(base), ask, true, err);
+	groups = make_groups(&query, group_by, n_group_by, arena, &n);
+	lines = arena_array(arena, n + 1, sizeof(*lines));
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			r = label_line(&groups[i], group_by, n_group_by, arena, &lines[i], err);
+		if (r >= 0)
+			r = fill_line(&query, groups[i].members, groups[i].n, &steps, arena,
+				      &lines[i], err);
+		free(groups[i].members);
+	}
+	query_end(&query);
+	if (r < 0)
+		return r;
+	*ret_lines = lines;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- series ---- */
+
+static int stop_at_first(struct query *query, struct scanned *scanned, void *ctx)
+{
+	(void)query;
+	(void)scanned;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+static int has_data(struct query *query, struct series *series, bool *ret_has, struct err *err)
+{
+	const struct store_range *range = &query->ask->range;
+	struct steps steps = {range->from_ns, range->until_ns - range->from_ns, 1, range->until_ns,
+			      LEVEL_COUNT - 1};
+	int r;
+
+	*ret_has = false;
+	r = query_scan(query, &series, 1, &steps, stop_at_first, ret_has, err);
+	return r < 0 ? r : 0;
+}
+
+static void copy_labels(const struct labels *from, struct arena *arena, struct labels *into)
+{
+	into->n = from->n;
+	for (size_t i = 0; i < from->n; i++)
+		into->items[i] = (struct label){
+			arena_strndup(arena, from->items[i].name, strlen(from->items[i].name)),
+			arena_strndup(arena, from->items[i].value, strlen(from->items[i].value)),
+		};
+}
+
+static bool type_is_listed(const struct store_series *list, size_t from, size_t n, const char *type)
+{
+	for (size_t i = from; i < n; i++)
+		if (strcmp(list[i].profile_type, type) == 0)
+			return true;
+	return false;
+}
+
+/* A row per type of value that the series has; states of one type are one row. */
+static size_t list_types(struct query *query, const struct series *series, struct arena *arena,
+			 struct store_series *list)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&query->store->lock);
+	for (size_t c = 0; c < series->n_columns; c++) {
+		const struct column *column =
+			table_get(&query->store->catalogue.columns, series->columns[c]);
+		char *type = query_profile_type(series, column, arena);
+
+		if (!query_type_matches(query->ask, type) || type_is_listed(list, 0, n, type))
+			continue;
+		list[n] = (struct store_series){
+			.profile_type = type,
+			.is_gauge = series->family->is_gauge,
+			.first_ns = series->first_ns,
+			.last_ns = series->last_ns,
+		};
+		copy_labels(&series->labels, arena, &list[n++].labels);
+	}
+	pthread_mutex_unlock(&query->store->lock);
+	return n;
+}
+
+static int by_label_text(const void *a, const void *b)
+{
+	return strcmp((*(struct series *const *)a)->text, (*(struct series *const *)b)->text);
+}
+
+int sqlite_series(struct store *base, const struct store_query *ask, struct arena *arena,
+		  struct store_series **ret_series, size_t *ret_n, struct err *err)
+{
+	struct store_series *list = NULL, *out;
+	struct query query;
+	size_t n = 0, cap = 0;
+	int r = query_begin(&query, sqlite_store_of(base), ask, false, err);
+
+	qsort(query.series ? query.series : (void *)&r, query.n_series, sizeof(struct series *),
+	      by_label_text);
+	for (size_t i = 0; i < query.n_series && r == 0; i++) {
+		bool has;
+
+		r = has_data(&query, query.series[i], &has, err);
+		if (r < 0 || !has)
+			continue;
+		list = vec_grow(list, &cap, n + PROFILE_MAX_COLUMNS, sizeof(*list));
+		n += list_types(&query, query.series[i], arena, list + n);
+	}
+	query_end(&query);
+	if (r == 0) {
+		out = arena_array(arena, n + 1, sizeof(*out));
+		if (n)
+			memcpy(out, list, n * sizeof(*out));
+		*ret_series = out;
+		*ret_n = n;
+	}
+	free(list);
+	return r;
+}

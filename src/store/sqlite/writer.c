@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer thread: the only one that writes (invariant 4).
+ *
+ *	wait -> take all that is queued -> one batch (batch.c) -> acknowledge
+ *	     -> roll up a bit -> now and then: checkpoint, evict, retention
+ *
+ * All puts that came while one commit was under way share the next.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/sqlite/store_private.h"
+
+#define TICK_NS (250 * NS_PER_MS)
+#define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
+#define CHECKPOINT_PAGES 1000 /* 8 MB of log */
+#define RETENTION_EVERY_NS (300 * NS_PER_S)
+#define FULL_RETRY_NS NS_PER_S
+
+void writer_note_error(struct sqlite_store *store, struct block_file *file, int code,
+		       const char *text)
+{
+	pthread_mutex_lock(&store->lock);
+	if (code == -ENOSPC) {
+		store->is_full = true;
+		store->full_until_ns = clock_monotonic_ns() + FULL_RETRY_NS;
+	} else if (code == ERR_CORRUPT && file) {
+		/* What comes goes to a new file; queries say that this one's time is not whole. */
+		file->state = FILE_DAMAGED;
+		file->is_changed = true;
+		store->counters.quarantined_files++;
+	} else if (code == -EIO || code == ERR_CORRUPT) {
+		/*
+		 * After a failed fsync nobody knows what is on disk, and the kernel forgets the
+		 * pages: writing on would acknowledge what may be lost.
+		 */
+		store->failed = -EIO;
+	}
+	pthread_mutex_unlock(&store->lock);
+	if (code == ERR_CORRUPT && file)
+		files_close(&store->files, file);
+	log_debug("store: %s", text);
+}
+
+static int save_all(struct sqlite_store *store, struct item *items, struct err *err)
+{
+	int r = sql_exec(store->catalogue.db, "BEGIN IMMEDIATE", err);
+
+	if (r == 0)
+		r = dicts_save(store, items, err);
+	if (r == 0)
+		r = sources_save(store, items, err);
+	pthread_mutex_lock(&store->lock);
+	if (r == 0)
+		r = catalogue_save(&store->catalogue, err);
+	pthread_mutex_unlock(&store->lock);
+	return r == 0 ? sql_exec(store->catalogue.db, "COMMIT", err) : r;
+}
+
+static bool needs_saving(struct sqlite_store *store, const struct item *items)
+{
+	bool is_needed;
+
+	pthread_mutex_lock(&store->lock);
+	is_needed = catalogue_is_changed(&store->catalogue);
+	pthread_mutex_unlock(&store->lock);
+	for (; items && !is_needed; items = items->next)
+		is_needed = items->kind == ITEM_SOURCE || !dict_is_saved(items->dict);
+	return is_needed;
+}
+
+int writer_save_catalogue(struct sqlite_store *store, struct item *items, struct err *err)
+{
+	int r;
+
+	if (!needs_saving(store, items))
+		return 0;
+	r = save_all(store, items, err);
+	if (r < 0) {
+		sql_rollback(store->catalogue.db);
+		dicts_forget(items);
+		pthread_mutex_lock(&store->lock);
+		catalogue_save_failed(&store->catalogue);
+		pthread_mutex_unlock(&store->lock);
+	}
+	return r;
+}
+
+static struct item *take_queue(struct sqlite_store *store)
+{
+	struct item *items = store->queue_first;
+
+	store->queue_first = NULL;
+	store->queue_end = &store->queue_first;
+	store->queue_bytes = store->queue_items = 0;
+	return items;
+}
+
+/* Wait for work; the store's lock is held. */
+static void wait_for_work(struct sqlite_store *store)
+{
+	struct timespec until = clock_timespec(clock_monotonic_ns() + TICK_NS);
+
+	while (!store->queue_first && !store->is_stopping &&
+	       store->settle_asked == store->settle_done)
+		if (pthread_cond_timedwait(&store->wake, &store->lock, &until) == ETIMEDOUT)
+			break;
+}
+
+static void keep_house(struct sqlite_store *store, bool force)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (now >= store->checkpoint_at_ns) {
+		store->checkpoint_at_ns = now + CHECKPOINT_EVERY_NS;
+		files_checkpoint(&store->files, 1, true);
+		(void)sqlite3_wal_checkpoint_v2(store->catalogue.db, NULL,
+						SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		dicts_evict(store);
+	}
+	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
+	if (force || now >= store->retention_at_ns) {
+		store->retention_at_ns = now + RETENTION_EVERY_NS;
+		retention_step(store);
+	}
+}
+
+/* Roll up; with `force` until nothing is due. */
+static void roll_up(struct sqlite_store *store, bool force)
+{
+	rollup_begin_families(store);
+	while (rollup_step(store, force) && force)
+		;
+}
+
+void *writer_main(void *ctx)
+{
+	struct sqlite_store *store = ctx;
+	bool is_stopping = false;
+
+	while (!is_stopping) {
+		struct item *items;
+		uint64_t asked;
+
+		pthread_mutex_lock(&store->lock);
+		wait_for_work(store);
+		items = take_queue(store);
+		asked = store->settle_asked;
+		is_stopping = store->is_stopping && !items;
+		pthread_mutex_unlock(&store->lock);
+		if (items)
+			writer_batch(store, items);
+		if (clock_monotonic_ns() >= store->tick_at_ns || asked != store->settle_done) {
+			store->tick_at_ns = clock_monotonic_ns() + TICK_NS;
+			roll_up(store, asked != store->settle_done);
+			keep_house(store, asked != store->settle_done);
+		}
+		pthread_mutex_lock(&store->lock);
+		store->settle_done = asked;
+		pthread_cond_broadcast(&store->settled);
+		pthread_mutex_unlock(&store->lock);
+	}
+	return NULL;
+}
