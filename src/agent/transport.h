@@ -34,6 +34,7 @@ struct agent_transport {
 };
 
 /* HTTP to `url`; ERR_USAGE when that is no http:// or https:// URL. */
-int transport_http_new(const char *url, struct agent_transport *ret_transport, struct err *err);
+int transport_http_new(const char *url, struct agent_transport *ret_transport,
+		       struct err *err) nodiscard;
 
 #endif
