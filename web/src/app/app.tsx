@@ -17,7 +17,7 @@ import { PAGE_KEYS } from "./shortcuts.ts";
 import { Timeline } from "./timeline.tsx";
 import { resolveType, TopBar } from "./topbar.tsx";
 import { useView, type ViewAnswer } from "./views.ts";
-import { type Handles, Workspace, zoomTo } from "./workspace.tsx";
+import { type Handles, Workspace, zoomPatch } from "./workspace.tsx";
 
 const LIVE_MS = 5000;
 const SERVICES_MS = 2000;
@@ -202,7 +202,7 @@ function useServiceKeys(props: ServiceProps, view: ViewAnswer, handles: Handles,
 	const selected = () => handles.graph.current?.selected ?? -1;
 	const zoomOut = () => {
 		if (state.func) navigate({ func: "" });
-		else if (picture && picture.root !== 0) zoomTo(picture, picture.model.parent[picture.root], navigate);
+		else if (picture && picture.root !== 0) navigate(zoomPatch(picture, picture.model.parent[picture.root]));
 		else if (state.search) navigate({ search: "" });
 	};
 	useKeys({

@@ -37,10 +37,13 @@ export function Workspace(props: Props) {
 	const { picture, state, navigate, handles } = props;
 	const { model, frames, numbers } = picture;
 	const [hoverKey, setHoverKey] = useState("");
-	const zoom = (box: number) => zoomTo(picture, box, navigate);
-	const open = (box: number) => {
-		if (!model.merged[box] && model.frames.key[model.frame[box]]) navigate({ func: model.frames.key[model.frame[box]] });
+	const keyOf = (box: number) => (model.merged[box] ? "" : model.frames.key[model.frame[box]]);
+	const zoom = (box: number) => {
+		// A leaf has nothing to zoom into but its lines.
+		const isLeaf = box !== 0 && model.firstChild[box] === model.firstChild[box + 1];
+		navigate({ ...zoomPatch(picture, box), ...(isLeaf ? { func: keyOf(box) } : {}) });
 	};
+	const open = (box: number) => keyOf(box) && navigate({ func: keyOf(box) });
 	const price = pricePerCoreYear(props);
 	return (
 		<>
@@ -61,12 +64,7 @@ export function Workspace(props: Props) {
 				left={
 					<div class="pane flame-pane">
 						<FlamePane model={model} root={picture.root} diff={picture.diff} numbers={numbers} matches={picture.boxMatches}
-							isDark={props.isDark} hoverKey={hoverKey} graph={handles.graph} onHoverKey={setHoverKey} onOpen={open}
-							onZoom={(box) => {
-								// A leaf has nothing to zoom into but its lines.
-								if (box !== 0 && model.firstChild[box] === model.firstChild[box + 1]) open(box);
-								zoom(box);
-							}} />
+							isDark={props.isDark} hoverKey={hoverKey} graph={handles.graph} onHoverKey={setHoverKey} onOpen={open} onZoom={zoom} />
 						<Legend model={model} diff={picture.diff} numbers={numbers} isDark={props.isDark} />
 					</div>
 				}
@@ -82,9 +80,8 @@ export function Workspace(props: Props) {
 	);
 }
 
-export function zoomTo(picture: Picture, box: number, navigate: Navigate): void {
-	const { model } = picture;
-	navigate({ zoom: model.path(box), zoomName: box === 0 ? "" : model.name(box) });
+export function zoomPatch({ model }: Picture, box: number): Partial<State> {
+	return { zoom: model.path(box), zoomName: box === 0 ? "" : model.name(box) };
 }
 
 function pricePerCoreYear({ picture, state }: Props): number {
