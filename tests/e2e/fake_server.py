@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import json
 import pathlib
+import re
 import threading
 import time
 import urllib.parse
@@ -119,7 +120,9 @@ def view_of(columns, walls, search=""):
         table["noise"] = [int(1.96 * (10_000_000 * (self_of[f][0] + self_of[f][1])) ** 0.5) for f in functions]
         body.update(total_b=totals[()][1], wall_b_ms=walls[1], samples_b=totals[()][1] // 10_000_000)
     if search:
-        hits = {f for f in functions if search.strip("/").lower() in f[0].lower()}
+        is_regex = len(search) > 1 and search[0] == search[-1] == "/"
+        wanted = re.compile(search[1:-1] if is_regex else re.escape(search), re.IGNORECASE)
+        hits = {f for f in functions if wanted.search(f[0])}
         matched = sum(values[0] for stack, values in tree.self.items() if hits & set(stack))
         body["search"] = {"query": search, "matched": matched, "frames": [frame_id(f) for f in hits]}
     names = ("name", "file", "module", "line", "first_line", "kind", "key")
@@ -217,6 +220,6 @@ class FakeServer:
         mine = own[(name, file, line)]
         return {"function": {"name": name, "file": file, "first_line": line, "kind": "python"}, "unit": "nanoseconds",
                 "total": mine, "self": mine, "view_total": total,
-                "lines": [{"line": line + 2, "self": mine - mine // 10, "total": mine - mine // 10},
-                          {"line": line + 1, "self": mine // 10, "total": mine // 10}],
+                "lines": [{"line": line + 3, "self": mine - mine // 10, "total": mine - mine // 10},
+                          {"line": line + 2, "self": mine // 10, "total": mine // 10}],
                 "callers": [], "callees": [], "source": self.source and {"first_line": 1, "text": self.source, "sent": 0}}
