@@ -87,7 +87,7 @@ def test_answers_that_make_no_sense_are_told_as_errors(new_page, fake):
 def test_server_that_goes_away_is_told_and_the_picture_stays(new_page, fake):
     page = new_page(may_fail=True).open(address(fake))
     page.box("foo")
-    fake.stop()
+    page.raw.context.set_offline(True)
     page.raw.keyboard.press("/")
     page.raw.keyboard.type("bar")
     page.sees(".notice.error", "The server does not answer")

@@ -40,9 +40,15 @@ export interface LinesAnswer {
 	self: number;
 	view_total: number;
 	lines: { line: number; self: number; total: number }[];
-	callers: { frame: EdgeFrame; value: number }[];
-	callees: { frame: EdgeFrame; value: number }[];
+	/** frame null: called from the root; or, of a callee, the function itself on top. */
+	callers: Edge[];
+	callees: Edge[];
 	source: { first_line: number; text: string; sent: number } | null;
+}
+
+export interface Edge {
+	frame: EdgeFrame | null;
+	value: number;
 }
 
 export interface EdgeFrame {

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { shortFile } from "../flame/frames.ts";
 import { percent } from "../model/units.ts";
 import type { Numbers } from "../ui/numbers.ts";
-import type { Answer, EdgeFrame, LinesAnswer } from "./api.ts";
+import type { Answer, Edge, LinesAnswer } from "./api.ts";
 import { highlight } from "./python.ts";
 
 interface Props {
@@ -58,8 +58,8 @@ function LinesBody({ data, numbers, onOpen }: { data: LinesAnswer; numbers: Numb
 			{data.source
 				? <button type="button" class="link" onClick={() => setWhole(!isWhole)}>{isWhole ? "Show the function only" : "Show the whole file"}</button>
 				: <p class="notice">No source text: nobody sent it. Record with <code>--source</code> and it is shown here.</p>}
-			<Edges title="Called by" edges={data.callers} total={data.total} onOpen={onOpen} />
-			<Edges title="Calls" edges={data.callees} total={data.total} onOpen={onOpen} />
+			<Edges title="Called by" nobody="nobody: outermost" edges={data.callers} total={data.total} onOpen={onOpen} />
+			<Edges title="Calls" nobody="nobody: the function itself" edges={data.callees} total={data.total} onOpen={onOpen} />
 		</div>
 	);
 }
@@ -97,9 +97,10 @@ export function codeRows(data: LinesAnswer, isWhole: boolean): CodeRow[] {
 	return rows;
 }
 
-function Edges({ title, edges, total, onOpen }: {
+function Edges({ title, edges, nobody, total, onOpen }: {
 	title: string;
-	edges: { frame: EdgeFrame; value: number }[];
+	edges: Edge[];
+	nobody: string;
 	total: number;
 	onOpen(key: string): void;
 }) {
@@ -108,11 +109,11 @@ function Edges({ title, edges, total, onOpen }: {
 		<div class="edges">
 			<h3>{title}</h3>
 			{edges.slice(0, 20).map(({ frame, value }) => (
-				<div key={frame.key} class="edge">
+				<div key={frame?.key ?? ""} class="edge">
 					<span class="bar"><span style={{ width: `${(100 * value) / Math.max(1, total)}%` }} /></span>
 					<span class="share">{percent(value, total)}</span>
-					{frame.key ? <button type="button" onClick={() => onOpen(frame.key)}>{frame.name}</button> : <i>{frame.name || "(itself)"}</i>}
-					<small>{shortFile(frame.file)}</small>
+					{frame ? <button type="button" onClick={() => onOpen(frame.key)}>{frame.name}</button> : <i class="dim">{nobody}</i>}
+					{frame && <small>{shortFile(frame.file)}</small>}
 				</div>
 			))}
 			{edges.length > 20 && <p class="dim">and {edges.length - 20} more</p>}

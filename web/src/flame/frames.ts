@@ -30,7 +30,8 @@ export class Frames {
 		const text = (ids: number[]) => ids.map((id) => view.strings[id] ?? "");
 		const f = view.frames;
 		const file = text(f.file);
-		return new Frames(text(f.name), file, text(f.module), f.line, f.first_line,
+		const name = f.name.map((id, i) => view.strings[f.qualname?.[i] || id] ?? "");
+		return new Frames(name, file, text(f.module), f.line, f.first_line,
 			f.kind.map((kind, i) => kindOf(kind, file[i])), f.key);
 	}
 

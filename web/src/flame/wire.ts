@@ -3,6 +3,8 @@
 
 export interface WireFrames {
 	name: number[];
+	/** "Service.serve" where that is known; 0 elsewhere. */
+	qualname?: number[];
 	file: number[];
 	module: number[];
 	line: number[];
@@ -34,6 +36,8 @@ export interface WireTable {
 	self_b?: number[];
 	total_b?: number[];
 	noise?: number[];
+	/** How many rows there are in all; fewer may be here. */
+	rows?: number;
 }
 
 export interface WireView {

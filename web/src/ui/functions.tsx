@@ -146,5 +146,7 @@ function capital(word: string): string {
 /** Sums up the table in words: all of it accounts for all of the range. */
 export function accounted(table: WireTable, total: number): string {
 	const sum = table.self.reduce((a, b) => a + b, 0);
-	return `${grouped(table.frame.length)} functions · self of all: ${percent(sum, total)}`;
+	const shown = table.frame.length;
+	const all = table.rows ?? shown;
+	return `${shown < all ? `${grouped(shown)} of ` : ""}${grouped(all)} functions · self of ${shown < all ? "these" : "all"}: ${percent(sum, total)}`;
 }
