@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "format/format.h"
 
-/* Boxes narrower than SVG_MIN_BOX_PX are drawn merged, at most this many are drawn. */
+/* What is narrower than a tenth of a pixel is drawn merged, and what is past this many boxes. */
 #define SVG_MAX_BOXES 16384
 
 /* ERR_LIMIT when `out` is full. */
