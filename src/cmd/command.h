@@ -31,6 +31,7 @@ struct command {
 extern const struct command command_record;
 extern const struct command command_dump;
 extern const struct command command_convert;
+extern const struct command command_serve;
 
 /* The exit code that belongs to a negative error code (errno or ERR_*). */
 enum exit_code exit_code_of(int code);

@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&command_record,
 	&command_dump,
 	&command_convert,
+	&command_serve,
 };
 
 /*

@@ -12,6 +12,7 @@
  *
  * Every HTTP_TICK_MS it looks at deadlines, its own and front_h1's.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -192,7 +193,7 @@ static void look(struct acceptor *acceptor, struct guest *guest)
 	if (is_h2 && n < PREFACE_TELLS)
 		return;
 	/* Every request line begins with a letter, after empty lines perhaps; TLS does not. */
-	if (!strchr("\r\n", bytes[0]) && !((bytes[0] | 0x20) >= 'a' && (bytes[0] | 0x20) <= 'z')) {
+	if (!isalpha((unsigned char)bytes[0]) && bytes[0] != '\r' && bytes[0] != '\n') {
 		refuse(acceptor, guest, 400, "not_http", "this is a plain HTTP port",
 		       HTTP_REFUSED_MALFORMED);
 		return;

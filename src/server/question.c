@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/question.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/opt.h"
+
+#define DEFAULT_QUERY_NS (30 * NS_PER_S)
+
+const char *question_param(const struct question *question, const char *name)
+{
+	const char *value = http_request_param(&question->exchange->request, name);
+
+	return value && *value ? value : NULL;
+}
+
+int question_int(const struct question *question, const char *name, int64_t least, int64_t most,
+		 int64_t fallback, int64_t *ret_value, struct err *err)
+{
+	const char *text = question_param(question, name);
+	int r;
+
+	if (!text) {
+		*ret_value = fallback;
+		return 0;
+	}
+	r = opt_parse_int(text, least, most, ret_value, err);
+	return r < 0 ? err_prefix(err, ERR_USAGE, "%s", name) : 0;
+}
+
+int question_range(struct question *question, const char *from, const char *until,
+		   int64_t *ret_from_ms, int64_t *ret_until_ms, struct err *err)
+{
+	int r;
+
+	if (!question_param(question, from) || !question_param(question, until))
+		return err_set(err, ERR_USAGE,
+			       "the parameters %s and %s are needed, in milliseconds since 1970",
+			       from, until);
+	r = question_int(question, from, 0, QUERY_LATEST_MS, 0, ret_from_ms, err);
+	if (r == 0)
+		r = question_int(question, until, 0, QUERY_LATEST_MS, 0, ret_until_ms, err);
+	if (r == 0 && *ret_from_ms >= *ret_until_ms)
+		r = err_set(err, ERR_USAGE, "%s must be before %s", from, until);
+	return r;
+}
+
+static int read_selector(struct question *question, struct err *err)
+{
+	const char *text = question_param(question, "query");
+	/* These can be asked of everything. */
+	bool may_be_absent = question->kind == QUERY_SERVICES || question->kind == QUERY_LABELS;
+
+	if (!text && !may_be_absent)
+		return err_set(
+			err, ERR_USAGE,
+			"the parameter query is needed: PROFILE_TYPE{service_name=\"NAME\"}");
+	question->text = text ? text : "";
+	if (!text)
+		return 0;
+	return selector_parse(text, &question->exchange->arena, &question->selector, err);
+}
+
+bool question_begin(struct question *question, struct server *server,
+		    struct http_exchange *exchange, enum query_kind kind)
+{
+	int64_t now_ns = clock_monotonic_ns();
+	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
+	struct err err;
+	int r;
+
+	*question = (struct question){
+		.server = server, .exchange = exchange, .kind = kind, .start_ns = now_ns};
+	r = read_selector(question, &err);
+	if (r == 0)
+		r = question_range(question, "from", "until", &question->from_ms,
+				   &question->until_ms, &err);
+	question->store = (struct store_query){
+		.tenant = STORE_TENANT_DEFAULT,
+		.selector = &question->selector,
+		.range = {question->from_ms * NS_PER_MS, question->until_ms * NS_PER_MS},
+		.deadline_ns = min_of(now_ns + limit_ns, exchange->deadline_ns),
+		.is_cancelled = &exchange->is_cancelled,
+	};
+	if (r < 0)
+		question_end(question, r, &err);
+	return r >= 0;
+}
+
+static void answer_error(struct http_exchange *exchange, int r, const char *text)
+{
+	static const struct {
+		int code, status;
+		const char *reason;
+	} answers[] = {
+		{ERR_USAGE, 400, "bad_query"},	    {ERR_LIMIT, 422, "too_much"},
+		{-ENOENT, 404, "not_found"},	    {-ETIME, 503, "timeout"},
+		{-ECANCELED, 499, "cancelled"},	    {ERR_UNSUPPORTED, 501, "unsupported"},
+		{ERR_CORRUPT, 500, "damaged_data"},
+	};
+
+	for (size_t i = 0; i < array_len(answers); i++)
+		if (answers[i].code == r) {
+			if (answers[i].status == 503)
+				http_response_header(exchange, "Retry-After", "5");
+			http_fail(exchange, answers[i].status, answers[i].reason, "%s", text);
+			return;
+		}
+	http_fail(exchange, 500, "internal", "%s", text);
+}
+
+void question_end(struct question *question, int r, const struct err *err)
+{
+	struct server_counters *counters = &question->server->counters;
+	int64_t elapsed_ns = clock_monotonic_ns() - question->start_ns;
+
+	selector_done(&question->selector);
+	atomic_fetch_add(&counters->queries[question->kind], 1);
+	atomic_fetch_add(&counters->query_us[question->kind], (uint64_t)(elapsed_ns / NS_PER_US));
+	if (r < 0) {
+		atomic_fetch_add(&counters->query_failures, 1);
+		answer_error(question->exchange, r, err->text);
+	}
+	http_exchange_finish(question->exchange);
+}
+
+struct json_writer question_json(struct question *question)
+{
+	struct http_response *response = &question->exchange->response;
+	struct json_writer json;
+
+	response->content_type = "application/json";
+	json_writer_init(&json, &response->body, 0);
+	return json;
+}
+
+const char *question_unit_of(struct arena *arena, const char *profile_type)
+{
+	const char *at = profile_type;
+
+	for (int i = 0; i < 2 && at; i++) {
+		at = strchr(at, ':');
+		at = at ? at + 1 : NULL;
+	}
+	return at ? arena_strndup(arena, at, strcspn(at, ":")) : "";
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/sample_types.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+static const char *column_type(const struct profile *profile, size_t column)
+{
+	return names_text(profile->names, profile->columns[column].type.type, NULL);
+}
+
+/* ---- names ---- */
+
+const char *sample_types_metric(const struct profile *profile)
+{
+	static const struct {
+		const char *part;
+		const char *metric;
+	} rules[] = {
+		{"cpu", "process_cpu"}, {"alloc_", "memory"},	     {"inuse_", "memory"},
+		{"space", "memory"},	{"objects", "memory"},	     {"mutex_", "mutex"},
+		{"block_", "block"},	{"goroutine", "goroutines"}, {"contentions", "mutex"},
+		{"delay", "mutex"},	{"lock_", "mutex"},	     {"exception", "exceptions"},
+	};
+
+	for (size_t c = 0; c < profile->n_columns; c++)
+		if (strcmp(column_type(profile, c), "wall") == 0)
+			return "wall";
+	for (size_t c = 0; c < profile->n_columns; c++)
+		for (size_t i = 0; i < array_len(rules); i++)
+			if (strstr(column_type(profile, c), rules[i].part))
+				return rules[i].metric;
+	return "process_cpu"; /* "samples" alone */
+}
+
+static const struct upload_type *find_type(const struct upload_type *types, const char *name)
+{
+	for (; types; types = types->next)
+		if (strcmp(types->name, name) == 0 ||
+		    (types->display_name && strcmp(types->display_name, name) == 0))
+			return types;
+	return NULL;
+}
+
+static bool is_level(const char *type)
+{
+	return strncmp(type, "inuse_", 6) == 0 || strncmp(type, "goroutine", 9) == 0 ||
+	       strcmp(type, "live") == 0;
+}
+
+uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
+			     bool is_all)
+{
+	uint64_t gauges = 0;
+
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		const char *name = column_type(profile, c);
+		const struct upload_type *type = find_type(types, name);
+
+		if (is_all || is_level(name) || (type && type->is_gauge))
+			gauges |= 1ull << c;
+	}
+	return gauges;
+}
+
+bool sample_types_are_all(const struct profile *profile, uint64_t columns)
+{
+	return columns == (profile->n_columns < 64 ? (1ull << profile->n_columns) - 1 : ~0ull);
+}
+
+void sample_types_rename(struct profile *profile, const struct upload_type *types)
+{
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		struct sample_type *own = &profile->columns[c].type;
+		const struct upload_type *type = find_type(types, column_type(profile, c));
+
+		if (type && type->unit)
+			own->unit = names_cstr(profile->names, type->unit);
+		if (type && type->display_name)
+			own->type = names_cstr(profile->names, type->display_name);
+	}
+}
+
+/* ---- values ---- */
+
+static void take_column(const struct profile *from, size_t column, struct profile *into)
+{
+	const struct sample_type *type = &from->columns[column].type;
+	int own = profile_column(into, names_text(from->names, type->type, NULL),
+				 names_text(from->names, type->unit, NULL),
+				 names_text(from->names, type->state, NULL));
+
+	for (uint32_t node = 0; own >= 0 && node < from->tree.n; node++) {
+		int64_t value = profile_value(from, column, (struct node_id){node});
+
+		if (value)
+			profile_add(into, (size_t)own, (struct node_id){node}, value);
+	}
+}
+
+void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into)
+{
+	into->period_type = from->period_type;
+	into->period_unit = from->period_unit;
+	into->period = from->period;
+	into->start_ns = from->start_ns;
+	into->duration_ns = from->duration_ns;
+	into->n_profiles = from->n_profiles;
+	into->n_samples = from->n_samples;
+	/* Parents come first, so the copy numbers its nodes alike. */
+	for (uint32_t node = 1; node < from->tree.n; node++)
+		(void)tree_child(&into->tree, (struct node_id){from->tree.parent[node]},
+				 (struct frame_id){from->tree.frame[node]});
+	for (size_t c = 0; c < from->n_columns; c++)
+		if (columns & 1ull << c)
+			take_column(from, c, into);
+}
+
+void sample_types_scale(struct profile *profile, const struct upload_unit *unit)
+{
+	struct profile_column *column = &profile->columns[0];
+
+	if (!profile->n_columns)
+		return;
+	column->type = (struct sample_type){.type = names_cstr(profile->names, unit->type),
+					    .unit = names_cstr(profile->names, unit->unit)};
+	for (uint32_t node = 0; node < profile->tree.n && node < column->cap; node++)
+		if (__builtin_mul_overflow(column->values[node], unit->factor,
+					   &column->values[node]))
+			column->values[node] = INT64_MAX;
+	if (strcmp(unit->unit, "nanoseconds") != 0)
+		return;
+	profile->period = unit->factor;
+	profile->period_type = names_cstr(profile->names, "cpu");
+	profile->period_unit = names_cstr(profile->names, "nanoseconds");
+}
+
+/* ---- text formats ---- */
+
+struct text_type {
+	const char *name;	 /* the application's suffix, or the parameter units */
+	struct upload_unit unit; /* factor 0: nanoseconds per sample */
+};
+
+static const struct text_type suffixes[] = {
+	{"cpu", {"process_cpu", "cpu", "nanoseconds", 0, false}},
+	{"itimer", {"process_cpu", "cpu", "nanoseconds", 0, false}},
+	{"wall", {"wall", "wall", "nanoseconds", 0, false}},
+	{"inuse_objects", {"memory", "inuse_objects", "count", 1, true}},
+	{"inuse_space", {"memory", "inuse_space", "bytes", 1, true}},
+	{"alloc_objects", {"memory", "alloc_objects", "count", 1, false}},
+	{"alloc_space", {"memory", "alloc_space", "bytes", 1, false}},
+	{"goroutines", {"goroutine", "goroutine", "count", 1, true}},
+	{"mutex_count", {"mutex", "contentions", "count", 1, false}},
+	{"mutex_duration", {"mutex", "delay", "nanoseconds", 1, false}},
+	{"block_count", {"block", "contentions", "count", 1, false}},
+	{"block_duration", {"block", "delay", "nanoseconds", 1, false}},
+	{"lock_count", {"block", "contentions", "count", 1, false}},
+	{"lock_duration", {"block", "delay", "nanoseconds", 1, false}},
+	{"alloc_in_new_tlab_objects", {"memory", "alloc_in_new_tlab_objects", "count", 1, false}},
+	{"alloc_in_new_tlab_bytes", {"memory", "alloc_in_new_tlab_bytes", "bytes", 1, false}},
+	{"alloc_outside_tlab_objects", {"memory", "alloc_outside_tlab_objects", "count", 1, false}},
+	{"alloc_outside_tlab_bytes", {"memory", "alloc_outside_tlab_bytes", "bytes", 1, false}},
+	{"live", {"memory", "live", "count", 1, true}},
+	{"exceptions", {"exceptions", "exceptions", "count", 1, false}},
+};
+
+static const struct text_type by_units[] = {
+	{"objects", {"memory", "alloc_objects", "count", 1, false}},
+	{"bytes", {"memory", "alloc_space", "bytes", 1, false}},
+	{"goroutines", {"goroutine", "goroutine", "count", 1, true}},
+	{"lock_samples", {"block", "contentions", "count", 1, false}},
+	{"lock_nanoseconds", {"block", "delay", "nanoseconds", 1, false}},
+};
+
+static const struct text_type *find_text_type(const struct text_type *types, size_t n,
+					      const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	return NULL;
+}
+
+void sample_types_of_text(char *app, const char *units, int64_t rate_hz,
+			  struct upload_unit *ret_unit)
+{
+	char *dot = strrchr(app, '.');
+	const struct text_type *type = NULL;
+
+	if (dot && dot > app)
+		type = find_text_type(suffixes, array_len(suffixes), dot + 1);
+	if (type)
+		*dot = '\0';
+	else if (units)
+		type = find_text_type(by_units, array_len(by_units), units);
+	*ret_unit = type ? type->unit : suffixes[0].unit;
+	if (!ret_unit->factor)
+		ret_unit->factor = NS_PER_S / rate_hz;
+}

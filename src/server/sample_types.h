@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the sample types of an upload mean: the metric's name, which are levels (gauges), and what the
+ * counts of text formats stand for.  The rules are Pyroscope's, so that its clients find their data
+ * under the names they expect; where those are marked as bugs ("example.com" is an application, not
+ * the unknown profile type "com"), the rule is repaired.
+ */
+#ifndef SERVER_SAMPLE_TYPES_H
+#define SERVER_SAMPLE_TYPES_H
+
+#include "profile/profile.h"
+#include "server/upload.h"
+
+/* "process_cpu", "wall", "memory", …: by the first sample type that says. */
+const char *sample_types_metric(const struct profile *profile);
+/* Bits of the columns that are levels. */
+uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
+			     bool is_all);
+bool sample_types_are_all(const struct profile *profile, uint64_t columns);
+/* Units and display names of a client's sample_type_config. */
+void sample_types_rename(struct profile *profile, const struct upload_type *types);
+/* Copy the columns of the bit set, with all of the tree, into an empty profile of the same names. */
+void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into);
+/* Column 0 of a collapsed profile becomes the unit's type, its counts values. */
+void sample_types_scale(struct profile *profile, const struct upload_unit *unit);
+
+/*
+ * The unit of collapsed text: by the last part of the application's name ("app.cpu"), which is cut off
+ * `app` then, else by the parameter `units`.
+ */
+void sample_types_of_text(char *app, const char *units, int64_t rate_hz,
+			  struct upload_unit *ret_unit);
+
+#endif

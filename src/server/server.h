@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: takes profiles in, keeps them, answers questions about any time range, serves the page.
+ *
+ *	upload ─▶ decode ─▶ store ─▶ acknowledged once on disk	(upload.h)
+ *	query  ─▶ merged profile, cached ─▶ view as JSON	(question.h, merged_cache.h)
+ *
+ * docs/API.md has the interface by example.  Everything belongs to one struct: two servers can live in
+ * one process.  server_start() returns when requests are served; signals are the caller's business.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "http/http_server.h"
+#include "store/store.h"
+
+struct server;
+
+struct server_config {
+	const char *const *listen; /* see struct http_config */
+	size_t n_listen;
+	const char *const *hosts;
+	size_t n_hosts;
+	struct http_limits limits;
+	struct store_config store; /* of the embedded store; dir must exist */
+	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
+	struct store *given_store;
+	int64_t query_ns; /* deadline of one query; 0: 30 s */
+};
+
+/* Defaults for everything but listen and the data directory. */
+void server_config_init(struct server_config *config, const char *dir);
+
+/* Strings and arrays of `config` are borrowed until server_stop(). */
+int server_start(const struct server_config *config, struct server **ret_server,
+		 struct err *err) nodiscard;
+/*
+ * Take no new request, finish those under way (5 s at most), write everything to disk, free.  What was
+ * acknowledged is on disk whether or not this is called.
+ */
+void server_stop(struct server *server);
+
+uint16_t server_port(const struct server *server, size_t i);
+
+#endif

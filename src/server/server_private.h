@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the server itself, its counters, and the handlers by route. */
+#ifndef SERVER_PRIVATE_H
+#define SERVER_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "codec/budget.h"
+#include "server/server.h"
+
+/* Why an upload was not stored, after HTTP let it in.  Names are words of /metrics. */
+enum upload_refusal {
+	UPLOAD_MALFORMED,
+	UPLOAD_INVALID,
+	UPLOAD_TOO_LARGE,
+	UPLOAD_UNSUPPORTED,
+	UPLOAD_SERIES_LIMIT,
+	UPLOAD_BUSY,
+	UPLOAD_DISK_FULL,
+	UPLOAD_INTERNAL,
+	UPLOAD_REFUSAL_COUNT,
+};
+
+enum query_kind {
+	QUERY_SERVICES,
+	QUERY_LABELS,
+	QUERY_TIMELINE,
+	QUERY_VIEW,
+	QUERY_DIFF,
+	QUERY_LINES,
+	QUERY_EXPORT,
+	QUERY_KIND_COUNT,
+};
+
+struct server_counters {
+	atomic_uint_fast64_t uploads, profiles, upload_bytes, inflated_bytes, duplicates;
+	atomic_uint_fast64_t refused[UPLOAD_REFUSAL_COUNT];
+	atomic_uint_fast64_t queries[QUERY_KIND_COUNT], query_us[QUERY_KIND_COUNT];
+	atomic_uint_fast64_t query_failures;
+};
+
+struct merged_cache;
+
+struct server {
+	struct server_config config;
+	struct http_config http_config;
+	struct http_server *http;
+	struct store *store;
+	struct codec_budget budget; /* of everything that is inflated */
+	struct merged_cache *cache;
+	struct server_counters counters;
+	int64_t start_ns; /* real time */
+	atomic_bool is_stopping;
+};
+
+/* Handlers; ctx is the server. */
+http_handler_fn handle_push;	 /* upload_push.c */
+http_handler_fn handle_ingest;	 /* upload_ingest.c */
+http_handler_fn handle_source;	 /* upload_source.c */
+http_handler_fn handle_services; /* question_services.c */
+http_handler_fn handle_labels;
+http_handler_fn handle_label_values;
+http_handler_fn handle_timeline; /* question_timeline.c */
+http_handler_fn handle_view;	 /* question_flame.c */
+http_handler_fn handle_diff;
+http_handler_fn handle_lines;
+http_handler_fn handle_export;
+http_handler_fn handle_ready; /* health.c */
+http_handler_fn handle_healthz;
+http_handler_fn handle_metrics; /* metrics.c */
+http_handler_fn handle_page;	/* page.c */
+
+#endif

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/upload.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/gzip.h"
+#include "format/format.h"
+#include "format/pprof.h"
+#include "server/rpc.h"
+#include "server/sample_types.h"
+
+/* Room for "/999g" behind the client's identity. */
+#define ID_SUFFIX_BYTES 6
+/* Earlier than this a time is not a time: profilers that know none send 0 or small numbers. */
+#define TIME_LEAST_NS (365ll * 86400 * NS_PER_S)
+
+/* One profile, decoded; all of an upload share its names. */
+struct item {
+	struct labels labels;
+	struct profile profile;
+	bool is_gauge;
+	char id[STORE_ID_MAX_BYTES + 1];
+	struct item *next;
+};
+
+struct upload {
+	struct server *server;
+	struct arena arena; /* labels, ids: until freed */
+	struct names *names;
+	struct codec_loan loan;
+	struct item *first, **last;
+	size_t n_items;
+
+	/* While committed. */
+	upload_done_fn *done;
+	void *ctx;
+	atomic_size_t left; /* answers of the store to come, and one for upload_commit() itself */
+	pthread_mutex_t lock;
+	int code; /* the first error */
+	char text[ERR_TEXT_MAX];
+};
+
+struct upload *upload_new(struct server *server)
+{
+	struct upload *upload = calloc(1, sizeof(*upload));
+
+	if (!upload)
+		abort();
+	upload->server = server;
+	upload->names = names_new();
+	upload->loan = codec_loan_from(&server->budget);
+	upload->last = &upload->first;
+	arena_init(&upload->arena);
+	pthread_mutex_init(&upload->lock, NULL);
+	return upload;
+}
+
+static void free_items(struct upload *upload)
+{
+	while (upload->first) {
+		struct item *item = upload->first;
+
+		upload->first = item->next;
+		profile_done(&item->profile);
+		free(item);
+	}
+	upload->last = &upload->first;
+	upload->n_items = 0;
+}
+
+void upload_free(struct upload *upload)
+{
+	if (!upload)
+		return;
+	free_items(upload);
+	names_free(upload->names);
+	codec_loan_return(&upload->loan);
+	arena_done(&upload->arena);
+	pthread_mutex_destroy(&upload->lock);
+	free(upload);
+}
+
+struct codec_loan *upload_loan(struct upload *upload)
+{
+	return &upload->loan;
+}
+
+struct arena *upload_arena(struct upload *upload)
+{
+	return &upload->arena;
+}
+
+/* ---- decoding ---- */
+
+static int add_item(struct upload *upload, const struct labels *labels, struct item **ret_item,
+		    struct err *err)
+{
+	struct item *item;
+
+	if (upload->n_items == UPLOAD_MAX_PROFILES)
+		return err_set(err, ERR_LIMIT, "more than %d profiles in one request",
+			       UPLOAD_MAX_PROFILES);
+	item = calloc(1, sizeof(*item));
+	if (!item)
+		abort();
+	item->labels = *labels;
+	profile_init(&item->profile, upload->names);
+	*upload->last = item;
+	upload->last = &item->next;
+	upload->n_items++;
+	*ret_item = item;
+	return 0;
+}
+
+/* Labels that would make a series of every request, or that are ours. */
+static bool is_dropped_label(const char *name)
+{
+	static const char *const spans[] = {"profile_id", "span_id", "trace_id", LABEL_SERVICE};
+
+	for (size_t i = 0; i < array_len(spans); i++)
+		if (strcmp(name, spans[i]) == 0)
+			return true;
+	return strncmp(name, "__", 2) == 0;
+}
+
+struct splitting {
+	struct upload *upload;
+	const struct upload_origin *origin;
+	struct item **first; /* of this pprof */
+};
+
+static bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	for (size_t i = 0; a->n == b->n && i < a->n; i++)
+		if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+		    strcmp(a->items[i].value, b->items[i].value) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+static int on_series(void *ctx, const struct labels *labels, struct profile **ret_profile,
+		     struct err *err)
+{
+	struct splitting *splitting = ctx;
+	struct labels all = *splitting->origin->labels;
+	struct item *item;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < labels->n; i++)
+		if (!is_dropped_label(labels->items[i].name))
+			r = labels_set(&all, &splitting->upload->arena, labels->items[i].name,
+				       labels->items[i].value, err);
+	if (r < 0)
+		return r;
+	/* Sets that differ only in what was dropped are one series. */
+	for (item = *splitting->first; item; item = item->next)
+		if (labels_equal(&item->labels, &all))
+			break;
+	if (!item)
+		r = add_item(splitting->upload, &all, &item, err);
+	if (r == 0)
+		*ret_profile = &item->profile;
+	return r;
+}
+
+static void set_times(struct profile *profile, const struct upload_origin *origin)
+{
+	if (profile->duration_ns <= 0)
+		profile->duration_ns = origin->until_ns > origin->from_ns && origin->from_ns
+					       ? origin->until_ns - origin->from_ns
+					       : UPLOAD_DEFAULT_DURATION_NS;
+	if (profile->start_ns >= TIME_LEAST_NS)
+		return;
+	profile->start_ns =
+		origin->from_ns ? origin->from_ns : clock_real_ns() - profile->duration_ns;
+}
+
+static int set_id(struct item *item, const char *id, size_t index, struct err *err)
+{
+	int len;
+
+	if (!id || !*id)
+		return 0;
+	if (strlen(id) > STORE_ID_MAX_BYTES - ID_SUFFIX_BYTES)
+		return err_set(err, ERR_USAGE, "the ID of a profile is longer than %d bytes",
+			       STORE_ID_MAX_BYTES - ID_SUFFIX_BYTES);
+	if (index)
+		len = snprintf(item->id, sizeof(item->id), "%s/%zu", id, index);
+	else
+		len = snprintf(item->id, sizeof(item->id), "%s", id);
+	assert(len < (int)sizeof(item->id)); /* index < UPLOAD_MAX_PROFILES */
+	return 0;
+}
+
+static int set_metric(struct upload *upload, struct item *item, const struct upload_origin *origin,
+		      struct err *err)
+{
+	const char *metric = origin->metric ? origin->metric : sample_types_metric(&item->profile);
+
+	return labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
+}
+
+/* The gauges of a profile that has flows as well become an item of their own. */
+static int split_gauges(struct upload *upload, struct item *item,
+			const struct upload_origin *origin, struct err *err)
+{
+	uint64_t gauges = sample_types_gauges(&item->profile, origin->types, origin->is_gauge);
+	struct profile flows;
+	struct item *levels;
+	int r;
+
+	item->is_gauge = gauges != 0;
+	if (!gauges || sample_types_are_all(&item->profile, gauges))
+		return 0;
+	r = add_item(upload, &item->labels, &levels, err);
+	if (r < 0)
+		return r;
+	levels->is_gauge = true;
+	item->is_gauge = false;
+	if (item->id[0])
+		snprintf(levels->id, sizeof(levels->id), "%.*sg", (int)sizeof(levels->id) - 2,
+			 item->id);
+	sample_types_take(&item->profile, gauges, &levels->profile);
+	profile_init(&flows, upload->names);
+	sample_types_take(&item->profile, ~gauges, &flows);
+	profile_done(&item->profile);
+	item->profile = flows;
+	return 0;
+}
+
+int upload_pprof(struct upload *upload, const void *data, size_t len,
+		 const struct upload_origin *origin, struct err *err)
+{
+	struct item **first = upload->last;
+	struct splitting splitting = {.upload = upload, .origin = origin, .first = first};
+	struct pprof_split split = {.series = on_series, .ctx = &splitting, .loan = &upload->loan};
+	size_t n_before = upload->n_items, n, index = 0;
+	int r;
+
+	if (!len)
+		return err_set(err, ERR_CORRUPT, "the profile is empty");
+	r = pprof_read_split(data, len, &format_limits_server, upload->names, &split, err);
+	n = upload->n_items - n_before;
+	/* split_gauges() appends: only the n first are as read. */
+	for (struct item *item = *first; r == 0 && index < n; item = item->next, index++) {
+		sample_types_rename(&item->profile, origin->types);
+		set_times(&item->profile, origin);
+		r = set_metric(upload, item, origin, err);
+		if (r == 0)
+			r = set_id(item, origin->id, index, err);
+		if (r == 0)
+			r = split_gauges(upload, item, origin, err);
+	}
+	return r;
+}
+
+/* "a;b\nc\n" -> "a;b 1\nc 1\n" */
+static int count_lines(const char *data, size_t len, struct buf *out, struct err *err)
+{
+	const char *end = data + len;
+
+	while (data < end) {
+		const char *stop = memchr(data, '\n', (size_t)(end - data));
+		size_t line = (size_t)((stop ? stop : end) - data);
+
+		if (line && data[line - 1] == '\r')
+			line--;
+		if (line) {
+			buf_put(out, data, line);
+			buf_puts(out, " 1\n");
+		}
+		data = stop ? stop + 1 : end;
+	}
+	if (out->overflow)
+		return err_set(err, ERR_LIMIT, "the body is larger than %zu bytes", out->ceiling);
+	return 0;
+}
+
+static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len, struct buf *out,
+			   struct err *err)
+{
+	struct codec_limits limits =
+		codec_limits_of(upload->server->config.limits.max_inflated_bytes);
+	int r;
+
+	if (!gzip_is_gzip(*data, *len))
+		return 0;
+	r = gzip_decompress(*data, *len, &limits, &upload->loan, out, err);
+	*data = out->data;
+	*len = out->len;
+	return r;
+}
+
+int upload_collapsed(struct upload *upload, const void *data, size_t len, bool is_lines,
+		     const struct upload_origin *origin, const struct upload_unit *unit,
+		     struct err *err)
+{
+	size_t max = upload->server->config.limits.max_inflated_bytes;
+	struct buf inflated, counted;
+	struct item *item;
+	int r;
+
+	buf_init(&inflated, max);
+	buf_init(&counted, max);
+	r = inflate_if_gzip(upload, &data, &len, &inflated, err);
+	if (r == 0 && is_lines) {
+		r = count_lines(data, len, &counted, err);
+		data = counted.data;
+		len = counted.len;
+	}
+	if (r == 0)
+		r = add_item(upload, origin->labels, &item, err);
+	if (r == 0)
+		r = format_by_name("raw")->read(data, len, &format_limits_server, &item->profile,
+						err);
+	buf_done(&inflated);
+	buf_done(&counted);
+	if (r < 0)
+		return r;
+	sample_types_scale(&item->profile, unit);
+	set_times(&item->profile, origin);
+	item->is_gauge = unit->is_gauge || origin->is_gauge;
+	r = labels_set(&item->labels, &upload->arena, LABEL_METRIC, unit->metric, err);
+	return r < 0 ? r : set_id(item, origin->id, 0, err);
+}
+
+/* ---- storing ---- */
+
+static void note_error(struct upload *upload, int code, const char *text)
+{
+	pthread_mutex_lock(&upload->lock);
+	if (!upload->code) {
+		upload->code = code;
+		snprintf(upload->text, sizeof(upload->text), "%s", text ? text : err_name(code));
+	}
+	pthread_mutex_unlock(&upload->lock);
+}
+
+static void count_down(struct upload *upload)
+{
+	if (atomic_fetch_sub(&upload->left, 1) != 1)
+		return;
+	if (upload->code)
+		upload_count_refusal(upload->server, upload->code);
+	else
+		atomic_fetch_add(&upload->server->counters.uploads, 1);
+	upload->done(upload->ctx, upload->code, upload->text);
+	upload_free(upload);
+}
+
+static void on_stored(void *ctx, int code, const char *text)
+{
+	struct upload *upload = ctx;
+	struct server_counters *counters = &upload->server->counters;
+
+	if (code == ERR_DUPLICATE)
+		atomic_fetch_add(&counters->duplicates, 1);
+	else if (code < 0)
+		note_error(upload, code, text);
+	else
+		atomic_fetch_add(&counters->profiles, 1);
+	count_down(upload);
+}
+
+static void put(struct upload *upload, struct item *item)
+{
+	struct store *store = upload->server->store;
+	struct store_profile profile = {
+		.tenant = STORE_TENANT_DEFAULT,
+		.id = item->id[0] ? item->id : NULL,
+		.labels = &item->labels,
+		.profile = &item->profile,
+		.is_gauge = item->is_gauge,
+	};
+	struct err err;
+	int r;
+
+	atomic_fetch_add(&upload->left, 1);
+	r = store->ops->put(store, &profile, on_stored, upload, &err);
+	if (r >= 0)
+		return;
+	if (r == ERR_DUPLICATE)
+		atomic_fetch_add(&upload->server->counters.duplicates, 1);
+	else
+		note_error(upload, r == ERR_LIMIT ? UPLOAD_ERR_SERIES : r, err.text);
+	count_down(upload);
+}
+
+void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx)
+{
+	upload->done = done;
+	upload->ctx = ctx;
+	atomic_store(&upload->left, 1);
+	for (struct item *item = upload->first; item; item = item->next)
+		put(upload, item);
+	count_down(upload);
+}
+
+/* ---- answers ---- */
+
+static const struct upload_answer answers[] = {
+	[UPLOAD_MALFORMED] = {UPLOAD_MALFORMED, "malformed", 400, RPC_INVALID_ARGUMENT},
+	[UPLOAD_INVALID] = {UPLOAD_INVALID, "invalid", 400, RPC_INVALID_ARGUMENT},
+	[UPLOAD_TOO_LARGE] = {UPLOAD_TOO_LARGE, "too_large", 413, RPC_RESOURCE_EXHAUSTED},
+	[UPLOAD_UNSUPPORTED] = {UPLOAD_UNSUPPORTED, "unsupported", 415, RPC_UNIMPLEMENTED},
+	[UPLOAD_SERIES_LIMIT] = {UPLOAD_SERIES_LIMIT, "series_limit", 429, RPC_RESOURCE_EXHAUSTED},
+	[UPLOAD_BUSY] = {UPLOAD_BUSY, "busy", 503, RPC_UNAVAILABLE},
+	[UPLOAD_DISK_FULL] = {UPLOAD_DISK_FULL, "disk_full", 507, RPC_UNAVAILABLE},
+	[UPLOAD_INTERNAL] = {UPLOAD_INTERNAL, "internal", 500, RPC_INTERNAL},
+};
+
+const struct upload_answer *upload_answer_of(int code)
+{
+	static const struct {
+		int code;
+		enum upload_refusal refusal;
+	} map[] = {
+		{ERR_CORRUPT, UPLOAD_MALFORMED},
+		{ERR_USAGE, UPLOAD_INVALID},
+		{ERR_LIMIT, UPLOAD_TOO_LARGE},
+		{ERR_UNSUPPORTED, UPLOAD_UNSUPPORTED},
+		{UPLOAD_ERR_SERIES, UPLOAD_SERIES_LIMIT},
+		{-EAGAIN, UPLOAD_BUSY},
+		{-ENOSPC, UPLOAD_DISK_FULL},
+	};
+
+	for (size_t i = 0; i < array_len(map); i++)
+		if (map[i].code == code)
+			return &answers[map[i].refusal];
+	return &answers[UPLOAD_INTERNAL];
+}
+
+const char *upload_refusal_name(enum upload_refusal refusal)
+{
+	return answers[refusal].word;
+}
+
+void upload_count_refusal(struct server *server, int code)
+{
+	atomic_fetch_add(&server->counters.refused[upload_answer_of(code)->refusal], 1);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request's profiles on their way to disk.
+ *
+ *	upload_new() ─ upload_pprof(), upload_collapsed() … ─ upload_commit() ─▶ done(), once
+ *	                                └─ an error ─ upload_free()
+ *
+ *   1. Everything is decoded and checked before anything is put: a request is refused as a whole.
+ *   2. `done` is called when every profile of the request is on disk, or with the first error after
+ *      the last answer of the store; from the store's thread as a rule.
+ *   3. A request is decoded by one thread, under the server's limits and byte budget.
+ *
+ * What becomes of a pprof: sample labels that make series are added to the series' labels (internal
+ * and span labels are left out); levels (heap in use, goroutines) and flows are put apart, because
+ * ranges average the first and sum the second.
+ */
+#ifndef SERVER_UPLOAD_H
+#define SERVER_UPLOAD_H
+
+#include "profile/labels.h"
+#include "server/server_private.h"
+
+#define UPLOAD_MAX_PROFILES 1000
+/* A profile that does not say how long it is, and whose request does not either. */
+#define UPLOAD_DEFAULT_DURATION_NS (10ll * 1000000000)
+
+struct upload;
+
+typedef void upload_done_fn(void *ctx, int code, const char *text);
+
+/* What the request says about its profiles. */
+struct upload_origin {
+	const struct labels *labels; /* of the series */
+	const char *id;		     /* NULL: none */
+	const char *metric;	     /* __name__; NULL: by the sample types (sample_types.h) */
+	int64_t from_ns, until_ns;   /* 0: the request does not say */
+	bool is_gauge;		     /* all of it, whatever the sample types */
+	/* Sample types by name that are renamed or averaged (sample_type_config); NULL-terminated. */
+	const struct upload_type *types;
+};
+
+struct upload_type {
+	const char *name;
+	const char *unit;	  /* NULL: as it is */
+	const char *display_name; /* NULL: as it is */
+	bool is_gauge;
+	struct upload_type *next;
+};
+
+/* Text formats: which sample type the numbers are. */
+struct upload_unit {
+	const char *metric, *type, *unit;
+	int64_t factor; /* a count times this is a value */
+	bool is_gauge;
+};
+
+struct upload *upload_new(struct server *server) nodiscard;
+void upload_free(struct upload *upload);
+struct codec_loan *upload_loan(struct upload *upload);
+struct arena *upload_arena(struct upload *upload);
+
+/* Errors: ERR_CORRUPT, ERR_LIMIT, ERR_USAGE, ERR_UNSUPPORTED. */
+int upload_pprof(struct upload *upload, const void *data, size_t len,
+		 const struct upload_origin *origin, struct err *err) nodiscard;
+/* `is_lines`: every line is a stack that counts 1. */
+int upload_collapsed(struct upload *upload, const void *data, size_t len, bool is_lines,
+		     const struct upload_origin *origin, const struct upload_unit *unit,
+		     struct err *err) nodiscard;
+/* Hands the upload over: it is freed when the store is done. */
+void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx);
+
+/* ---- answers ---- */
+
+struct upload_answer {
+	enum upload_refusal refusal;
+	const char *word; /* of the JSON and of /metrics */
+	int status;
+	int rpc_code; /* enum rpc_code */
+};
+/* What to tell the client about that error of any function above. */
+const struct upload_answer *upload_answer_of(int code);
+const char *upload_refusal_name(enum upload_refusal refusal);
+void upload_count_refusal(struct server *server, int code);
+
+/* The series limit of the store; told apart from limits of the request. */
+#define UPLOAD_ERR_SERIES (-5000)
+
+#endif
