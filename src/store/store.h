@@ -13,6 +13,7 @@
  *   4. A profile of duration d is spread over its d, whatever the borders of blocks: of a value v
  * the time [start, start + e) holds v * e / d, rounded (store/spread.h).  Which level answers a
  *      query never changes its answer.
+ *      A profile without a value type that its series has elsewhere counts as zero of it.
  *   5. Blocks know the nanoseconds they cover and how many profiles began in them: gaps differ from
  *      zero.  Gauges are not spread: each counts whole where it begins, and averages are sums of
  *      levels over numbers of profiles.

@@ -150,17 +150,18 @@ void rollup_begin_families(struct sqlite_store *store)
 static int load_times(struct sqlite_store *store, struct open_file *handle, struct err *err)
 {
 	sqlite3_stmt *row;
-	int r = sql_prepare(
-		handle->db,
-		"SELECT t_ns + len_ns FROM block WHERE owner=? ORDER BY t_ns DESC LIMIT 1", &row,
-		err);
+	int r = sql_prepare(handle->db,
+			    "SELECT max(t_ns + len_ns) FROM block WHERE owner=?1 AND t_ns >="
+			    " (SELECT max(t_ns) - ?2 FROM block WHERE owner=?1)",
+			    &row, err);
 
 	for (size_t id = 1; id < store->catalogue.series.n && r == 0; id++) {
 		struct series *series = store->catalogue.series.items[id];
 
 		if (!series || series->family->service->tenant != handle->file->tenant)
 			continue;
-		sql_bind(row, owner_of_series(series));
+		/* One that began earlier may end later. */
+		sql_bind(row, owner_of_series(series), series->longest_ns);
 		r = sql_step(row, err);
 		if (r > 0) {
 			series->last_ns = max_of(series->last_ns, sqlite3_column_int64(row, 0));

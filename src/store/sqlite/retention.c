@@ -38,6 +38,13 @@ static void note_work(struct sqlite_store *store, struct block_file *file, int64
 	pthread_mutex_lock(&store->lock);
 	file->has_work = false;
 	file->is_changed = true;
+	/* Nor for the newest times: from now on only the catalogue knows them. */
+	for (size_t id = 1; id < store->catalogue.series.n; id++) {
+		struct series *series = store->catalogue.series.items[id];
+
+		if (series && series->family->service->tenant == file->tenant)
+			series->is_changed = true;
+	}
 	pthread_mutex_unlock(&store->lock);
 }
 
