@@ -10,6 +10,8 @@ interface Props {
 	selection: Range | null;
 	baseline: Range | null;
 	average(range: Range): string;
+	/** Where the pointer is, in pixels of the plot; null: elsewhere. */
+	onHover(x: number | null): void;
 	onSelect(range: Range | null): void;
 	onBaseline(range: Range | null): void;
 }
@@ -56,6 +58,8 @@ export function Brushes(props: Props) {
 		event.preventDefault();
 	};
 	const move = (event: PointerEvent) => {
+		const left = (layer.current as HTMLDivElement).getBoundingClientRect().left;
+		props.onHover(drag ? null : event.clientX - left);
 		if (!drag) return;
 		const hasMoved = drag.hasMoved || Math.abs(event.clientX - drag.beginX) >= DRAG_PX;
 		setDrag({ ...drag, moving: timeAt(event.clientX), hasMoved });
@@ -69,8 +73,8 @@ export function Brushes(props: Props) {
 	};
 	const shown = (which: Which) => (drag?.which === which && drag.hasMoved ? ordered(drag.fixed, drag.moving) : props[which]);
 	return (
-		<div class="brushes" ref={layer} style={{ left: `${props.left}px` }} onPointerDown={down} onPointerMove={move}
-			onPointerUp={up} onPointerCancel={() => setDrag(null)}>
+		<div class={props.selection && !props.baseline ? "brushes is-single" : "brushes"} ref={layer} style={{ left: `${props.left}px` }} onPointerDown={down} onPointerMove={move}
+			onPointerUp={up} onPointerLeave={() => props.onHover(null)} onPointerCancel={() => setDrag(null)}>
 			{(["baseline", "selection"] as const).map((which) => {
 				const part = shown(which);
 				return part && <Brush key={which} which={which} part={part} {...props} onCommit={(p) => commit(which, p)} />;

@@ -58,7 +58,8 @@ export function Timeline(props: Props) {
 			</div>
 			<div class="timeline-plot" ref={host}>
 				<Brushes range={range} left={AXIS_PX} selection={props.selection} baseline={props.baseline}
-					average={average} onSelect={props.onSelect} onBaseline={props.onBaseline} />
+					average={average} onHover={(x) => plot.current?.setCursor({ left: x ?? -10, top: x === null ? -10 : 10 })}
+					onSelect={props.onSelect} onBaseline={props.onBaseline} />
 			</div>
 		</section>
 	);
