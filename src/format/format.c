@@ -6,7 +6,9 @@
 #include "base/cleanup.h"
 #include "codec/gzip.h"
 #include "format/collapsed.h"
+#include "format/html.h"
 #include "format/pprof.h"
+#include "format/svg.h"
 
 const struct format_limits format_limits_server = {
 	.max_inflated_bytes = 64u << 20,
@@ -22,10 +24,24 @@ const struct format_limits format_limits_local = {
 	.max_columns = PROFILE_MAX_COLUMNS,
 };
 
+static const char *const svg_endings[] = {".svg", NULL};
+static const char *const html_endings[] = {".html", ".htm", NULL};
 static const char *const raw_endings[] = {".raw", ".collapsed", ".folded", ".txt", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
+	{
+		.name = "flamegraph",
+		.endings = svg_endings,
+		.about = "flame graph as one SVG picture, with zoom and search where scripts run",
+		.write = svg_write,
+	},
+	{
+		.name = "html",
+		.endings = html_endings,
+		.about = "interactive report in one HTML file: flame graph, table and search",
+		.write = html_write,
+	},
 	{
 		.name = "raw",
 		.endings = raw_endings,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/html.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "codec/json.h"
 #include "format/amount.h"
@@ -55,6 +57,22 @@ static void static_table_put(const struct format_output *output, struct buf *out
 	arena_done(&arena);
 }
 
+/* "cpu" in nanoseconds is what the page calls process_cpu:cpu:nanoseconds:cpu:nanoseconds. */
+static void profile_type_put(const struct format_output *output, struct json_writer *json)
+{
+	const struct profile *profile = output->profile;
+	const struct sample_type *type = &profile->columns[output->column].type;
+	const char *name = names_text(profile->names, type->type, NULL);
+	const char *unit = names_text(profile->names, type->unit, NULL);
+	struct buf text;
+
+	buf_init(&text, 8 * (NAME_MAX_BYTES + 1));
+	buf_printf(&text, "%s%s:%s:%s:%s:%s", strcmp(name, "cpu") ? "" : "process_", name, name,
+		   unit, name, unit);
+	json_member_str(json, "profile_type", text.data);
+	buf_done(&text);
+}
+
 /* {"title":…,"subtitle":…,"view":…}: no '<' can leave its string. */
 static int data_put(const struct format_output *output, struct buf *out, struct err *err)
 {
@@ -73,6 +91,7 @@ static int data_put(const struct format_output *output, struct buf *out, struct 
 	json_object(&json);
 	json_member_str(&json, "title", output->title ? output->title : "");
 	json_member_str(&json, "subtitle", output->subtitle ? output->subtitle : "");
+	profile_type_put(output, &json);
 	json_key(&json, "view");
 	json_raw(&json, "", 0);
 	r = view_write(output->profile, &request, &facts, out, err);
