@@ -190,6 +190,7 @@ static int start(struct job *job, struct err *err)
 		.duration_ns = job->options.duration_ns,
 		.is_nonblocking = job->options.nonblocking,
 		.with_idle = job->options.idle,
+		.with_sources = job->options.push.with_source,
 	};
 	recording->sinks = &job->sinks;
 	recording->on_beat = progress_beat;

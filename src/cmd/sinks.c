@@ -65,6 +65,17 @@ static int on_stats(void *ctx, const struct capture_stats *stats)
 	return r;
 }
 
+static int on_source(void *ctx, const struct capture_source *source)
+{
+	struct sinks *sinks = ctx;
+	int r = 0;
+
+	for (size_t i = 0; i < sinks->n && r >= 0; i++)
+		if (sinks->items[i].events->source)
+			r = sinks->items[i].events->source(sinks->items[i].ctx, source);
+	return r;
+}
+
 static int on_end(void *ctx, const struct capture_end *end)
 {
 	struct sinks *sinks = ctx;
@@ -84,6 +95,7 @@ const struct capture_events *sinks_events(void)
 		.thread = on_thread,
 		.sample = on_sample,
 		.stats = on_stats,
+		.source = on_source,
 		.end = on_end,
 	};
 
@@ -118,6 +130,11 @@ static int write_stats(void *ctx, const struct capture_stats *stats)
 	return r < 0 ? r : capture_flush(ctx);
 }
 
+static int write_source(void *ctx, const struct capture_source *source)
+{
+	return capture_write_source(ctx, source);
+}
+
 static int write_end(void *ctx, const struct capture_end *end)
 {
 	int r = capture_write_end(ctx, end);
@@ -133,6 +150,7 @@ const struct capture_events *sinks_writer_events(void)
 		.thread = write_thread,
 		.sample = write_sample,
 		.stats = write_stats,
+		.source = write_source,
 		.end = write_end,
 	};
 

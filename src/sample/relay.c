@@ -208,6 +208,18 @@ static int on_stats(void *ctx, const struct capture_stats *stats)
 	return relay->events->stats ? relay->events->stats(relay->ctx, &ours) : 0;
 }
 
+static int on_source(void *ctx, const struct capture_source *source)
+{
+	struct relay *relay = ctx;
+	const uint32_t *process = map64_get(&relay->process_ids, source->process);
+	struct capture_source ours = *source;
+
+	if (!process)
+		return ERR_CORRUPT;
+	ours.process = *process;
+	return relay->events->source ? relay->events->source(relay->ctx, &ours) : 0;
+}
+
 static int on_end(void *ctx, const struct capture_end *end)
 {
 	struct relay *relay = ctx;
@@ -228,6 +240,7 @@ const struct capture_events *relay_events(void)
 		.thread = on_thread,
 		.sample = on_sample,
 		.stats = on_stats,
+		.source = on_source,
 		.end = on_end,
 	};
 

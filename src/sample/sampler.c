@@ -36,10 +36,18 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 	sampler->stream.crew = &sampler->crew;
 	sampler->stream.python = sampler->target->python;
 	sampler->stream.stats = &sampler->stats;
+	sampler->sources = (struct sources){
+		.names = sampler->names,
+		.tree = sampler->tree,
+		.writer = sampler->writer,
+		.process_id = sampler->stream.process_id,
+		.pid = sampler->target->process.id.pid,
+	};
 }
 
 void sampler_done(struct sampler *sampler)
 {
+	sources_done(&sampler->sources);
 	tick_done(&sampler->tick);
 	crew_done(&sampler->crew);
 }
@@ -155,7 +163,9 @@ static int do_chores(struct sampler *sampler, int64_t now_ns)
 	if (r < 0)
 		return r;
 	r = stream_departed(&sampler->stream, now_ns);
-	if (r == 0)
+	if (r == 0 && sampler->config->with_sources)
+		r = sources_send_next(&sampler->sources);
+	if (r >= 0)
 		r = write_stats(sampler);
 	if (r == 0)
 		r = capture_flush(sampler->writer);

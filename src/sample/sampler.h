@@ -20,6 +20,7 @@
 #include "proc/pause.h"
 #include "proc/watchdog.h"
 #include "sample/pace.h"
+#include "sample/source.h"
 #include "sample/stream.h"
 #include "sample/tick.h"
 #include "sample/wire.h"
@@ -28,7 +29,8 @@ struct sampler_config {
 	double rate_hz;
 	int64_t end_ns; /* monotonic; 0: until asked to end */
 	bool is_nonblocking;
-	bool is_once; /* `dump`: one true stack of every thread, then end */
+	bool is_once;	   /* `dump`: one true stack of every thread, then end */
+	bool with_sources; /* send the text of sampled files, too */
 };
 
 struct sampler {
@@ -46,6 +48,7 @@ struct sampler {
 	struct tick tick;
 	struct pace pace;
 	struct stream stream;
+	struct sources sources;
 	struct capture_stats stats;
 	struct capture_stats before; /* what the stream counted before this program of the target */
 	int64_t chores_due_ns, names_due_ns;

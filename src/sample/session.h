@@ -32,6 +32,7 @@ struct session_config {
 	bool is_once;
 	bool is_launched;
 	bool with_idle;
+	bool with_sources;
 };
 
 struct session;
