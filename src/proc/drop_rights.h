@@ -31,8 +31,8 @@ enum {
 
 /*
  * Returns the DROPPED_ bits that hold now.  With `keep_file_rights` a root front keeps
- * CAP_DAC_OVERRIDE, CAP_CHOWN and CAP_FOWNER, to write its output where root may, and loses all
- * others.
+ * CAP_DAC_OVERRIDE, CAP_CHOWN and CAP_FOWNER, to write its output where root may, and CAP_KILL, to end
+ * a command that it started as another user; it loses all others.
  */
 unsigned drop_rights(bool keep_file_rights);
 
