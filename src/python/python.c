@@ -31,28 +31,33 @@ static int measure(struct python *python, struct err *err)
 	return 0;
 }
 
-int python_attach(const struct python_args *args, struct python **ret_python, struct err *err)
+int python_new(const struct python_args *args, const struct runtime *runtime,
+	       struct python **ret_python, struct err *err)
 {
-	struct runtime runtime = {0};
-	int r = runtime_find(args, &runtime, err);
-
-	if (r < 0)
-		return r;
 	struct python *python = xcalloc(1, sizeof(*python));
+
 	python->memory = args->memory;
 	python->names = args->names;
 	python->pid = args->pid;
-	python->layout = runtime.layout;
-	python->runtime = runtime.addr;
-	memcpy(python->version, runtime.version, sizeof(python->version));
+	python->layout = runtime->layout;
+	python->runtime = runtime->addr;
+	memcpy(python->version, runtime->version, sizeof(python->version));
 	code_cache_init(&python->codes, python->names, &python->layout, &python->stats);
-	r = measure(python, err);
+	int r = measure(python, err);
 	if (r < 0) {
 		python_free(python);
 		return r;
 	}
 	*ret_python = python;
 	return 0;
+}
+
+int python_attach(const struct python_args *args, struct python **ret_python, struct err *err)
+{
+	struct runtime runtime = {0};
+	int r = runtime_find(args, &runtime, err);
+
+	return r < 0 ? r : python_new(args, &runtime, ret_python, err);
 }
 
 void python_free(struct python *python)

@@ -66,7 +66,8 @@ struct check {
 struct track {
 	raddr_t tstate, interp, gil;
 	uint64_t ident;
-	pid_t tid;	/* 0: not known (yet) */
+	pid_t tid; /* 0: not known (yet) */
+	uint8_t n_tid_tries;
 	bool is_new;	/* since the last look */
 	bool is_warm;	/* was walked at least once */
 	bool is_dirty;	/* the prediction does not follow from the last walk yet */
@@ -172,6 +173,10 @@ struct runtime {
 };
 int runtime_find(const struct python_args *args, struct runtime *ret_runtime,
 		 struct err *err) nodiscard;
+/* A reader of a runtime that was found: python_attach() without the search.  Only memory, names and pid of args
+ * are used. */
+int python_new(const struct python_args *args, const struct runtime *runtime,
+	       struct python **ret_python, struct err *err) nodiscard;
 /* Does this address hold interpreters whose threads point back to them? */
 int runtime_check(struct memory *memory, const struct layout *layout, raddr_t addr) nodiscard;
 

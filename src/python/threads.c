@@ -12,6 +12,8 @@
 #include "python/python_private.h"
 
 #define TRIES 4
+#define TID_TRIES                                                                                  \
+	100 /* looks: a new thread sets its tid soon, or it is of a kind that we cannot tell */
 
 void unit_begin(struct python *python, size_t n_threads)
 {
@@ -312,8 +314,10 @@ static void describe(struct python *python, size_t i, struct python_look *look)
 	struct python_thread *thread = &python->threads[i];
 	raddr_t head = head_of(python, track);
 
-	if (!track->tid)
+	if (!track->tid && track->n_tid_tries < TID_TRIES) {
+		track->n_tid_tries++;
 		track->tid = tid_of(python, track);
+	}
 	thread->tid = track->tid;
 	thread->is_new = track->is_new;
 	track->is_new = false;

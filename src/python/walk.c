@@ -20,7 +20,7 @@
 #include "python/python_private.h"
 
 #define PAGE 4096ull
-#define EXTRA_MAX_PAGES 8
+#define EXTRA_MAX_CHUNK (64u << 10)
 #define EXTRA_MAX_BYTES (16u << 20)
 #define LEAST_ADDRESS 4096ull
 
@@ -83,20 +83,23 @@ static int read_extra(struct python *python, raddr_t start, raddr_t end)
 }
 
 /*
- * Callers lie below their callees on the data stack, and older frame objects near newer ones: so what is read is
- * whole pages down from the frame, more of them the longer this goes on.
+ * Callers lie below their callees on the data stack, so all of its current chunk up to the frame is read.  Frames
+ * elsewhere (older chunks, generators, shims on the C stack, frame objects up to 3.10) may have neighbours in
+ * their page.
  */
-static int fetch_frame(struct python *python, raddr_t addr, uint32_t len)
+static int fetch_frame(struct python *python, const struct track *track, raddr_t addr, uint32_t len)
 {
-	raddr_t end = addr + len;
-	uint64_t pages = min_of(1ull << min_of(python->extra.n, 3u), EXTRA_MAX_PAGES);
+	const struct layout *layout = &python->layout;
 	raddr_t start = addr & ~(PAGE - 1);
-	raddr_t wide = start > pages * PAGE ? start - (pages - 1) * PAGE : start;
 
-	int r = read_extra(python, wide, end);
-	if (r == -EFAULT && wide != start)
-		r = read_extra(python, start, end);
-	return r;
+	if (layout->ts_stack_chunk != NO_FIELD) {
+		raddr_t chunk = word_at(track->state_bytes, layout->ts_stack_chunk);
+		raddr_t top = word_at(track->state_bytes, layout->ts_stack_top);
+
+		if (chunk < addr && addr < top && addr - chunk < EXTRA_MAX_CHUNK)
+			start = min_of(chunk, start);
+	}
+	return read_extra(python, start, addr + len);
 }
 
 static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
@@ -111,7 +114,7 @@ static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
 		*ret_bytes = in_extra(&python->extra, addr, len);
 	if (*ret_bytes)
 		return 0;
-	int r = fetch_frame(python, addr, len);
+	int r = fetch_frame(python, track, addr, len);
 	if (r < 0)
 		return r;
 	*ret_bytes = in_extra(&python->extra, addr, len);

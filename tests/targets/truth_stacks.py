@@ -2,7 +2,8 @@
 """Threads that stand still in known places: says where, then waits.
 
 The answer is one line of JSON: {native id: {"name", "ident", "frames": [[name, file, line], ...]}}, outermost frame
-first, as sys._current_frames() has them once every thread waits in the lock that it will never get.
+first, as sys._current_frames() has them once every thread waits in the lock that it will never get.  With the
+argument "small" there are fewer of them, for a memory snapshot.
 """
 import json
 import os
@@ -12,7 +13,7 @@ import time
 
 NEVER = threading.Lock()
 NEVER.acquire()
-SYS = sys.version_info
+IS_SMALL = sys.argv[1:] == ["small"]
 
 
 def wait_here():
@@ -107,15 +108,21 @@ PLACES = [
     ("with", in_with), ("big", lambda: big(wait_here)),  # noqa: F821
     ("x" * 300, wait_here),
 ]
-PLACES += [("crowd-%d" % i, wait_here) for i in range(40)]
+if IS_SMALL:
+    threading.stack_size(64 << 10)
+    PLACES = PLACES[:6]
+else:
+    PLACES += [("crowd-%d" % i, wait_here) for i in range(40)]
 
 
 def main():
     sys.setrecursionlimit(10000)
-    threading.stack_size(256 << 20)
-    threads = [threading.Thread(target=lambda: recursion(3000), name="deep", daemon=True)]
+    if not IS_SMALL:
+        threading.stack_size(256 << 20)
+    threads = [threading.Thread(target=lambda: recursion(20 if IS_SMALL else 3000), name="deep", daemon=True)]
     threads[0].start()
-    threading.stack_size(0)
+    if not IS_SMALL:
+        threading.stack_size(0)
     threads += [threading.Thread(target=place, name=name, daemon=True) for name, place in PLACES]
     for thread in threads[1:]:
         thread.start()

@@ -5,8 +5,8 @@
  *	python_driver dump PID			all threads, once
  *	python_driver sample PID HZ SECONDS	the GIL holder's, paused, as collapsed lines, at random intervals
  *	python_driver nopause PID HZ SECONDS	the same without pausing: what proves itself only
- *	python_driver record PID FILE		dump, and write the memory that was read as a snapshot; the lines
- *						that tell where to look go to stdout as well ("map", "pid")
+ *	python_driver record PID FILE		dump, and write the memory that it took as a snapshot; "runtime" and
+ *						"pid" lines tell what a replay must know
  *
  * Counts go to stderr as "name value" lines at the end.
  */
@@ -23,7 +23,7 @@
 #include "proc/maps.h"
 #include "proc/pause.h"
 #include "proc/process.h"
-#include "python/python.h"
+#include "python/python_private.h"
 
 #define MAX_STEPS 300
 #define PAUSE_LIMIT_NS (20 * NS_PER_MS)
@@ -36,6 +36,7 @@ struct driver {
 	struct names *names;
 	struct python *python;
 	struct pauser *pauser;
+	struct runtime runtime; /* when recording */
 	uint64_t ticks, complete, incomplete, stepped, steps, not_holder, torn, over_budget,
 		not_paused;
 	int64_t pause_ns, pause_max_ns;
@@ -56,7 +57,7 @@ static int attach(struct driver *driver, pid_t pid, bool is_recording, struct er
 	if (r < 0)
 		return r;
 	driver->live = memory_live_new(pid);
-	driver->memory = is_recording ? memory_recorder_new(driver->live) : driver->live;
+	driver->memory = driver->live;
 	driver->names = names_new();
 	struct python_args args = {
 		.memory = driver->memory,
@@ -66,7 +67,12 @@ static int attach(struct driver *driver, pid_t pid, bool is_recording, struct er
 		.open = open_mapping,
 		.ctx = driver,
 	};
-	return python_attach(&args, &driver->python, err);
+	if (!is_recording)
+		return python_attach(&args, &driver->python, err);
+	/* The search reads megabytes that a replay has no use for. */
+	r = runtime_find(&args, &driver->runtime, err);
+	args.memory = driver->memory = memory_recorder_new(driver->live);
+	return r < 0 ? r : python_new(&args, &driver->runtime, &driver->python, err);
 }
 
 static void detach(struct driver *driver)
@@ -289,8 +295,13 @@ static void report(const struct driver *driver)
 static int record(struct driver *driver, const char *path)
 {
 	struct err err = {0};
-	int r = dump(driver);
+	uint8_t block[DEBUG_OFFSETS_BYTES];
 
+	printf("runtime %" PRIx64 "\npid %d\n", driver->runtime.addr, driver->pid);
+	memory_budget_set(driver->memory, 1, sizeof(block));
+	int r = memory_read(driver->memory, driver->runtime.addr, block, sizeof(block));
+	if (r == 0)
+		r = dump(driver);
 	if (r < 0)
 		return r;
 	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -299,12 +310,6 @@ static int record(struct driver *driver, const char *path)
 	r = memory_recorder_write(driver->memory, fd, &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.text);
-	for (size_t i = 0; i < driver->maps.n; i++) {
-		const struct mapping *mapping = &driver->maps.items[i];
-
-		printf("map %" PRIx64 " %" PRIx64 " %u %" PRIx64 " %s\n", mapping->start,
-		       mapping->end, mapping->perms, mapping->offset, mapping->path);
-	}
 	return r;
 }
 
