@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,21 +12,10 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "cmd/caller.h"
+#include "proc/drop_rights.h"
 
 #define END_PATIENCE_NS (2 * NS_PER_S) /* between SIGTERM and SIGKILL */
 #define END_POLL_MS 10
-
-static int become_caller(void)
-{
-	if (geteuid() != 0 || caller_uid() == 0)
-		return 0;
-	if (setgroups(0, NULL) < 0)
-		return -errno;
-	if (setresgid(caller_gid(), caller_gid(), caller_gid()) < 0)
-		return -errno;
-	return setresuid(caller_uid(), caller_uid(), caller_uid()) < 0 ? -errno : 0;
-}
 
 /* What we ignore or block is ours alone; a program expects the defaults. */
 static void reset_signals(void)
@@ -50,8 +38,8 @@ static void child(int gate_fd, int failure_fd, char **argv)
 	reset_signals();
 	if (read(gate_fd, &byte, 1) != 1)
 		_exit(EXIT_FAILURE); /* the profiler gave up before it began */
-	code = become_caller();
-	if (code == 0) {
+	code = drop_to_sudo_user(NULL);
+	if (code >= 0) {
 		execvp(argv[0], argv);
 		code = -errno;
 	}
