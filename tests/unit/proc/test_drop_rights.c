@@ -66,7 +66,7 @@ static int everyday_calls_work(void)
 		return 2;
 	if (geteuid() != 0 && !strstr(text, "CapEff:\t0000000000000000"))
 		return 3;
-	if (geteuid() == 0 && !strstr(text, "CapEff:\t000000000000000b"))
+	if (geteuid() == 0 && !strstr(text, "CapEff:\t000000000000002b"))
 		return 4;
 	if (fork() == 0)
 		_exit(0);
