@@ -117,25 +117,19 @@ static struct frame_id read_frame(struct reader *reader, const char *text, size_
 {
 	struct names *names = reader->into->names;
 	size_t len = copy_token(reader, text, text_len);
-	struct frame frame = {.kind = FRAME_OTHER};
-	char *token = reader->token, *place;
+	char *token = reader->token, *place = NULL;
+	uint32_t line = 0;
 
-	if ((token[0] == '[' && token[len - 1] == ']') || marker_parse(token).kind != MARKER_NONE)
-		return marker_frame(names, token);
 	if (ends_with(token, len, COLLAPSED_KERNEL_SUFFIX)) {
 		token[len - strlen(COLLAPSED_KERNEL_SUFFIX)] = '\0';
-		frame.kind = FRAME_KERNEL;
-	} else if ((place = find_place(token, len))) {
-		frame.line = take_line(place);
-		frame.kind = (uint8_t)frame_kind_of_file(place);
-		/* A library without a line is the module, not a source file. */
-		if (strstr(place, ".so") && !frame.line && frame.kind == FRAME_NATIVE)
-			frame.module = names_cstr(names, place);
-		else
-			frame.file = names_cstr(names, place);
+		return frame_of_place(names, token, FRAME_KERNEL_PLACE, 0);
 	}
-	frame.name = names_cstr(names, token);
-	return names_frame(names, &frame);
+	/* A thread may be called "pool (a.b:1)". */
+	if (marker_parse(token).kind == MARKER_NONE)
+		place = find_place(token, len);
+	if (place)
+		line = take_line(place);
+	return frame_of_place(names, token, place ? place : "", line);
 }
 
 /* ---- one line ---- */

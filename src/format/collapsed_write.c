@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/collapsed.h"
 #include "format/collapsed_private.h"
+#include "format/frame_kind.h"
 
 /* '#' would make a comment of a line that it begins. */
 static bool needs_escape(const char *text, bool begins_line)
@@ -30,20 +31,18 @@ static void put_text(struct buf *out, const char *text)
 static void put_frame(const struct names *names, struct frame_id id, struct buf *out)
 {
 	const struct frame *frame = names_frame_get(names, id);
-	const char *file = names_text(names, frame->file, NULL);
-	const char *module = names_text(names, frame->module, NULL);
-	const char *where = *file ? file : module;
+	const char *place = frame_place(names, frame);
 
 	put_text(out, names_text(names, frame->name, NULL));
 	if (frame->kind == FRAME_KERNEL) {
 		buf_puts(out, COLLAPSED_KERNEL_SUFFIX);
 		return;
 	}
-	if (frame->kind == FRAME_MARKER || !*where)
+	if (!*place)
 		return;
 	buf_puts(out, " (");
-	put_text(out, where);
-	if (frame->line && *file)
+	put_text(out, place);
+	if (frame->line && frame->file.v)
 		buf_printf(out, ":%u", frame->line);
 	buf_putc(out, ')');
 }

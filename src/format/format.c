@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "codec/gzip.h"
 #include "format/collapsed.h"
 #include "format/html.h"
 #include "format/pprof.h"
+#include "format/speedscope.h"
 #include "format/svg.h"
 
 const struct format_limits format_limits_server = {
@@ -27,6 +27,7 @@ const struct format_limits format_limits_local = {
 static const char *const svg_endings[] = {".svg", NULL};
 static const char *const html_endings[] = {".html", ".htm", NULL};
 static const char *const raw_endings[] = {".raw", ".collapsed", ".folded", ".txt", NULL};
+static const char *const speedscope_endings[] = {".speedscope.json", ".json", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
@@ -48,6 +49,13 @@ const struct format formats[] = {
 		.about = "collapsed stacks, one line per stack, as flamegraph.pl reads them",
 		.write = collapsed_write,
 		.read = collapsed_read,
+	},
+	{
+		.name = "speedscope",
+		.endings = speedscope_endings,
+		.about = "JSON for speedscope.app, every sample in order",
+		.write = speedscope_write,
+		.read = speedscope_read,
 	},
 	{
 		.name = "pprof",

@@ -56,9 +56,9 @@ struct format_output {
 };
 
 struct format {
-	const char *name;	  /* "speedscope", as after -f */
+	const char *name;	    /* "speedscope", as after -f */
 	const char *const *endings; /* ".speedscope.json", ".json"; NULL-terminated */
-	const char *about;	  /* for --help */
+	const char *about;	    /* for --help */
 	/* NULL: cannot be written (read). */
 	int (*write)(const struct format_output *output, struct buf *out, struct err *err);
 	int (*read)(const void *data, size_t len, const struct format_limits *limits,
@@ -68,7 +68,7 @@ struct format {
 /* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, pprof. */
 extern const struct format formats[];
 
-const struct format *format_by_name(const char *name);	   /* NULL: none */
+const struct format *format_by_name(const char *name);	    /* NULL: none */
 const struct format *format_by_file_name(const char *path); /* by the longest ending that fits */
 /* What hostile bytes seem to be (gzip looked into); NULL: nothing known. */
 const struct format *format_sniff(const void *data, size_t len);
