@@ -147,12 +147,15 @@ static int check_schema(sqlite3 *db, const struct sql_schema *schema, bool *ret_
 	return 0;
 }
 
-/* The page size suits blocks of 2-8 kB; a whole schema appears or none. */
+/* A whole schema appears or none. */
 static int create_schema(sqlite3 *db, const struct sql_schema *schema, struct err *err)
 {
-	char version[96];
-	int r = sql_exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL;", err);
+	char version[96], layout[96];
+	int r;
 
+	snprintf(layout, sizeof(layout), "PRAGMA page_size=%d; PRAGMA journal_mode=WAL;",
+		 schema->page_bytes);
+	r = sql_exec(db, layout, err);
 	snprintf(version, sizeof(version), "PRAGMA application_id=%d; PRAGMA user_version=%d;",
 		 SQL_APPLICATION_ID, schema->version);
 	if (r == 0)

@@ -18,6 +18,7 @@
 
 struct sql_schema {
 	int version;	    /* user_version */
+	int page_bytes;	    /* of a new file */
 	const char *create; /* what makes an empty file one of ours */
 };
 
