@@ -130,7 +130,8 @@ static void learn_windows(const struct python *python, struct track *track)
 	track->n_windows = 0;
 	add_chain(python, track, &track->now, NULL);
 	add_chain(python, track, &track->last, &track->now);
-	qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
+	if (track->n_windows)
+		qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
 	merge_windows(track);
 	add_headroom(track);
 }

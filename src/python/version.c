@@ -46,7 +46,8 @@ static uint16_t take_minor(const char **at, const char *end)
 		return 0;
 	++*at;
 	int minor = take_number(at, end);
-	return minor < 0 || minor > MAX_MINOR ? 0 : (uint16_t)(major << 8 | minor);
+	unsigned both = (unsigned)major << 8 | (unsigned)minor;
+	return minor < 0 || minor > MAX_MINOR ? 0 : (uint16_t)both;
 }
 
 struct version version_from_path(const char *path)
