@@ -37,7 +37,8 @@ struct reader {
 
 static void parser_free(yajl_handle *parser)
 {
-	yajl_free(*parser);
+	if (*parser)
+		yajl_free(*parser);
 }
 
 static void path_cut(struct reader *reader, size_t len)
