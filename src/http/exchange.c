@@ -317,9 +317,11 @@ static bool admit_route(struct exchange *exchange)
 
 		if (!route_fits(route, request->path, &tail))
 			continue;
-		/* What answers for every path does not make every path exist. */
+		/* What answers for every path does not make a path exist, nor take another's methods. */
 		if (strcmp(route->path, "/*") != 0)
 			methods |= route->methods;
+		else if (methods)
+			break;
 		if (method_is_allowed(route, request->method)) {
 			request->tail = tail;
 			exchange->route = route;
@@ -411,7 +413,10 @@ void exchange_dispatch(struct exchange *exchange)
 
 void exchange_run(struct exchange *exchange, bool is_stopping)
 {
-	if (is_stopping || atomic_load(&exchange->state) != EXCHANGE_RUNNING) {
+	bool is_cancelled = __atomic_load_n(&exchange->pub.is_cancelled, __ATOMIC_RELAXED);
+
+	/* Nobody waits for the answer: a flood of requests that are given up at once costs no handler. */
+	if (is_stopping || is_cancelled || atomic_load(&exchange->state) != EXCHANGE_RUNNING) {
 		http_fail(&exchange->pub, 503, "stopping", "the server is stopping");
 		http_exchange_finish(&exchange->pub);
 		return;

@@ -125,6 +125,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
+	/* nghttp2 has given the connection up (too many resets), but still reads what it was fed. */
+	if (!nghttp2_session_want_read(session))
+		return 0;
 	stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		abort();
