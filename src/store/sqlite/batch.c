@@ -35,21 +35,26 @@ static void finish(struct sqlite_store *store, struct item *items, int64_t n_com
 
 /* ---- one profile ---- */
 
-/* Values in stored units.  What is below one is carried to the next node, and to the next profile. */
-static void scale_values(struct item *item)
+/*
+ * Values in stored units, in the arena (the item's stay as they came, in case it is written again).
+ * What is below one unit is carried to the next node, and to the series' next profile.
+ */
+static void scale_values(struct item *item, struct arena *arena, int64_t **scaled)
 {
 	for (size_t c = 0; c < item->n_columns; c++) {
 		int64_t *carry = &item->series->carry[item->carry_of[c]];
 		int64_t scale = item->unit_scales[c];
 
 		item->carry_before[c] = *carry;
-		for (uint32_t i = 0; i < item->n_nodes && scale > 1; i++) {
+		scaled[c] = arena_array(arena, (size_t)item->n_nodes + 1, sizeof(int64_t));
+		for (uint32_t i = 0; i < item->n_nodes; i++) {
 			int64_t exact = item->values[c][i] + *carry;
 
-			item->values[c][i] = exact / scale;
+			scaled[c][i] = exact / scale;
 			*carry = exact % scale;
 		}
 	}
+	item->is_scaled = true;
 }
 
 /* As if it had never been there: for duplicates and failed commits, newest first. */
@@ -60,8 +65,8 @@ static void unscale_carry(struct item *item)
 }
 
 /* The part of the item in [from, until), counted from its start, without empty nodes. */
-static void piece_of(const struct item *item, int64_t from, int64_t until, struct arena *arena,
-		     struct block *block)
+static void piece_of(const struct item *item, int64_t *const *scaled, int64_t from, int64_t until,
+		     struct arena *arena, struct block *block)
 {
 	bool is_whole = from == 0 && until == item->duration_ns;
 
@@ -72,7 +77,7 @@ static void piece_of(const struct item *item, int64_t from, int64_t until, struc
 		int64_t any = 0;
 
 		for (size_t c = 0; c < item->n_columns; c++) {
-			int64_t value = item->values[c][i];
+			int64_t value = scaled[c][i];
 
 			if (!is_whole)
 				value = spread_part(value, from, until, item->duration_ns);
@@ -85,8 +90,8 @@ static void piece_of(const struct item *item, int64_t from, int64_t until, struc
 	}
 }
 
-static int insert_piece(struct open_file *handle, const struct item *item, int64_t from,
-			int64_t until, struct arena *arena, struct err *err)
+static int insert_piece(struct open_file *handle, const struct item *item, int64_t *const *scaled,
+			int64_t from, int64_t until, struct arena *arena, struct err *err)
 {
 	struct store_range time = {item->start_ns + from, item->start_ns + until};
 	struct cover cover = {0};
@@ -102,7 +107,7 @@ static int insert_piece(struct open_file *handle, const struct item *item, int64
 
 	for (size_t c = 0; c < item->n_columns; c++)
 		block.columns[c] = item->columns[c];
-	piece_of(item, from, until, arena, &block);
+	piece_of(item, scaled, from, until, arena, &block);
 	cover_add(&cover, time.from_ns, time.until_ns);
 	r = file_insert(handle, &block, &cover, err);
 	cover_done(&cover);
@@ -110,20 +115,22 @@ static int insert_piece(struct open_file *handle, const struct item *item, int64
 }
 
 /* Whole, or when it is long and can be divided, in pieces that end on whole PIECE_MAX_NS. */
-static int insert_pieces(struct open_file *handle, const struct item *item, struct err *err)
+static int insert_pieces(struct open_file *handle, struct item *item, struct err *err)
 {
 	cleanup(arena_done) struct arena arena;
+	int64_t *scaled[PROFILE_MAX_COLUMNS];
 	int64_t from = 0;
 	int r = 0;
 
 	arena_init(&arena);
+	scale_values(item, &arena, scaled);
 	while (from < item->duration_ns && r == 0) {
 		int64_t at = item->start_ns + from;
 		int64_t until = item->duration_ns;
 
 		if (item->duration_ns > PIECE_MAX_NS && !item->series->family->is_gauge)
 			until = min_of(until, from + PIECE_MAX_NS - at % PIECE_MAX_NS);
-		r = insert_piece(handle, item, from, until, &arena, err);
+		r = insert_piece(handle, item, scaled, from, until, &arena, err);
 		from = until;
 	}
 	return r;
@@ -164,8 +171,6 @@ static int write_item(struct sqlite_store *store, struct open_file *handle, stru
 		if (sqlite3_changes(handle->db) == 0)
 			return ERR_DUPLICATE;
 	}
-	scale_values(item);
-	item->is_scaled = true;
 	r = insert_pieces(handle, item, err);
 	return r == 0 ? mark_windows(store, handle, item, err) : r;
 }
@@ -206,7 +211,7 @@ static void undo_carries(struct item *items, const struct block_file *file)
 static void fail_items(struct item *items, const struct block_file *file, const struct err *err)
 {
 	for (struct item *item = items; item; item = item->next) {
-		if (file && item->file != file)
+		if (item->is_written || (file && item->file != file))
 			continue;
 		if (item->code && item->code != ERR_DUPLICATE)
 			continue; /* it has a reason of its own */
@@ -237,6 +242,8 @@ static int write_file(struct sqlite_store *store, struct block_file *file, struc
 	}
 	pthread_mutex_lock(&store->lock);
 	store->is_full = false;
+	for (struct item *item = items; item; item = item->next)
+		item->is_written |= item->file == file;
 	if (file->state == FILE_NEW) {
 		file->state = FILE_LIVE;
 		file->is_changed = true;
@@ -250,7 +257,7 @@ static void place_files(struct sqlite_store *store, struct item *items)
 {
 	pthread_mutex_lock(&store->lock);
 	for (struct item *item = items; item; item = item->next) {
-		if (item->kind != ITEM_PROFILE)
+		if (item->kind != ITEM_PROFILE || item->is_written)
 			continue;
 		item->file = catalogue_make_file(&store->catalogue,
 						 item->series->family->service->tenant, LEVEL_FINE,
@@ -269,29 +276,55 @@ static bool is_first_of_file(const struct item *items, const struct item *item)
 	return items == item;
 }
 
+/* Catalogue first, then every file that has items to write.  Returns the commits, or why none. */
+static int write_batch(struct sqlite_store *store, struct item *items, struct err *err)
+{
+	int n_commits = 0, r;
+
+	place_files(store, items);
+	rollup_begin_families(store);
+	r = writer_save_catalogue(store, items, err);
+	if (r < 0) {
+		writer_note_error(store, NULL, r, err->text);
+		return r;
+	}
+	for (struct item *item = items; item; item = item->next)
+		if (item->file && !item->is_written && is_first_of_file(items, item))
+			n_commits += write_file(store, item->file, items) == 0;
+	return n_commits;
+}
+
+/* A file that turned out to be damaged was set aside: what was for it goes to a new one. */
+static bool take_back(struct item *items)
+{
+	bool any = false;
+
+	for (struct item *item = items; item; item = item->next) {
+		if (!item->file || item->is_written || item->file->state != FILE_DAMAGED)
+			continue;
+		item->code = 0;
+		item->is_scaled = false;
+		any = true;
+	}
+	return any;
+}
+
 void writer_batch(struct sqlite_store *store, struct item *items)
 {
 	struct err err = {0};
-	int64_t n_commits = 0;
-	int r = store->failed;
+	int r = store->failed, n_commits = 0;
 
 	if (r < 0)
 		err_set(&err, r, "the store stopped writing after an error of the disk");
-	place_files(store, items);
-	rollup_begin_families(store);
-	if (r == 0) {
-		r = writer_save_catalogue(store, items, &err);
-		if (r < 0)
-			writer_note_error(store, NULL, r, err.text);
+	else
+		r = n_commits = write_batch(store, items, &err);
+	if (r >= 0 && take_back(items)) {
+		r = write_batch(store, items, &err);
+		n_commits += max_of(r, 0);
 	}
 	if (r < 0) {
 		err.code = r;
 		fail_items(items, NULL, &err);
-		finish(store, items, 0);
-		return;
 	}
-	for (struct item *item = items; item; item = item->next)
-		if (item->file && is_first_of_file(items, item))
-			n_commits += write_file(store, item->file, items) == 0;
 	finish(store, items, n_commits);
 }

@@ -199,6 +199,10 @@ int rollup_load(struct sqlite_store *store, struct err *err)
 		if (file->state == FILE_NEW && access(file->path, F_OK) < 0)
 			continue;
 		r = load_file(store, file, err);
+		if (r == 0 && file->state == FILE_NEW) {
+			file->state = FILE_LIVE;
+			file->is_changed = true;
+		}
 		if (r == ERR_CORRUPT) {
 			file->state = FILE_DAMAGED;
 			file->is_changed = true;

@@ -45,6 +45,9 @@ static void handle_free(struct open_file *handle)
 		return;
 	for (int i = 0; i < FILE_STATEMENTS; i++)
 		sqlite3_finalize(handle->statements[i]);
+	/* Closing does it too, but not while a reader has the file open. */
+	if (handle->db)
+		sqlite3_wal_checkpoint_v2(handle->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sql_close(handle->db);
 	if (handle->file->handle == handle)
 		handle->file->handle = NULL;
@@ -315,6 +318,16 @@ static struct reader *take_idle(struct readers *readers, const struct block_file
 	return found;
 }
 
+static bool has_log(const struct block_file *file)
+{
+	cleanup_free char *path = NULL;
+	struct stat info;
+
+	if (asprintf(&path, "%s-wal", file->path) < 0)
+		abort();
+	return stat(path, &info) == 0 && info.st_size > 0;
+}
+
 int readers_take(struct readers *readers, const struct block_file *file, struct reader **ret_reader,
 		 struct err *err)
 {
@@ -328,6 +341,10 @@ int readers_take(struct readers *readers, const struct block_file *file, struct 
 	reader = xcalloc(1, sizeof(*reader));
 	reader->file = file;
 	r = sql_open_reader(file->path, readers->vfs_name, &reader->db, err);
+	if (r == -ENOSPC && !has_log(file)) {
+		reader->is_frozen = true;
+		r = sql_open_frozen(file->path, readers->vfs_name, &reader->db, err);
+	}
 	if (r == 0)
 		r = sql_prepare(reader->db, FILE_SCAN_QUERY, &reader->scan, err);
 	if (r < 0) {
@@ -338,23 +355,30 @@ int readers_take(struct readers *readers, const struct block_file *file, struct 
 	return 0;
 }
 
-void readers_give(struct readers *readers, struct reader *reader, bool is_good)
+/* Into the pool; the one that was not used for longest may have to go. */
+static struct reader *pool_reader(struct readers *readers, struct reader *reader)
 {
 	struct reader **place = &readers->idle[0];
 	struct reader *drop;
 
-	sqlite3_reset(reader->scan);
 	pthread_mutex_lock(&readers->lock);
 	for (int i = 0; i < READERS_MAX_IDLE && *place; i++)
 		if (!readers->idle[i] || readers->idle[i]->used < (*place)->used)
 			place = &readers->idle[i];
-	drop = is_good ? *place : reader;
-	if (is_good) {
-		reader->used = ++readers->uses;
-		*place = reader;
-	}
+	drop = *place;
+	reader->used = ++readers->uses;
+	*place = reader;
 	pthread_mutex_unlock(&readers->lock);
-	reader_free(drop);
+	return drop;
+}
+
+int readers_give(struct readers *readers, struct reader *reader, bool is_good)
+{
+	bool was_written = reader->is_frozen && has_log(reader->file);
+
+	sqlite3_reset(reader->scan);
+	reader_free(is_good && !reader->is_frozen ? pool_reader(readers, reader) : reader);
+	return was_written ? -ENOSPC : 0;
 }
 
 void readers_forget(struct readers *readers, const struct block_file *file)

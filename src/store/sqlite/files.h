@@ -95,6 +95,7 @@ struct reader {
 	sqlite3 *db;
 	sqlite3_stmt *scan;
 	uint64_t used;
+	bool is_frozen; /* see readers_take() */
 };
 
 struct readers {
@@ -106,10 +107,14 @@ struct readers {
 
 void readers_init(struct readers *readers, const char *vfs_name);
 void readers_done(struct readers *readers);
+/*
+ * SQLite needs a shared-memory file beside a database to read it, which a full disk may refuse.  A file
+ * without a log is read without one then; readers_give() says -ENOSPC if it was written meanwhile.
+ */
 int readers_take(struct readers *readers, const struct block_file *file, struct reader **ret_reader,
 		 struct err *err) nodiscard;
-/* `is_good`: it may be used again. */
-void readers_give(struct readers *readers, struct reader *reader, bool is_good);
+/* `is_good`: it may be used again.  0, or why what it read does not count. */
+int readers_give(struct readers *readers, struct reader *reader, bool is_good) nodiscard;
 /* The file is gone. */
 void readers_forget(struct readers *readers, const struct block_file *file);
 

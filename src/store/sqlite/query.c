@@ -286,12 +286,15 @@ static int scan_file(struct scan *scan, struct block_file *file, int64_t from_ns
 	int r = readers_take(readers, file, &reader, err);
 
 	if (r == 0) {
+		int given;
+
 		r = scan_reader(scan, reader, from_ns, err);
-		readers_give(readers, reader, r >= 0);
+		given = readers_give(readers, reader, r >= 0);
+		if (r >= 0 && given < 0)
+			r = err_set(err, given, "the disk is too full to read %s", file->path);
 	}
-	/* A file of which nothing was committed may be absent, one that expired just now too. */
-	if (r == -ENOENT && (file->state == FILE_NEW || file->state == FILE_DELETED))
-		return 0;
+	if (r == -ENOENT && file->state == FILE_DELETED)
+		return 0; /* it expired just now */
 	if (r == ERR_CORRUPT || r == -ENOENT || r == -EIO) {
 		struct store_range range = {scan->piece->from_ns, scan->piece->until_ns};
 
@@ -307,7 +310,7 @@ static bool holds(const struct block_file *file, const struct query *query,
 	int64_t reach = piece->level == LEVEL_FINE ? STORE_MAX_DURATION_NS : 0;
 
 	return file && file->tenant == query->tenant && file->level == piece->level &&
-	       file->state < FILE_DAMAGED && file->period.from_ns < piece->until_ns &&
+	       file->state == FILE_LIVE && file->period.from_ns < piece->until_ns &&
 	       file->period.until_ns + reach > piece->from_ns;
 }
 

@@ -2,9 +2,14 @@
 #include "store/sqlite/sql.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
 
 /* A reader meets locks only while another connection recovers a log after a crash. */
 #define BUSY_TIMEOUT_MS 5000
+#define SQL_MAX_URI_BYTES 16384
 
 static int code_of(sqlite3 *db)
 {
@@ -194,10 +199,11 @@ int sql_open_writer(const char *path, const char *vfs_name, const struct sql_sch
 	return 0;
 }
 
-int sql_open_reader(const char *path, const char *vfs_name, sqlite3 **ret_db, struct err *err)
+static int open_reader(const char *path, const char *vfs_name, int flags, sqlite3 **ret_db,
+		       struct err *err)
 {
 	sqlite3 *db;
-	int r = open_with(path, vfs_name, SQLITE_OPEN_READONLY, &db, err);
+	int r = open_with(path, vfs_name, SQLITE_OPEN_READONLY | flags, &db, err);
 
 	if (r < 0)
 		return r;
@@ -210,6 +216,25 @@ int sql_open_reader(const char *path, const char *vfs_name, sqlite3 **ret_db, st
 	}
 	*ret_db = db;
 	return 0;
+}
+
+int sql_open_reader(const char *path, const char *vfs_name, sqlite3 **ret_db, struct err *err)
+{
+	return open_reader(path, vfs_name, 0, ret_db, err);
+}
+
+int sql_open_frozen(const char *path, const char *vfs_name, sqlite3 **ret_db, struct err *err)
+{
+	cleanup(buf_done) struct buf uri = {0};
+
+	buf_init(&uri, SQL_MAX_URI_BYTES);
+	buf_puts(&uri, "file:");
+	for (const char *at = path; *at; at++)
+		buf_printf(&uri, strchr("%?#", *at) ? "%%%02x" : "%c", (unsigned char)*at);
+	buf_puts(&uri, "?immutable=1");
+	if (uri.overflow)
+		return err_set(err, -ENAMETOOLONG, "the path of a block file is too long");
+	return open_reader(uri.data, vfs_name, SQLITE_OPEN_URI, ret_db, err);
 }
 
 void sql_close(sqlite3 *db)

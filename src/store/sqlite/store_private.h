@@ -41,7 +41,8 @@ struct item {
 	void *ctx;
 	int code; /* what the writer made of it */
 	char text[ERR_TEXT_MAX];
-	bool is_scaled; /* its values took part in the series' carry */
+	bool is_written; /* its transaction is on disk */
+	bool is_scaled;	 /* its values took part in the series' carry */
 	/* ITEM_PROFILE */
 	struct series *series;
 	struct dict *dict; /* held by its refs */
