@@ -129,7 +129,8 @@ void sample_types_scale(struct profile *profile, const struct upload_unit *unit)
 		if (__builtin_mul_overflow(column->values[node], unit->factor,
 					   &column->values[node]))
 			column->values[node] = INT64_MAX;
-	if (strcmp(unit->unit, "nanoseconds") != 0)
+	/* Counts of ticks have a period; what was measured in nanoseconds has none. */
+	if (unit->factor == 1)
 		return;
 	profile->period = unit->factor;
 	profile->period_type = names_cstr(profile->names, "cpu");
