@@ -176,7 +176,7 @@ static int read_capture(struct job *job, int fd, struct err *err)
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, -errno, "cannot read %s", job->input);
 	r = feed(fd, job->reader, NULL, err);
-	if (r < 0 && r != ERR_CORRUPT && r != ERR_LIMIT)
+	if (r < 0 && capture_good_bytes(job->reader) == 0)
 		return r;
 	if (r == 0 && capture_is_complete(job->reader))
 		return 0;

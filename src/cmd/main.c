@@ -78,7 +78,9 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	fill_standard_fds();
-	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), not the end of us */
+	/* A closed pipe and a file too large are errors of write(), not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2 || !argv[1][0]) {
 		print_overview(stderr);
 		return EXIT_CODE_USAGE;

@@ -35,6 +35,9 @@ static int check_link(const char *path, struct err *err)
 
 	if (lstat(path, &link) < 0 || !S_ISLNK(link.st_mode))
 		return 0;
+	if (access(path, F_OK) < 0)
+		return err_set(err, -ENOENT, "cannot write %s: it is a symbolic link to nothing",
+			       path);
 	if (geteuid() == 0 && link.st_uid != 0 && link.st_uid != caller_uid())
 		return err_set(
 			err, -ELOOP,
@@ -130,6 +133,7 @@ static int open_regular(struct output *output, const struct stat *old, struct er
 int output_open(struct output *output, const char *path, struct err *err)
 {
 	struct stat old;
+	int r;
 
 	*output = (struct output){.path = xstrdup(path), .fd = -1};
 	if (names_stdout(path)) {
@@ -139,8 +143,9 @@ int output_open(struct output *output, const char *path, struct err *err)
 	}
 	if (!*path)
 		return err_set(err, -ENOENT, "the name of the output file is empty");
-	if (check_link(path, err) < 0)
-		return -ELOOP;
+	r = check_link(path, err);
+	if (r < 0)
+		return r;
 	if (stat(path, &old) < 0)
 		return errno == ENOENT ? open_regular(output, NULL, err)
 				       : open_failed(err, path, "");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,15 +275,23 @@ static int conclude(struct job *job)
 	return code;
 }
 
-static void say_what_was_odd(const struct recording_facts *facts, bool is_nonblocking)
+/* What a reader of the result must know, and could not guess. */
+static void say_what_was_odd(const struct recording_facts *facts, bool asked_for)
 {
 	const struct capture_stats *stats = &facts->stats;
 	uint64_t tried = stats->samples + stats->dropped;
+	uint64_t unpaused = facts->is_nonblocking ? stats->ticks : stats->traced;
 
-	if (is_nonblocking && tried)
-		log_warn("without pausing, %.1f %% of the samples could not be proven and were "
-			 "dropped; the rest is biased towards code that changes slowly",
-			 100.0 * (double)stats->dropped / (double)tried);
+	if (unpaused == 0 || tried == 0)
+		return;
+	if (!asked_for)
+		log_warn("another debugger or profiler traced the target, so that in %" PRIu64
+			 " of %" PRIu64 " ticks it could not be paused",
+			 unpaused, stats->ticks);
+	log_warn(
+		"without pausing, %.1f %% of the samples could not be proven and were dropped; the "
+		"rest is biased towards code that changes slowly",
+		100.0 * (double)stats->dropped / (double)tried);
 }
 
 static int run(struct job *job)

@@ -13,6 +13,14 @@
 
 /* ---- what the recording itself wants to know of the stream ---- */
 
+static int on_header(void *ctx, const struct capture_header *header)
+{
+	struct recording *recording = ctx;
+
+	recording->facts.is_nonblocking = header->flags & CAPTURE_NONBLOCKING;
+	return 0;
+}
+
 static int on_sample(void *ctx, const struct capture_sample *sample)
 {
 	struct recording *recording = ctx;
@@ -41,6 +49,7 @@ static int on_end(void *ctx, const struct capture_end *end)
 }
 
 static const struct capture_events own_events = {
+	.header = on_header,
 	.sample = on_sample,
 	.stats = on_stats,
 	.end = on_end,

@@ -20,6 +20,7 @@ struct recording_facts {
 	int code;	     /* of the end record: 0 as asked, else why */
 	char text[ERR_TEXT_MAX];
 	uint64_t n_samples;
+	bool is_nonblocking; /* from the start: asked for, or because the target was traced already */
 	struct capture_stats stats; /* the last */
 	struct session_facts session;
 };

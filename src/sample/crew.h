@@ -49,6 +49,7 @@ struct member {
 	int64_t probe_at_ns;	 /* asleep: not before this */
 	struct node_id node;	 /* last true stack */
 	bool has_node;
+	bool has_stack; /* node is of the last python_stack(), not the native marker's */
 	bool is_listed; /* while the list of threads is compared */
 	bool was_stepped;
 	bool has_gil;

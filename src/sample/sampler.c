@@ -200,8 +200,8 @@ static int serve(struct sampler *sampler, int64_t until_ns)
 		{.fd = sampler->wire->fd,
 		 .events = wire_waiting(sampler->wire) > 0 ? POLLOUT : 0}, /* hang-up always */
 	};
-	struct timespec timeout =
-		clock_timespec(max_of(until_ns - clock_monotonic_ns(), (int64_t)0));
+	int64_t left_ns = until_ns - clock_monotonic_ns();
+	struct timespec timeout = clock_timespec(max_of(left_ns, (int64_t)0));
 	int n = ppoll(fds, array_len(fds), &timeout, NULL);
 
 	if (n < 0)

@@ -70,6 +70,7 @@ static void want(struct tick *tick, uint32_t python)
 static void set_native(struct tick *tick, struct member *member)
 {
 	member->node = tick->native_node;
+	member->has_stack = false;
 	member->has_node = true;
 	member->news = MEMBER_PROVEN;
 }
@@ -94,7 +95,7 @@ static void probe(struct tick *tick, const struct python_look *look, struct memb
 		return;
 	}
 	observe(tick, member, now_ns);
-	if (thread && thread->has_frames)
+	if (thread) /* without frames, too: a look can catch a thread that is changing its chain */
 		want(tick, member->python);
 	else if (!thread && tick->crew->has_unbound)
 		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
@@ -109,8 +110,11 @@ static void take_stack(struct tick *tick, struct member *member, enum member_new
 	struct python_stack stack;
 
 	python_stack(tick->target->python, member->python, &stack);
-	if (!stack.is_same || !member->has_node)
+	if (stack.n == 0)
+		member->node = tick->native_node;
+	else if (!stack.is_same || !member->has_stack)
 		member->node = tree_stack(tick->tree, stack.frames, stack.n);
+	member->has_stack = stack.n > 0;
 	member->has_node = true;
 	member->news = (uint8_t)news;
 }
@@ -252,7 +256,7 @@ static int read_holders(struct tick *tick, const struct python_look *look, int64
 			look->threads[i].holds_gil ? crew_of_python(tick->crew, i) : NULL;
 		int r;
 
-		if (!member || member->news != MEMBER_UNKNOWN || !look->threads[i].has_frames)
+		if (!member || member->news != MEMBER_UNKNOWN)
 			continue;
 		member->has_gil = true;
 		r = read_holder(tick, member, now_ns);

@@ -94,14 +94,21 @@ def test_function_and_nolineno_merge_lines(pyrometer, start):
 
 
 def test_a_program_is_sampled_from_its_start_and_its_exit_code_passed_on(pyrometer):
-    code = "import sys\nfor i in range(10**6): pass\nprint('out'); print('err', file=sys.stderr); sys.exit(7)"
+    code = "import sys\nfor i in range(10**7): pass\nprint('out'); print('err', file=sys.stderr); sys.exit(7)"
     done = run([pyrometer, "record", "-r", "1000", "-f", "raw", "-o", "/dev/null", "--", PYTHON, "-c", code])
     assert done.returncode == 7
     assert done.stdout == "out\n" and "err\n" in done.stderr
     assert summary(done.stderr)["samples"] > 0
-    # Seen while it still imported its site module: that is before the first line of the program.
-    early = run([pyrometer, "record", "-r", "2000", "-f", "raw", "-o", "-", "--", PYTHON, "-c", code]).stdout
-    assert "_find_and_load" in early or "site" in early
+
+
+def test_a_program_is_seen_while_its_interpreter_starts(pyrometer):
+    """Its site module is imported before its first line runs; on a crowded machine that may take a few tries."""
+    for _ in range(8):
+        done = run([pyrometer, "record", "-r", "3000", "-f", "raw", "-o", "-", "--", PYTHON, "-c", "pass"])
+        assert done.returncode == 0, done.stderr
+        if any(functions(stack)[0] != "<module>" for stack, _ in read_raw(done.stdout)):
+            return
+    pytest.fail("never saw the interpreter start")
 
 
 def test_a_program_killed_by_a_signal_is_reported_as_a_shell_does(pyrometer):
@@ -226,7 +233,7 @@ def test_a_traced_target_is_sampled_without_pausing_and_that_is_said(pyrometer, 
     wait_until(lambda: tracer(target.pid), what="the other tracer")
     done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "-f", "raw", "-o", tmp_path / "x.raw"])
     assert done.returncode == 0, done.stderr
-    assert "traces process" in done.stderr and "biased" in done.stderr
+    assert "another debugger or profiler" in done.stderr and "biased" in done.stderr
     assert summary(done.stderr)["paused"] == 0
     first.send_signal(signal.SIGINT)
     assert first.wait(timeout=20) == 0
