@@ -3,16 +3,16 @@
  * From the last stacks of a thread to the spans that will most likely hold the next one.
  *
  * All of this runs outside of pauses.  Windows cover the frames of the last two walks (a thread mostly goes on
- * near where it was), merged where they lie close, with some room for calls on top.  Codes that were not met
- * for some walks are no longer checked.
+ * near where it was), with some room for calls on top, and the proofs of their codes, merged where they lie
+ * close: functions of a module do.  Codes that were not met for some walks are no longer expected.
  */
 #include <stdlib.h>
 
 #include "base/vec.h"
 #include "python/python_private.h"
 
-#define MERGE_GAP 512 /* a page more costs 0.6 us, a span about 0.1 us */
-#define HEADROOM 512  /* bytes above the innermost frame: a few calls */
+#define MERGE_GAP 1024 /* a span costs about 0.4 us, even in the page of another; a KB 0.1 us */
+#define HEADROOM 512   /* bytes above the innermost frame: a few calls */
 #define PAGE 4096ull
 #define KEEP_MISSED 4 /* walks that a code which is not met stays expected */
 #define MAX_EXPECTED (PYTHON_MAX_DEPTH + 64)
@@ -125,17 +125,6 @@ static void place_windows(struct track *track)
 			 track->windows[i].len);
 }
 
-static void learn_windows(const struct python *python, struct track *track)
-{
-	track->n_windows = 0;
-	add_chain(python, track, &track->now, NULL);
-	add_chain(python, track, &track->last, &track->now);
-	if (track->n_windows)
-		qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
-	merge_windows(track);
-	add_headroom(track);
-}
-
 /* ---- codes ---- */
 
 /* Marks codes in python->proven with a unit number of its own, which proves nothing. */
@@ -145,7 +134,7 @@ static void learn_codes(struct python *python, struct track *track)
 	size_t kept = 0;
 
 	if (track->epoch != python->codes.epoch)
-		track->n_codes = 0;
+		track->n_codes = track->now.n = track->last.n = 0; /* their ids are void */
 	track->epoch = python->codes.epoch;
 	for (size_t i = 0; i < track->now.n; i++)
 		if (track->now.frames[i].code && track->now.frames[i].id < python->codes.n)
@@ -174,43 +163,28 @@ static void learn_codes(struct python *python, struct track *track)
 	}
 }
 
-static uint32_t add_check(struct track *track, struct map64 *by_addr, const struct proof *proof)
+/* What has to be equal for a code to be the one that it was; codes of one file share its name's proof. */
+static void add_proofs(const struct python *python, struct track *track)
 {
-	bool is_new;
-	uint32_t *known = map64_put(by_addr, proof->addr, &is_new);
-
-	if (!is_new && track->checks[*known].proof->len == proof->len &&
-	    memcmp(track->checks[*known].proof->bytes, proof->bytes, proof->len) == 0)
-		return *known;
-	*known = (uint32_t)track->n_checks;
-	track->checks = vec_grow(track->checks, &track->checks_cap, track->n_checks + 1,
-				 sizeof(*track->checks));
-	track->checks[track->n_checks++] = (struct check){.proof = proof};
-	return *known;
-}
-
-static void place_checks(struct python *python, struct track *track)
-{
-	struct map64 by_addr = {0};
-	size_t total = 0;
-
-	track->n_checks = 0;
 	for (size_t i = 0; i < track->n_codes; i++) {
 		const struct code *code = code_get(&python->codes, track->codes[i].id);
 
-		track->codes[i].n_checks = (uint8_t)code->n_proofs;
 		for (uint32_t k = 0; k < code->n_proofs; k++)
-			track->codes[i].checks[k] = add_check(track, &by_addr, &code->proofs[k]);
+			add_window(track, code->proofs[k].addr, code->proofs[k].len);
 	}
-	map64_done(&by_addr);
-	for (size_t i = 0; i < track->n_checks; i++) {
-		track->checks[i].at = (uint32_t)total;
-		total += track->checks[i].proof->len;
-	}
-	track->check_bytes = vec_grow(track->check_bytes, &track->check_bytes_cap, total + 1, 1);
-	for (size_t i = 0; i < track->n_checks; i++)
-		add_span(track, track->checks[i].proof->addr,
-			 track->check_bytes + track->checks[i].at, track->checks[i].proof->len);
+}
+
+static void learn_windows(const struct python *python, struct track *track)
+{
+	track->n_windows = 0;
+	add_chain(python, track, &track->now, NULL);
+	add_chain(python, track, &track->last, &track->now);
+	add_proofs(python, track);
+	if (track->n_windows)
+		qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
+	merge_windows(track);
+	add_headroom(track);
+	place_windows(track);
 }
 
 void track_learn(struct python *python, struct track *track)
@@ -218,10 +192,8 @@ void track_learn(struct python *python, struct track *track)
 	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n + 1,
 				  sizeof(*python->proven));
 	add_fixed(python, track);
-	learn_windows(python, track);
-	place_windows(track);
 	learn_codes(python, track);
-	place_checks(python, track);
+	learn_windows(python, track);
 	track->is_dirty = false;
 }
 
@@ -237,8 +209,6 @@ void track_free(struct track *track)
 	free(track->windows);
 	free(track->window_bytes);
 	free(track->codes);
-	free(track->checks);
-	free(track->check_bytes);
 	free(track->spans);
 	free(track->now.frames);
 	free(track->last.frames);

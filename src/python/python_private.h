@@ -48,20 +48,12 @@ struct chain {
 struct expected_code {
 	uint32_t id;
 	uint8_t n_missed; /* walks in a row that did not meet it */
-	uint8_t n_checks;
-	uint32_t checks[CODE_MAX_PROOFS];
-};
-
-/* A proof to read with the stack; shared by the codes that have it in common (their file's name). */
-struct check {
-	const struct proof *proof;
-	uint32_t at; /* in check_bytes */
 };
 
 /*
  * What is remembered of one thread between samples: its last chains, and the spans that the next read of its
  * stack will take, made ready outside of the pause.  `spans` are, in this order: GIL, thread state, [cframe,
- * the cframe before it], windows, checks.  Lives as long as the thread.
+ * the cframe before it], windows.  Lives as long as the thread.
  */
 struct track {
 	raddr_t tstate, interp, gil;
@@ -85,10 +77,6 @@ struct track {
 	size_t window_bytes_cap;
 	struct expected_code *codes;
 	size_t n_codes, codes_cap;
-	struct check *checks;
-	size_t n_checks, checks_cap;
-	uint8_t *check_bytes;
-	size_t check_bytes_cap;
 	struct mem_span *spans;
 	size_t n_spans, spans_cap;
 

@@ -308,25 +308,28 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 
 /* ---- codes ---- */
 
+static bool is_proven(const struct track *track, const struct code *code)
+{
+	for (uint32_t i = 0; i < code->n_proofs; i++) {
+		const struct proof *proof = &code->proofs[i];
+		const uint8_t *bytes = in_windows(track->windows, track->n_windows,
+						  track->window_bytes, proof->addr, proof->len);
+
+		if (!bytes || memcmp(bytes, proof->bytes, proof->len) != 0)
+			return false;
+	}
+	return true;
+}
+
 static void prove_expected(struct python *python, const struct track *track)
 {
-	const struct mem_span *spans = track->spans + track->n_spans - track->n_checks;
-
 	if (track->epoch != python->codes.epoch)
 		return;
 	for (size_t i = 0; i < track->n_codes; i++) {
-		const struct expected_code *code = &track->codes[i];
-		bool is_same = code->n_checks > 0;
+		uint32_t id = track->codes[i].id;
 
-		for (size_t k = 0; k < code->n_checks && is_same; k++) {
-			const struct check *check = &track->checks[code->checks[k]];
-
-			is_same = spans[code->checks[k]].ok &&
-				  !memcmp(track->check_bytes + check->at, check->proof->bytes,
-					  check->proof->len);
-		}
-		if (is_same)
-			python->proven[code->id] = python->unit;
+		if (is_proven(track, code_get(&python->codes, id)))
+			python->proven[id] = python->unit;
 	}
 }
 
@@ -371,8 +374,7 @@ static bool is_as_expected(const struct chain *a, const struct chain *b)
 
 static void use_windows(struct track *track)
 {
-	const struct mem_span *spans =
-		track->spans + track->n_spans - track->n_checks - track->n_windows;
+	const struct mem_span *spans = track->spans + track->n_spans - track->n_windows;
 
 	for (size_t i = 0; i < track->n_windows; i++)
 		track->windows[i].ok = spans[i].ok;
