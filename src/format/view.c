@@ -165,7 +165,8 @@ static void view_put(struct view *view, const struct view_facts *facts)
 	json_member_int(json, "total", profile_sum(profile, 0));
 	json_member_int(json, "all_total", view->all_total);
 	json_member_int(json, "profiles", view->from->n_profiles);
-	json_member_int(json, "samples", view->from->n_samples);
+	json_member_int(json, "samples",
+			view_samples(view->from, &view->stages.value, view->scale));
 	view_facts_write(facts, json);
 	view_frames_write(&view->frames, json);
 	view_flame_write(&view->flame, &view->frames, json);

@@ -331,8 +331,8 @@ static void head_write(struct diff *diff)
 	json_member_int(json, "total_b", profile_sum(profile, 1));
 	json_member_int(json, "profiles", diff->a.from->n_profiles);
 	json_member_int(json, "profiles_b", diff->b.from->n_profiles);
-	json_member_int(json, "samples", diff->a.from->n_samples);
-	json_member_int(json, "samples_b", diff->b.from->n_samples);
+	json_member_int(json, "samples", view_samples(diff->a.from, &diff->a.value, diff->scale));
+	json_member_int(json, "samples_b", view_samples(diff->b.from, &diff->b.value, diff->scale));
 	view_facts_write(a, json);
 	json_member_int(json, "covered_b_ms", b->covered_ms);
 	json_member_int(json, "wall_b_ms", b->wall_ms);

@@ -30,6 +30,11 @@ int view_column_like(const struct profile *other, const struct profile *profile,
 /* The least power of 1,000 that brings every sum of all columns under 2^53. */
 int64_t view_scale_of(const struct profile *value);
 void view_scale_down(struct profile *value, int64_t scale);
+/*
+ * How many samples are behind a value that was scaled down: as many as were counted or, where stacks
+ * were added up before they were sent, as many as the period makes of the sum.
+ */
+int64_t view_samples(const struct profile *from, const struct profile *value, int64_t scale);
 /* Put `stages->last` through markers, focus and group, as asked. */
 int view_stages_run(struct view_stages *stages, const struct view_request *request,
 		    struct err *err) nodiscard;

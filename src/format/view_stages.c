@@ -2,6 +2,7 @@
 /* From a profile to what a request wants to see of it. */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "format/view_private.h"
@@ -104,6 +105,18 @@ void view_scale_down(struct profile *value, int64_t scale)
 	for (size_t c = 0; c < value->n_columns; c++)
 		for (size_t i = 0; i < value->columns[c].cap; i++)
 			value->columns[c].values[i] /= scale;
+}
+
+int64_t view_samples(const struct profile *from, const struct profile *value, int64_t scale)
+{
+	bool is_known = value->n_columns && from->period > 0 &&
+			from->period_unit.v == value->columns[0].type.unit.v;
+	double by_period =
+		is_known ? (double)profile_sum(value, 0) * (double)scale / (double)from->period : 0;
+
+	if (by_period >= (double)VIEW_MAX_EXACT)
+		return VIEW_MAX_EXACT;
+	return max_of(from->n_samples, llround(by_period));
 }
 
 /* ---- the tree ---- */

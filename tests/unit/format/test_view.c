@@ -457,6 +457,26 @@ static void a_range_without_data_is_an_empty_view(void **state)
 	scene_done(&s);
 }
 
+static void samples_are_counted_or_follow_from_the_period(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, 12, 75);
+	s.profile.n_samples = 7; /* stacks, each sent once with its sum */
+	s.profile.period = 2;
+	scene_view(&s);
+	assert_int_equal(int_at(&s.out, "samples"), 50);
+	s.profile.n_samples = 60;
+	scene_view(&s);
+	assert_int_equal(int_at(&s.out, "samples"), 60);
+	s.profile.period_unit = names_cstr(s.names, "bytes");
+	s.profile.n_samples = 7;
+	scene_view(&s);
+	assert_int_equal(int_at(&s.out, "samples"), 7);
+	scene_done(&s);
+}
+
 static void an_answer_over_its_ceiling_is_refused(void **state)
 {
 	struct scene s;
@@ -741,6 +761,7 @@ int main(void)
 		cmocka_unit_test(values_that_doubles_cannot_hold_are_scaled_and_still_add_up),
 		cmocka_unit_test(hostile_names_stay_inside_their_strings),
 		cmocka_unit_test(a_range_without_data_is_an_empty_view),
+		cmocka_unit_test(samples_are_counted_or_follow_from_the_period),
 		cmocka_unit_test(an_answer_over_its_ceiling_is_refused),
 		cmocka_unit_test(facts_of_the_store_are_passed_on),
 		cmocka_unit_test(a_long_table_keeps_the_largest_of_both_orders),
