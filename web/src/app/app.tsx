@@ -21,6 +21,7 @@ import { type Handles, Workspace, zoomPatch } from "./workspace.tsx";
 
 const LIVE_MS = 5000;
 const SERVICES_MS = 2000;
+const DAY_MS = 86400e3;
 
 export function App() {
 	const { state, ignored, navigate } = useRouter();
@@ -160,7 +161,8 @@ function useNow(isLive: boolean): number {
 /** All services; asked for often while there are none, now and then otherwise. */
 function useServices(): Answer<Services> {
 	const [version, setVersion] = useState(0);
-	const answer = useAnswer<Services>("/api/v1/services", { version });
+	// Of all times; the end lies ahead, and moves once a day, so that the address stays the same.
+	const answer = useAnswer<Services>(url("/api/v1/services", { from: 0, until: (Math.floor(Date.now() / DAY_MS) + 2) * DAY_MS }), { version });
 	const isEmpty = answer.data !== null && answer.data.services.length === 0;
 	useEffect(() => {
 		const timer = setInterval(() => document.visibilityState === "visible" && setVersion((n) => n + 1), isEmpty ? SERVICES_MS : 6 * LIVE_MS);
