@@ -249,7 +249,8 @@ static enum verdict try_once(struct sender *sender, struct agent_answer *answer,
 /* Exponential, between half of it and all of it, so that a fleet does not come back in step. */
 static int64_t next_pause_ns(struct sender *sender, const struct agent_answer *answer)
 {
-	int64_t pause_ns = SENDER_FIRST_PAUSE_NS << min_of(sender->failures, SENDER_MAX_DOUBLINGS);
+	int64_t pause_ns = SENDER_FIRST_PAUSE_NS
+			   << min_of(sender->failures, (uint32_t)SENDER_MAX_DOUBLINGS);
 
 	pause_ns = min_of(pause_ns, SENDER_MAX_PAUSE_NS);
 	sender->seed = sender->seed * 6364136223846793005u + 1442695040888963407u;

@@ -10,7 +10,18 @@
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define min_of(a, b) ((a) < (b) ? (a) : (b))
-#define max_of(a, b) ((a) > (b) ? (a) : (b))
+/*
+ * Each argument is evaluated once, so that min_of(deadline - clock_monotonic_ns(), limit) is what it
+ * looks like.  The counter keeps the names of nested uses apart; only these two macros glue names.
+ */
+#define min_of(a, b) pick_of(a, <, b, __COUNTER__)
+#define max_of(a, b) pick_of(a, >, b, __COUNTER__)
+#define pick_of(a, op, b, n) pick_of_named(a, op, b, n)
+#define pick_of_named(a, op, b, n)                                                                 \
+	__extension__({                                                                            \
+		__typeof__(a) first_##n = (a);                                                     \
+		__typeof__(b) second_##n = (b);                                                    \
+		first_##n op second_##n ? first_##n : second_##n;                                  \
+	})
 
 #endif

@@ -57,7 +57,7 @@ static int scan_table(const struct elf *elf, const Elf64_Shdr *table, struct elf
 		return r;
 	cleanup_free Elf64_Sym *chunk = xcalloc(SCAN_SYMBOLS, sizeof(*chunk));
 	for (uint64_t at = 0; at < count && n_missing(symbols, n); at += SCAN_SYMBOLS) {
-		size_t take = (size_t)min_of(count - at, SCAN_SYMBOLS);
+		size_t take = (size_t)min_of(count - at, (uint64_t)SCAN_SYMBOLS);
 
 		r = elf_read(elf, table->sh_offset + at * sizeof(*chunk), chunk,
 			     take * sizeof(*chunk));

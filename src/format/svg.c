@@ -299,7 +299,7 @@ static uint32_t visible_nodes(const struct profile *profile, size_t column, stru
 
 	for (uint32_t i = 1; i < profile->tree.n; i++)
 		n += totals[i] > 0 && (double)totals[i] >= least;
-	return min_of(n, SVG_MAX_BOXES);
+	return min_of(n, (uint32_t)SVG_MAX_BOXES);
 }
 
 static void svg_put(struct svg *svg, const struct format_output *output)

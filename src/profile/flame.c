@@ -95,7 +95,7 @@ static uint64_t own_score(const struct layout *layout, uint32_t node)
 	if (!layout->opts->is_diff)
 		return score;
 	change = distance(layout->total[0][node], value_b_scaled(layout, layout->total[1][node]));
-	score = max_of(score, distance(layout->total[1][node], 0) != 0);
+	score = max_of(score, (uint64_t)(distance(layout->total[1][node], 0) != 0));
 	return max_of(score,
 		      change > UINT64_MAX / CHANGE_WEIGHT ? UINT64_MAX : change * CHANGE_WEIGHT);
 }

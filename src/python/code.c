@@ -93,7 +93,7 @@ static void add_proof(struct code *code, raddr_t addr, size_t len, const uint8_t
 	struct proof *proof = &code->proofs[code->n_proofs++];
 
 	proof->addr = addr;
-	proof->len = (uint16_t)min_of(len, CODE_PROOF_MAX_BYTES);
+	proof->len = (uint16_t)min_of(len, (size_t)CODE_PROOF_MAX_BYTES);
 	memcpy(proof->bytes, bytes, proof->len);
 }
 
@@ -103,7 +103,7 @@ static int add_text_proof(struct code_cache *cache, struct memory *memory, struc
 {
 	const struct layout *layout = cache->layout;
 	uint8_t bytes[CODE_PROOF_MAX_BYTES];
-	size_t chars = min_of(text_len, TEXT_PROOF_CHARS);
+	size_t chars = min_of(text_len, (size_t)TEXT_PROOF_CHARS);
 	size_t len = min_of(layout->str_ascii_data - layout->str_length + chars, sizeof(bytes));
 	int r = memory_read(memory, str + layout->str_length, bytes, len);
 

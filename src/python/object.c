@@ -68,7 +68,7 @@ int object_text(struct memory *memory, const struct layout *layout, raddr_t str,
 	r = parse_head(layout, bytes, &head);
 	if (r < 0)
 		return r;
-	size_t n = (size_t)min_of(head.length, OBJECT_MAX_CHARS);
+	size_t n = (size_t)min_of(head.length, (uint64_t)OBJECT_MAX_CHARS);
 	size_t need = head.data + n * head.kind;
 	if (need > have) {
 		r = memory_read(memory, str + have, bytes + have, need - have);

@@ -106,7 +106,7 @@ static void add_headroom(struct track *track)
 		uint64_t room = (PAGE - end % PAGE) % PAGE;
 
 		if (end >= track->stack_end && window->addr < track->stack_end)
-			window->len += (uint32_t)min_of(room, HEADROOM);
+			window->len += (uint32_t)min_of(room, (uint64_t)HEADROOM);
 	}
 }
 

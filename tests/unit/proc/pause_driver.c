@@ -96,7 +96,7 @@ static void tick(struct driver *driver)
 		driver->is_over = process_threads_read(&driver->threads, pid, false, NULL) < 0;
 		driver->listed_ns = now;
 	}
-	for (size_t i = 0; i < min_of(driver->threads.n, THREADS_PER_TICK); i++) {
+	for (size_t i = 0; i < min_of(driver->threads.n, (size_t)THREADS_PER_TICK); i++) {
 		pid_t tid = driver->threads.items[driver->next++ % driver->threads.n].tid;
 		enum pause_outcome outcome =
 			pause_thread(driver->pauser, pid, tid, now + PAUSE_LIMIT_NS);
