@@ -110,16 +110,20 @@ def field(number, value):
 
 def pprof(stacks, types=(("cpu", "nanoseconds"),), time_ns=None, duration_ns=10 * 10**9, period=10**7,
           labels=None):
-    """stacks: {("outermost", …, "leaf"): value or (values)}; labels: per stack, {stack: {key: text}}."""
+    """
+    stacks: {("outermost", …, "leaf"): value or (values)}, a frame being a name or (name, line, first line);
+    labels: per stack, {stack: {key: text or number}}.
+    """
     strings = {"": 0}
 
     def text(name):
         return strings.setdefault(name, len(strings))
 
-    functions, samples = {}, b""
+    frames, samples = {}, b""
     for stack, values in stacks.items():
         values = values if isinstance(values, tuple) else (values,)
-        ids = [functions.setdefault(name, len(functions) + 1) for name in reversed(stack)]
+        whole = [frame if isinstance(frame, tuple) else (frame, 7, 0) for frame in stack]
+        ids = [frames.setdefault(frame, len(frames) + 1) for frame in reversed(whole)]
         sample = field(1, b"".join(varint(i) for i in ids)) + field(2, b"".join(varint(v) for v in values))
         for key, value in (labels or {}).get(stack, {}).items():
             label = field(1, text(key))
@@ -127,9 +131,12 @@ def pprof(stacks, types=(("cpu", "nanoseconds"),), time_ns=None, duration_ns=10 
             sample += field(3, label)
         samples += field(2, sample)
     out = b"".join(field(1, field(1, text(t)) + field(2, text(u))) for t, u in types) + samples
-    for name, i in functions.items():
-        out += field(4, field(1, i) + field(4, field(1, i) + field(2, 7)))
-        out += field(5, field(1, i) + field(2, text(name)) + field(4, text("/srv/app.py")))
+    functions = {}
+    for (name, line, first), i in frames.items():
+        function = functions.setdefault((name, first), len(functions) + 1)
+        out += field(4, field(1, i) + field(4, field(1, function) + field(2, line)))
+    for (name, first), i in functions.items():
+        out += field(5, field(1, i) + field(2, text(name)) + field(4, text("/srv/app.py")) + field(5, first))
     period_type = field(1, text("cpu")) + field(2, text("nanoseconds"))
     out += b"".join(field(6, name) for name in strings)
     time_ns = time.time_ns() - duration_ns if time_ns is None else time_ns
