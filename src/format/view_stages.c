@@ -154,12 +154,25 @@ static int stage_focus(struct view_stages *stages, const char *key, struct err *
 	return 0;
 }
 
+/* Without a marker at the root there is nothing to take away, and no tree to copy. */
+static bool has_markers(const struct profile *profile)
+{
+	for (uint32_t i = 1; i < profile->tree.n; i++) {
+		struct frame_id frame = {profile->tree.frame[i]};
+
+		if (!profile->tree.parent[i] &&
+		    names_frame_get(profile->names, frame)->kind == FRAME_MARKER)
+			return true;
+	}
+	return false;
+}
+
 int view_stages_run(struct view_stages *stages, const struct view_request *request, struct err *err)
 {
 	struct profile *stage;
 	int r;
 
-	if (!request->is_split) {
+	if (!request->is_split && has_markers(stages->last)) {
 		stage = view_stage_add(stages);
 		profile_drop_markers(stages->last, stage);
 		stages->last = stage;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "format/view.h"
 #include "profile/flame.h"
 #include "profile/table.h"
 
@@ -122,6 +123,22 @@ static void run_lines(struct bench *bench, struct arena *arena)
 	bench->sink += (int64_t)func_callees(&bench->profile, 0, func, arena, &edges);
 }
 
+/* The whole answer of /api/v1/view, as text. */
+static void run_view(struct bench *bench, struct arena *arena)
+{
+	struct view_request request = {.group = GROUP_FUNCTION, .search = "needle"};
+	struct view_facts facts = {0};
+	struct buf out;
+	struct err err;
+
+	(void)arena;
+	buf_init(&out, (size_t)1 << 30);
+	if (view_write(&bench->profile, &request, &facts, &out, &err) < 0)
+		abort();
+	bench->sink += (int64_t)out.len;
+	buf_done(&out);
+}
+
 static void other_renew(struct bench *bench)
 {
 	profile_done(&bench->other);
@@ -198,6 +215,7 @@ int main(int argc, char **argv)
 	measure(&bench, "group by function", run_group);
 	measure(&bench, "merge, all new", run_merge_new);
 	measure(&bench, "merge, all there", run_merge_again);
+	measure(&bench, "view as JSON, with search", run_view);
 	profile_done(&bench.other);
 	profile_done(&bench.profile);
 	names_free(bench.names);
