@@ -24,6 +24,7 @@
 #define SCAN_MAX_BYTES (64u << 20) /* of writable memory behind one file */
 #define SCAN_CHUNK_BYTES (256u << 10)
 #define MAX_NEXT_ID (1u << 20) /* interpreters ever made */
+#define MAX_TID (1u << 22)     /* the kernel's PID_MAX_LIMIT */
 
 int runtime_check(struct memory *memory, const struct layout *layout, raddr_t addr)
 {
@@ -225,6 +226,25 @@ static bool is_interpreters(struct search *search, const uint8_t *head)
 	       word_at(head, 16) <= MAX_NEXT_ID;
 }
 
+/*
+ * Rings of two (list heads of the collector) pass runtime_check() too.  A thread's id is the address of its struct
+ * pthread, and from 3.11 on the kernel's number stands beside it.
+ */
+static bool is_thread(struct search *search, const struct layout *layout, raddr_t interp)
+{
+	struct memory *memory = search->args->memory;
+	uint64_t thread, ident, tid = 1;
+
+	if (memory_read_u64(memory, interp + layout->is_threads_head, &thread) < 0 ||
+	    memory_read_u64(memory, thread + layout->ts_thread_id, &ident) < 0 ||
+	    !is_writable_target(search->args->maps, ident))
+		return false;
+	if (layout->ts_native_thread_id != NO_FIELD &&
+	    memory_read_u64(memory, thread + layout->ts_native_thread_id, &tid) < 0)
+		return false;
+	return tid >= 1 && tid <= MAX_TID;
+}
+
 static bool try_words(struct search *search, const struct module *module, raddr_t addr,
 		      const uint8_t *bytes, size_t len, const struct layout *layout)
 {
@@ -238,6 +258,7 @@ static bool try_words(struct search *search, const struct module *module, raddr_
 		raddr_t runtime = addr + at - layout->rt_interpreters_head;
 		if (is_interpreters(search, bytes + at) &&
 		    runtime_check(search->args->memory, layout, runtime) == 0 &&
+		    is_thread(search, layout, word_at(bytes, at)) &&
 		    try_runtime(search, module, runtime))
 			return true;
 	}

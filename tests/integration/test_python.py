@@ -184,6 +184,60 @@ def test_a_process_without_python_is_refused_with_what_was_looked_for(driver, sp
     assert "looked for _PyRuntime" in done.stderr
 
 
+def without_sections(program, to, hides_symbol):
+    """A copy as sstrip leaves it; with hides_symbol nothing names _PyRuntime any more."""
+    data = bytearray(pathlib.Path(program).read_bytes())
+    data[0x28:0x30] = bytes(8)  # e_shoff
+    data[0x3c:0x40] = bytes(4)  # e_shnum, e_shstrndx
+    if hides_symbol:
+        assert b"\0_PyRuntime\0" in data
+        data = data.replace(b"\0_PyRuntime\0", b"\0_PyHiddenX\0")
+    to.write_bytes(data)
+    to.chmod(0o755)
+
+
+@pytest.mark.parametrize("hides_symbol", [False, True], ids=["symbols", "nothing"])
+def test_a_static_python_without_sections_is_found(driver, spawn, tmp_path, hides_symbol):
+    system = os.path.realpath("/usr/bin/python3")
+    if not os.path.exists(system) or subprocess.run(["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info >= (3, 13))"]).returncode:
+        pytest.skip("needs a static /usr/bin/python3 older than 3.13")
+    if "libpython" in subprocess.run(["ldd", system], capture_output=True, text=True).stdout:
+        pytest.skip("needs a static /usr/bin/python3")
+    without_sections(system, tmp_path / "python3", hides_symbol)
+    target = spawn([tmp_path / "python3", "-S", "-c", "import time; print(1, flush=True); time.sleep(1000)"],
+                   stdout=subprocess.PIPE, env={**os.environ, "PYTHONHOME": "/usr"})
+    assert target.stdout.readline() == b"1\n"
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert "<module> (<string>:1)" in done.stdout, done.stderr
+
+
+FAKE = """
+#include <unistd.h>
+__attribute__((section(".PyRuntime"), visibility("default"))) unsigned long _PyRuntime[1000] = {%s};
+__attribute__((visibility("default"))) unsigned long Py_Version = %s;
+int main(void) { return pause(); }
+"""
+
+
+@pytest.mark.parametrize("words, version, code, says", [
+    ("1, 2, 3, 4, 8, 16, 24", "0x030b02f0", -4101, "holds no interpreter"),
+    ("0", "0x030b02f0", -4102, "still starting"),
+    ("0x7970677562656478, 0x030d00f0, 0, 1, 2, 1ul << 60", "0", -4097, "_Py_DebugOffsets: "),
+    ("0x7970677562656478, 0x03630000", "0", -4099, "Python 3.99"),
+    ("1", "0x036300f0", -4099, "Python 3.99.0"),
+])
+def test_a_program_that_poses_as_python_is_refused(driver, spawn, tmp_path, words, version, code, says):
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    (tmp_path / "fake.c").write_text(FAKE % (words, version))
+    subprocess.run(["cc", "-rdynamic", tmp_path / "fake.c", "-o", tmp_path / "python3"], check=True)
+    target = spawn([tmp_path / "python3"])
+    wait_until(lambda: os.readlink(f"/proc/{target.pid}/exe") == str(tmp_path / "python3"), what="exec")
+    done, _ = run_driver(driver, "dump", target.pid)
+    assert done.returncode == 1
+    assert f"error {code} " in done.stderr and says in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("python", interpreter_params(["2.7", "3.6", "3.7"]))
 def test_an_unsupported_version_is_named(driver, spawn, python):
     target = spawn([python, "-c", "import time, sys; sys.stdout.write('1\\n'); sys.stdout.flush(); time.sleep(1000)"],

@@ -341,6 +341,44 @@ static void look_follows_threads_that_come_and_go(void **state)
 	}
 }
 
+static void look_tells_whose_innermost_frame_changed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		fake_stack(&f.fake, &f.process, f.codes, 2);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_true(f.look.threads[0].is_changed);
+		assert_int_equal(read_once(&f),
+				 PYTHON_COMPLETE); /* the cframe is known from here on */
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_false(f.look.threads[0].is_changed);
+		assert_true(f.look.threads[0].has_frames);
+		fake_stack(&f.fake, &f.process, f.codes, 3);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_true(f.look.threads[0].is_changed);
+	}
+}
+
+static void gil_futexes_are_those_inside_the_gil(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		assert_int_equal(python_look(f.python, &f.look), 0);
+		assert_true(python_is_gil_futex(f.python, f.process.gil + 40));
+		assert_true(python_is_gil_futex(f.python, f.process.gil));
+		assert_false(
+			python_is_gil_futex(f.python, f.process.gil + f.fake.layout->gil_size));
+		assert_false(python_is_gil_futex(f.python, f.process.gil - 4));
+		assert_false(python_is_gil_futex(f.python, 0));
+	}
+}
+
 static void look_caps_the_number_of_threads(void **state)
 {
 	struct fixture f;
@@ -418,6 +456,8 @@ int main(void)
 		cmocka_unit_test(walk_refuses_an_instruction_outside_of_its_code),
 		cmocka_unit_test(look_skips_a_list_that_is_a_ring),
 		cmocka_unit_test(look_follows_threads_that_come_and_go),
+		cmocka_unit_test(look_tells_whose_innermost_frame_changed),
+		cmocka_unit_test(gil_futexes_are_those_inside_the_gil),
 		cmocka_unit_test(look_caps_the_number_of_threads),
 		cmocka_unit_test(look_says_when_the_program_is_gone),
 		cmocka_unit_test(waiting_threads_are_shown_only_when_equal_twice),
