@@ -138,7 +138,7 @@ def control_handler(service):
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--share", type=float, default=0.2, help="of one core in calm times (default 0.2)")
+    parser.add_argument("--share", type=float, default=0.15, help="of one core in calm times (default 0.15)")
     parser.add_argument("--factor", type=float, default=4, help="times the load during the incident (4)")
     parser.add_argument("--fixed", action="store_true", help="begin with the fixed version of foo()")
     parser.add_argument("--incident", action="store_true", help="begin in the incident")
