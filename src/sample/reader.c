@@ -4,18 +4,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "format/marker.h"
 #include "proc/rights.h"
 #include "sample/sampler.h"
@@ -26,7 +22,6 @@
 #define RETRY_MS 5
 #define FLUSH_PATIENCE_NS (5 * NS_PER_S)
 #define TIMER_SLACK_NS 1 /* the default of 50 us would make every tick late */
-#define SLICE_NS (100 * NS_PER_US)
 #define NATIVE_MARKER "[no Python]"
 #define UNSEEN_MARKER "[ended between samples]"
 
@@ -275,33 +270,6 @@ static void reader_done(struct reader *reader)
 		close(reader->signal_fd);
 }
 
-/* struct sched_attr as of Linux 3.14; glibc 2.36 does not have it. */
-struct scheduling {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-/*
- * Ask for short slices: no more CPU time than anybody else, but soon (Linux 6.12 and later; others refuse
- * or ignore it).  On two CPUs with six busy processes 55 % of the ticks at 1 kHz came in time instead of
- * 42 %.
- */
-static void ask_for_short_slices(void)
-{
-	struct scheduling wish = {
-		.size = sizeof(wish),
-		.policy = SCHED_OTHER,
-		.nice = getpriority(PRIO_PROCESS, 0),
-		.runtime = SLICE_NS,
-	};
-
-	if (syscall(SYS_sched_setattr, 0, &wish, 0) < 0)
-		log_debug("no short slices: %s", err_name(-errno));
-}
-
 int reader_run(void *ctx, struct heartbeat *beat, uint32_t start)
 {
 	const struct reader_config *config = ctx;
@@ -316,7 +284,6 @@ int reader_run(void *ctx, struct heartbeat *beat, uint32_t start)
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	prctl(PR_SET_NAME, "pyrometer-read", 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	ask_for_short_slices();
 	tree_init(&reader.tree);
 	wire_init(&reader.wire, config->wire_fd, start);
 	reader.writer =

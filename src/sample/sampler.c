@@ -104,6 +104,9 @@ static int one_tick(struct sampler *sampler, bool is_late)
 		return r;
 	if (sampler->is_stopped || sampler->tick.is_stopped)
 		flags |= STREAM_STOPPED;
+	/* A last tick that comes late stands for the end that was asked for: wall weights add up to it. */
+	if (sampler->config->end_ns)
+		now_ns = min_of(now_ns, sampler->config->end_ns);
 	r = stream_samples(&sampler->stream, now_ns, flags);
 	return r < 0 ? r : name_threads(sampler, now_ns);
 }
@@ -282,7 +285,12 @@ static int explain_end(struct sampler *sampler, int code, struct err *err)
 static int begin(struct sampler *sampler, struct err *err)
 {
 	int64_t now_ns = clock_monotonic_ns();
-	int r = crew_list(&sampler->crew, now_ns, err);
+	bool is_first = sampler->before.ticks == 0;
+	int r;
+
+	if (is_first) /* t = 0 was just now; wall weights begin there */
+		now_ns = sampler->stream.begun_ns;
+	r = crew_list(&sampler->crew, now_ns, err);
 
 	if (r < 0)
 		return r;

@@ -26,8 +26,9 @@
 #include "sample/target.h"
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
-#define TICK_MAX_NUDGES 300		     /* inside a push or pop: 5-11 are enough in practice */
-#define TICK_PAUSE_WAIT_NS (200 * 1000000ll) /* for a thread in a crowded run queue to be stopped */
+#define TICK_MAX_NUDGES 300 /* inside a push or pop: 5-11 are enough in practice */
+/* For a thread in a crowded run queue to be stopped; the keeper kills us at 100 ms (proc/watchdog.h). */
+#define TICK_PAUSE_WAIT_NS (60 * 1000000ll)
 
 struct tick {
 	struct target *target; /* borrowed, as all the rest */
