@@ -19,7 +19,7 @@
  *  1. A stop is looked at (waitid with WNOWAIT), never taken.  Taking it would clear the exit code
  *     that the kernel keeps for the tracee; should we be killed before PTRACE_CONT, the signal that
  *     it holds would be lost.  Looked at, the kernel delivers it when it frees the tracee.  Only the
- *     end of a thread is taken, which reaps it.
+ *     end of a thread is taken, which reaps it, and an exec, which holds no signal.
  *  2. A signal never waits for a pause: at a signal-delivery-stop it goes in at once, unchanged, and
  *     so keeps its siginfo and its order.  It is never suppressed, never kept by us.
  *  3. Any stop uses up a pending PTRACE_INTERRUPT, or leaves it pending when it came later; we cannot
@@ -36,6 +36,10 @@
  *     never changed, nothing is written into it: nothing has to be undone if we die.
  *  8. ESRCH from any request means that the tracee is being killed: its end will be reported, and
  *     until then it is DYING and left alone.
+ *  9. PTRACE_SEIZE waits inside the kernel while the target is in execve, and execve waits until we
+ *     have taken the ends of the threads it killed: a deadlock (Linux 6.18, cred_guard_mutex).  So
+ *     SIGCHLD, blocked everywhere else, is let in during PTRACE_SEIZE and leads out of it; a timer
+ *     that sends it bounds the wait.
  */
 #include "proc/pause.h"
 
@@ -44,6 +48,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +69,7 @@
 /* Events served in one go: more than any healthy target makes between two looks, so that a target in
  * a storm of signals cannot keep us from our ticks. */
 #define EVENTS_PER_SCAN 256
+#define LOOK_AGAIN_NS (2 * NS_PER_MS)
 #define FREE_TIMEOUT_NS (100 * NS_PER_MS)
 /* A nudged thread runs for a nap of ours, more of them while it waits for a CPU, and again as long as
  * it has not moved. */
@@ -82,19 +88,35 @@ struct pauser {
 	int64_t held_since_ns;
 	int signal_fd;
 	int old_slack;
+	timer_t deadline_timer;
 	sigset_t old_mask;
 	struct sigaction old_action;
 };
 
+static sigset_t chld_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	return set;
+}
+
 /* ---- asking the kernel ---- */
 
-/* Is there something to serve for one thread (P_PID) or any (P_ALL)?  Invariant 1. */
-static bool look(idtype_t type, pid_t tid, siginfo_t *ret_event)
+/*
+ * 1 when there is something to serve for one thread (P_PID) or any (P_ALL), 0 when not, -ECHILD when
+ * that thread is none of ours (any more): another thread of its process called execve and took its id.
+ * Invariant 1.
+ */
+static int look(idtype_t type, pid_t tid, siginfo_t *ret_event)
 {
 	const int options = WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
 
 	ret_event->si_pid = 0;
-	return waitid(type, (id_t)tid, ret_event, options) == 0 && ret_event->si_pid != 0;
+	if (waitid(type, (id_t)tid, ret_event, options) < 0)
+		return -ECHILD;
+	return ret_event->si_pid != 0;
 }
 
 static void request(struct tracee *tracee, int what, int signal)
@@ -192,6 +214,8 @@ static void serve_exec(struct pauser *pauser, struct tracee *tracee)
 	unsigned long former = 0;
 
 	pauser->stats.execs++;
+	/* Linux answers ESRCH to a tracee with a new id until this event was taken (invariant 1). */
+	waitpid(pid, NULL, WNOHANG | __WALL);
 	ptrace(PTRACE_GETEVENTMSG, pid, NULL, &former);
 	if (former && (pid_t)former != pid)
 		forget(pauser, tracees_find(&pauser->tracees, (pid_t)former));
@@ -286,7 +310,7 @@ static int scan_each(struct pauser *pauser)
 		/* Serving can drop entries; the ones not seen yet keep their places below i. */
 		if (i >= pauser->tracees.n)
 			continue;
-		if (look(P_PID, pauser->tracees.items[i]->thread.tid, &event))
+		if (look(P_PID, pauser->tracees.items[i]->thread.tid, &event) > 0)
 			n += serve(pauser, &event);
 	}
 	return n;
@@ -297,7 +321,7 @@ static int scan(struct pauser *pauser)
 	siginfo_t event;
 	int n = 0;
 
-	while (!is_holding(pauser) && look(P_ALL, 0, &event)) {
+	while (!is_holding(pauser) && look(P_ALL, 0, &event) > 0) {
 		if (!serve(pauser, &event)) {
 			int more = scan_each(pauser);
 
@@ -330,28 +354,37 @@ int pauser_pump(struct pauser *pauser)
 
 /* ---- the pause ---- */
 
-/* Sleep until a SIGCHLD, at most until the deadline. */
+/*
+ * Sleep until a SIGCHLD, at most until the deadline; false when that has passed.  No signal tells that
+ * a thread lost its id to one that called execve, so nobody sleeps long without a look.
+ */
 static bool wait_for_news(int64_t deadline_ns)
 {
 	int64_t left = deadline_ns - clock_monotonic_ns();
-	struct timespec timeout = clock_timespec(max_of(left, 0));
-	sigset_t chld;
+	struct timespec timeout = clock_timespec(min_of(max_of(left, 0), LOOK_AGAIN_NS));
+	sigset_t chld = chld_set();
 
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
 	return sigtimedwait(&chld, NULL, &timeout) == SIGCHLD || left > 0;
+}
+
+static void serve_wanted(struct pauser *pauser)
+{
+	siginfo_t event;
+	int r = pauser->wanted ? look(P_PID, pauser->wanted, &event) : 0;
+
+	if (r > 0)
+		(void)serve(pauser, &event);
+	else if (r == -ECHILD)
+		forget(pauser, tracees_find(&pauser->tracees, pauser->wanted));
 }
 
 /* The wanted tracee's stop: served by itself first, so that others do not lengthen the wait. */
 static enum pause_outcome await_stop(struct pauser *pauser, int64_t deadline_ns)
 {
-	siginfo_t event;
-
 	for (;;) {
 		struct tracee *tracee;
 
-		if (pauser->wanted && look(P_PID, pauser->wanted, &event))
-			(void)serve(pauser, &event);
+		serve_wanted(pauser);
 		tracee = pauser->wanted ? tracees_find(&pauser->tracees, pauser->wanted) : NULL;
 		if (!tracee)
 			return PAUSE_GONE;
@@ -385,19 +418,64 @@ static enum pause_outcome may_call(struct thread *thread)
 	return letter == 'T' || letter == 't' || letter == 'R' ? PAUSE_STOPPED : PAUSE_ASLEEP;
 }
 
-static enum pause_outcome seize(struct pauser *pauser, struct thread *thread)
+/* Where on_chld() leads out of PTRACE_SEIZE; a signal handler has no other way to know (invariant 9). */
+static _Thread_local sigjmp_buf *volatile seize_escape;
+
+static void on_chld(int signal)
 {
-	int letter;
+	(void)signal;
+	if (seize_escape)
+		siglongjmp(*seize_escape, 1);
+}
+
+/* 0, -errno, or -EINTR when something has to be served first.  Invariant 9. */
+static int seize_or_escape(pid_t tid)
+{
+	sigset_t chld = chld_set();
+	sigjmp_buf escape;
+	int r;
+
+	if (sigsetjmp(escape, 1)) {
+		seize_escape = NULL;
+		return process_tracer(tid) == gettid() ? 0 : -EINTR;
+	}
+	seize_escape = &escape;
+	pthread_sigmask(SIG_UNBLOCK, &chld, NULL);
+	r = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)PTRACE_O_TRACEEXEC) < 0 ? -errno : 0;
+	pthread_sigmask(SIG_BLOCK, &chld, NULL);
+	seize_escape = NULL;
+	return r;
+}
+
+static int seize_until(struct pauser *pauser, pid_t tid, int64_t deadline_ns)
+{
+	const struct itimerspec off = {0}, at = {.it_value = clock_timespec(deadline_ns)};
+	int r;
+
+	timer_settime(pauser->deadline_timer, TIMER_ABSTIME, &at, NULL);
+	while ((r = seize_or_escape(tid)) == -EINTR) {
+		(void)scan(pauser);
+		if (clock_monotonic_ns() >= deadline_ns)
+			break;
+	}
+	timer_settime(pauser->deadline_timer, 0, &off, NULL);
+	return r;
+}
+
+static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, int64_t deadline_ns)
+{
+	int letter, r;
 
 	if (pauser->tracees.n >= PAUSER_MAX_THREADS)
 		return PAUSE_TIMEOUT;
-	if (ptrace(PTRACE_SEIZE, thread->tid, NULL, (void *)(uintptr_t)PTRACE_O_TRACEEXEC) == 0) {
+	r = seize_until(pauser, thread->tid, deadline_ns);
+	if (r == 0) {
 		(void)tracees_add(&pauser->tracees, thread);
 		thread_init(thread, thread->pid, thread->tid); /* its files are the table's now */
 		return PAUSE_STOPPED;
 	}
-	if (errno == ESRCH)
-		return PAUSE_GONE;
+	if (r == -ESRCH || r == -EINTR)
+		return r == -ESRCH ? PAUSE_GONE : PAUSE_TIMEOUT;
 	pauser->other_tracer = process_tracer(thread->tid);
 	if (pauser->other_tracer)
 		return PAUSE_TRACED;
@@ -406,7 +484,7 @@ static enum pause_outcome seize(struct pauser *pauser, struct thread *thread)
 }
 
 /* Put a thread that is not ours on the leash, unless it sleeps. */
-static enum pause_outcome leash(struct pauser *pauser, pid_t pid, pid_t tid)
+static enum pause_outcome leash(struct pauser *pauser, pid_t pid, pid_t tid, int64_t deadline_ns)
 {
 	struct thread thread;
 	enum pause_outcome outcome;
@@ -414,7 +492,7 @@ static enum pause_outcome leash(struct pauser *pauser, pid_t pid, pid_t tid)
 	thread_init(&thread, pid, tid);
 	outcome = may_call(&thread);
 	if (outcome == PAUSE_STOPPED)
-		outcome = seize(pauser, &thread);
+		outcome = seize(pauser, &thread, deadline_ns);
 	thread_done(&thread);
 	return outcome;
 }
@@ -460,10 +538,15 @@ enum pause_outcome pause_thread(struct pauser *pauser, pid_t pid, pid_t tid, int
 {
 	struct tracee *tracee = tracees_find(&pauser->tracees, tid);
 	enum pause_outcome outcome;
+	siginfo_t event;
 
 	assert(!pauser->wanted);
+	if (tracee && tracee->state == TRACEE_DYING && look(P_PID, tid, &event) == -ECHILD) {
+		forget(pauser, tracee);
+		tracee = NULL;
+	}
 	if (!tracee) {
-		outcome = leash(pauser, pid, tid);
+		outcome = leash(pauser, pid, tid, deadline_ns);
 		tracee = tracees_find(&pauser->tracees, tid);
 	} else if (tracee->state == TRACEE_DYING) {
 		outcome = PAUSE_GONE;
@@ -662,28 +745,52 @@ static void ask_for_short_slices(void)
 	(void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-struct pauser *pauser_new(struct heartbeat *beat, struct err *err)
+/* Everything of the calling thread that has to be other than usual; take_back() restores it. */
+static void prepare_thread(struct pauser *pauser)
 {
-	struct pauser *pauser = xcalloc(1, sizeof(*pauser));
-	struct sigaction plain = {.sa_handler = SIG_DFL};
-	sigset_t chld;
+	struct sigaction action = {.sa_handler = on_chld};
+	sigset_t chld = chld_set();
 
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	pauser->beat = beat;
-	pauser->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (pauser->signal_fd < 0) {
-		err_sys(err, -errno, "cannot watch for stopped threads");
-		free(pauser);
-		return NULL;
-	}
-	/* An ignored SIGCHLD, inherited from a shell, would never come. */
-	sigaction(SIGCHLD, &plain, &pauser->old_action);
 	pthread_sigmask(SIG_BLOCK, &chld, &pauser->old_mask);
+	/* Also since an ignored SIGCHLD, inherited from a shell, would never come. */
+	sigaction(SIGCHLD, &action, &pauser->old_action);
 	/* Naps of microseconds; by default the kernel adds up to 50 us. */
 	pauser->old_slack = prctl(PR_GET_TIMERSLACK);
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	ask_for_short_slices();
+}
+
+static void take_back(struct pauser *pauser)
+{
+	sigaction(SIGCHLD, &pauser->old_action, NULL);
+	prctl(PR_SET_TIMERSLACK, (unsigned long)pauser->old_slack);
+	pthread_sigmask(SIG_SETMASK, &pauser->old_mask, NULL);
+}
+
+static int deadline_timer_new(timer_t *ret_timer)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGCHLD};
+
+	event._sigev_un._tid = gettid();
+	return timer_create(CLOCK_MONOTONIC, &event, ret_timer) < 0 ? -errno : 0;
+}
+
+struct pauser *pauser_new(struct heartbeat *beat, struct err *err)
+{
+	struct pauser *pauser = xcalloc(1, sizeof(*pauser));
+	sigset_t chld = chld_set();
+	int r = deadline_timer_new(&pauser->deadline_timer);
+
+	pauser->signal_fd = r < 0 ? -1 : signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (pauser->signal_fd < 0) {
+		err_sys(err, r < 0 ? r : -errno, "cannot watch for stopped threads");
+		if (r >= 0)
+			timer_delete(pauser->deadline_timer);
+		free(pauser);
+		return NULL;
+	}
+	pauser->beat = beat;
+	prepare_thread(pauser);
 	return pauser;
 }
 
@@ -693,10 +800,9 @@ void pauser_free(struct pauser *pauser)
 		return;
 	release_all(pauser);
 	tracees_done(&pauser->tracees);
+	timer_delete(pauser->deadline_timer);
 	close(pauser->signal_fd);
-	sigaction(SIGCHLD, &pauser->old_action, NULL);
-	pthread_sigmask(SIG_SETMASK, &pauser->old_mask, NULL);
-	prctl(PR_SET_TIMERSLACK, (unsigned long)pauser->old_slack);
+	take_back(pauser);
 	free(pauser);
 }
 
