@@ -88,15 +88,20 @@ int main(int argc, char **argv)
 	struct shared *shared = shared_memory(sizeof(*shared));
 	int64_t begin, end = now_ns() + seconds_arg(argc, argv, 1), made_traps = 0, expected;
 	struct itimerspec off = {0};
+	sigset_t queued;
 	pid_t target = getpid();
 	timer_t timer;
 
 	handle(SIGALRM, on_alarm);
 	handle(SIGRTMIN + 1, on_queued);
 	handle(SIGTRAP, on_trap);
+	sigemptyset(&queued);
+	sigaddset(&queued, SIGRTMIN + 1);
+	sigprocmask(SIG_BLOCK, &queued, NULL); /* until we know the sender's id */
 	sender = fork();
 	if (sender == 0)
 		send_numbered(shared, target);
+	sigprocmask(SIG_UNBLOCK, &queued, NULL);
 	begin = now_ns();
 	timer = start_timer();
 	while (now_ns() < end) {
