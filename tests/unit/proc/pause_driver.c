@@ -42,6 +42,7 @@ struct driver {
 	struct pauser *pauser;
 	struct heartbeat *beat;
 	struct memory *memory;
+	struct process_id id;
 	struct process_threads threads;
 	uint64_t ticks, pauses, unread;
 	size_t next;
@@ -93,7 +94,8 @@ static void tick(struct driver *driver)
 	int64_t now = clock_monotonic_ns();
 
 	if (now - driver->listed_ns > LIST_EVERY_NS) {
-		driver->is_over = process_threads_read(&driver->threads, pid, false, NULL) < 0;
+		driver->is_over = !process_is_alive(driver->id) ||
+				  process_threads_read(&driver->threads, pid, false, NULL) < 0;
 		driver->listed_ns = now;
 	}
 	for (size_t i = 0; i < min_of(driver->threads.n, (size_t)THREADS_PER_TICK); i++) {
@@ -159,7 +161,8 @@ static int drive(const struct plan *plan, struct heartbeat *beat)
 	struct err err;
 
 	sigaction(SIGTERM, &action, NULL);
-	driver.pauser = pauser_new(beat, &err);
+	if (process_identify((pid_t)plan->pid, &driver.id, &err) >= 0)
+		driver.pauser = pauser_new(beat, &err);
 	if (!driver.pauser) {
 		fprintf(stderr, "pause_driver: %s\n", err.text);
 		return 1;
