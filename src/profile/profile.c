@@ -35,6 +35,7 @@ int thread_state_parse(const char *text, enum thread_state *ret_state)
 bool thread_state_is_idle(enum thread_state state)
 {
 	switch (state) {
+	case STATE_WAITING_GIL:
 	case STATE_WAITING_LOCK:
 	case STATE_WAITING_IO:
 	case STATE_SLEEPING:

@@ -18,7 +18,8 @@ static void states_have_names_that_parse_back(void **state)
 	assert_null(thread_state_name(STATE_COUNT));
 	assert_true(thread_state_parse("dancing", &parsed) < 0);
 	assert_true(thread_state_is_idle(STATE_SLEEPING));
-	assert_false(thread_state_is_idle(STATE_WAITING_GIL));
+	assert_true(thread_state_is_idle(STATE_WAITING_GIL));
+	assert_false(thread_state_is_idle(STATE_RUNNING_GIL));
 	assert_false(thread_state_is_idle(STATE_UNKNOWN));
 }
 
