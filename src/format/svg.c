@@ -107,7 +107,10 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Printable already here, so that columns can be counted, and short: thousands of boxes repeat a name. */
+/*
+ * Printable already here, so that columns can be counted, and short: thousands of boxes repeat a
+ * name.
+ */
 static void text_add(struct buf *out, const char *text)
 {
 	char printable[TEXT_MAX_PRINTABLE];
@@ -169,7 +172,9 @@ static void tooltip_put(struct svg *svg, uint32_t box)
 	buf_puts(svg->out, "</title>");
 }
 
-/* Bytes of the text that fit into `room` columns; less than all of them leave one for the ellipsis. */
+/*
+ * Bytes of the text that fit into `room` columns; less than all of them leave one for the ellipsis.
+ */
 static size_t text_fit(const char *text, size_t len, size_t room)
 {
 	size_t at = 0, used = 0;

@@ -11,8 +11,8 @@
  * still holds, and `scale` says so.
  *
  * Frames are named by key: 11 characters, base64url of 64 bits, the same in every process and every
- * version, made of name (the qualified one where known), file and kind.  What has no name of its own
- * ("<lambda>", "<listcomp>") adds its first line, and a frame in a view by lines its line.
+ * version, made of name (the qualified one where known), file and kind.  What has no name of its
+ * own ("<lambda>", "<listcomp>") adds its first line, and a frame in a view by lines its line.
  *
  * Nothing here keeps state: any thread, one per names table (views intern grouped frames into it).
  */
@@ -78,14 +78,14 @@ int view_write(const struct profile *profile, const struct view_request *request
 	       const struct view_facts *facts, struct buf *out, struct err *err) nodiscard;
 
 /*
- * a = before, b = after; `column` is a's, b's is found by type.  Values are raw sums; widths and noise
- * take b times wall_a / wall_b =: s.  A function that begins at one line in a and at another in b, and
- * shares its key with no other function of either, has moved and is shown as one.  Both may have
- * different names (those of a take in what b has); `focus` and `root` as above.
+ * a = before, b = after; `column` is a's, b's is found by type.  Values are raw sums; widths and
+ * noise take b times wall_a / wall_b =: s.  A function that begins at one line in a and at another
+ * in b, and shares its key with no other function of either, has moved and is shown as one.  Both
+ * may have different names (those of a take in what b has); `focus` and `root` as above.
  *
  * Noise is half of the 95 % interval of self_b * s - self_a.  Samples come at random times, so the
- * number of them behind a value v is Poisson with mean v / p, where p is the profile's period or, where
- * that is unknown, its sum / n_samples:
+ * number of them behind a value v is Poisson with mean v / p, where p is the profile's period or,
+ * where that is unknown, its sum / n_samples:
  *
  *	noise = 1.96 * sqrt(self_a * p_a + s * s * self_b * p_b)
  *
@@ -110,8 +110,8 @@ int view_find_func(const struct profile *profile, size_t column, const char *key
 		   struct func_id *ret_func, struct err *err) nodiscard;
 /*
  * Lines, callers and callees of that function, and of others that share its key, as one.  From an
- * ungrouped profile; of the request: column, states and json_flags.  `frame` of a caller or callee is
- * null for none: called from the root, or itself on top.
+ * ungrouped profile; of the request: column, states and json_flags.  `frame` of a caller or callee
+ * is null for none: called from the root, or itself on top.
  */
 int view_write_lines(const struct profile *profile, const struct view_request *request,
 		     const char *key, const struct view_source *source, struct buf *out,

@@ -15,8 +15,8 @@ struct lines {
 };
 
 /*
- * Functions of one key become `lines->func`, each frame with the line that it has: what is shown under
- * one name is counted under one.
+ * Functions of one key become `lines->func`, each frame with the line that it has: what is shown
+ * under one name is counted under one.
  */
 static void funcs_join(struct lines *lines, const uint8_t *is_it)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the view share: the profile as the request wants to see it, and its JSON parts. */
+/*
+ * What the files of the view share: the profile as the request wants to see it, and its JSON parts.
+ */
 #ifndef FORMAT_VIEW_PRIVATE_H
 #define FORMAT_VIEW_PRIVATE_H
 
@@ -31,8 +33,8 @@ int view_column_like(const struct profile *other, const struct profile *profile,
 int64_t view_scale_of(const struct profile *value);
 void view_scale_down(struct profile *value, int64_t scale);
 /*
- * How many samples are behind a value that was scaled down: as many as were counted or, where stacks
- * were added up before they were sent, as many as the period makes of the sum.
+ * How many samples are behind a value that was scaled down: as many as were counted or, where
+ * stacks were added up before they were sent, as many as the period makes of the sum.
  */
 int64_t view_samples(const struct profile *from, const struct profile *value, int64_t scale);
 /* Put `stages->last` through markers, focus and group, as asked. */
@@ -51,7 +53,9 @@ int view_key_check(const char *text, size_t len, struct err *err) nodiscard;
 /* Per function of the tree: does it have that key?  Returns how many do. */
 size_t view_funcs_of_key(const struct profile *profile, const char *key, struct arena *arena,
 			 uint8_t **ret_is_it);
-/* The path that keys joined by '.' name, outermost first; *ret_is_found says whether it is there. */
+/*
+ * The path that keys joined by '.' name, outermost first; *ret_is_found says whether it is there.
+ */
 int view_root_find(const struct profile *profile, const char *keys, struct arena *arena,
 		   struct flame_opts *opts, bool *ret_is_found, struct err *err) nodiscard;
 

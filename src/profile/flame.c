@@ -3,8 +3,8 @@
  * Layout in passes over the tree, each linear:
  *
  *   1. totals and widths, from the leaves up;
- *   2. scores: what a node is worth drawing for; no less than those below it, so that the nodes over
- *	any score are closed under "parent of" (ties go to the smaller id, and parents have those);
+ *   2. scores: what a node is worth drawing for; no less than those below it, so that the nodes
+ *	over any score are closed under "parent of" (ties go to the smaller id, which parents have);
  *   3. the score that only max_nodes nodes reach, by counting bytes from the highest down;
  *   4. every node that stays gets a place, every other one goes to the nearest ancestor that stays;
  *   5. those that stay are sorted by name, then by parent, and laid out level by level.
@@ -100,7 +100,9 @@ static uint64_t own_score(const struct layout *layout, uint32_t node)
 		      change > UINT64_MAX / CHANGE_WEIGHT ? UINT64_MAX : change * CHANGE_WEIGHT);
 }
 
-/* Scores from the leaves up; then those outside of the zoomed box are struck out from the top down. */
+/*
+ * Scores from the leaves up; then those outside of the zoomed box are struck out from the top down.
+ */
 static void scores_sum(struct layout *layout)
 {
 	const struct tree *tree = &layout->profile->tree;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames that become one: the lines of a function, the functions of a file, the files of a module. */
+/*
+ * Frames that become one: the lines of a function, the functions of a file, the files of a module.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +98,9 @@ static struct frame_id frame_grouped(struct names *names, struct frame_id id,
 	return id;
 }
 
-/* With `joins_neighbours` a frame below an equal one is the same frame: time stays within the file. */
+/*
+ * With `joins_neighbours` a frame below an equal one is the same frame: time stays within the file.
+ */
 static void frames_map(const struct profile *from, const uint32_t *frame_of, bool joins_neighbours,
 		       struct profile *into)
 {

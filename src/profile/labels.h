@@ -3,9 +3,9 @@
  * Label sets and selectors, as in Prometheus.
  *
  * A label set is sorted by name, names unique, no value empty: an empty label is one that is not
- * there.  Its text form, {a="b",c="d"}, is canonical: equal sets have equal texts, so the text serves
- * as a key.  A name is written bare when it is of [A-Za-z_][A-Za-z0-9_.-]*, else in quotes.  Limits
- * are those of LABELS_*; past them ERR_LIMIT.
+ * there.  Its text form, {a="b",c="d"}, is canonical: equal sets have equal texts, so the text
+ * serves as a key.  A name is written bare when it is of [A-Za-z_][A-Za-z0-9_.-]*, else in quotes.
+ * Limits are those of LABELS_*; past them ERR_LIMIT.
  *
  * A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's meaning.
  *

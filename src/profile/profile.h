@@ -112,10 +112,14 @@ enum profile_group {
 };
 
 void profile_group(const struct profile *from, enum profile_group group, struct profile *into);
-/* Each frame becomes frame_of[its id] (as long as names_frame_count(); of frames in the tree only). */
+/*
+ * Each frame becomes frame_of[its id] (as long as names_frame_count(); of frames in the tree only).
+ */
 void profile_map_frames(const struct profile *from, const uint32_t *frame_of, struct profile *into);
-/* Frames outermost first become innermost first (bottom-up view); self values sit at the new
- * leaves. */
+/*
+ * Frames outermost first become innermost first (bottom-up view); self values sit at the new
+ * leaves.
+ */
 void profile_invert(const struct profile *from, struct profile *into);
 /* Only what lies at or below a frame whose function is `func`, rooted there (recursion once). */
 void profile_focus(const struct profile *from, struct func_id func, struct profile *into);

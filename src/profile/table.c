@@ -2,9 +2,9 @@
 /*
  * Counting recursion once: a stack counts for a row when the row is somewhere on it, however often.
  *
- * The walk goes through the tree in depth-first order by way of parent links and one cursor per node,
- * so no depth of stack can exhaust ours.  For every row it knows how often the row is on the path; a
- * node adds its total to the row only where it is the first.
+ * The walk goes through the tree in depth-first order by way of parent links and one cursor per
+ * node, so no depth of stack can exhaust ours.  For every row it knows how often the row is on the
+ * path; a node adds its total to the row only where it is the first.
  */
 #include "profile/table.h"
 

@@ -54,9 +54,9 @@ struct search_result {
 };
 
 /*
- * Find functions by name, qualified name or file: text without regard to case, or an expression with
- * regard to it when written /like this/.  Markers (thread names) are found too; "" finds nothing.
- * ERR_USAGE for a bad expression.
+ * Find functions by name, qualified name or file: text without regard to case, or an expression
+ * with regard to it when written /like this/.  Markers (thread names) are found too; "" finds
+ * nothing. ERR_USAGE for a bad expression.
  */
 int profile_search(const struct profile *profile, size_t column, const char *query,
 		   struct arena *arena, struct search_result *ret_result,
@@ -67,8 +67,10 @@ struct diff_row {
 	int64_t self_a, self_b, total_a, total_b;
 };
 
-/* From a profile_diff() result: every function of column pair 2i, 2i+1; largest |self_b-self_a|
- * first. */
+/*
+ * From a profile_diff() result: every function of column pair 2i, 2i+1; largest |self_b-self_a|
+ * first.
+ */
 size_t func_diff_table(const struct profile *diff, size_t pair, struct arena *arena,
 		       struct diff_row **ret_rows);
 

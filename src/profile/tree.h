@@ -5,7 +5,7 @@
  * A stack is one node; the path from the root to it are its frames, outermost first.  Invariants:
  *   1. Node 0 is the root and has frame 0.
  *   2. parent[id] < id for every id > 0: one backward pass over the arrays sums subtrees, one
- * forward pass pushes values down, and no walk ever needs recursion or a visited set.
+ *	forward pass pushes values down, and no walk ever needs recursion or a visited set.
  *   3. Siblings differ in their frame.
  * A tree has a ceiling of nodes; past it tree_child() gives the parent back, so that the time stays
  * at the deepest frame that there was room for, and `over_limit` counts it.  Depth is limited

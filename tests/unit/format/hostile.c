@@ -28,8 +28,14 @@ static const char *const odd_names[] = {
 };
 
 static const char *const odd_files[] = {
-	"", "/srv/app.py", "/venv/lib/python3.11/site-packages/x/y.py", "/usr/lib/python3.11/json.py",
-	"<frozen importlib>", "/srv/<&\">.py", "C:\\dir\\file.py", "/",
+	"",
+	"/srv/app.py",
+	"/venv/lib/python3.11/site-packages/x/y.py",
+	"/usr/lib/python3.11/json.py",
+	"<frozen importlib>",
+	"/srv/<&\">.py",
+	"C:\\dir\\file.py",
+	"/",
 };
 
 static uint64_t next_random(uint64_t *seed)

@@ -506,7 +506,10 @@ static void facts_of_the_store_are_passed_on(void **state)
 	scene_done(&s);
 }
 
-/* Rows past the limit: the first ones by self and by total stay, and `rows` says how many there are. */
+/*
+ * Rows past the limit: the first ones by self and by total stay, and `rows` says how many there
+ * are.
+ */
 static void a_long_table_keeps_the_largest_of_both_orders(void **state)
 {
 	struct values *rows;

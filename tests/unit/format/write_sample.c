@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* write_sample svg|html SEED: a hostile profile (seed 0: the ordinary one) on stdout, for check_markup.py. */
+/*
+ * write_sample svg|html SEED: a hostile profile (seed 0: the ordinary one) on stdout, for
+ * check_markup.py.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +15,8 @@
 static const struct html_bundle bundle = {
 	.script = "document.title = 'ran';",
 	.style = "body { color: black }",
-	.policy = "default-src 'none'; script-src 'sha256-x'; style-src 'sha256-y'; base-uri 'none'",
+	.policy =
+		"default-src 'none'; script-src 'sha256-x'; style-src 'sha256-y'; base-uri 'none'",
 };
 
 static int write_one(const char *format, const struct profile *profile, struct buf *out,

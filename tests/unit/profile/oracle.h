@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random profiles beside a plain list of the stacks they were made of.  What the module computes with
- * passes over a tree is computed here stack by stack, the way a person would count it.
+ * Random profiles beside a plain list of the stacks they were made of.  What the module computes
+ * with passes over a tree is computed here stack by stack, the way a person would count it.
  */
 #ifndef TESTS_UNIT_PROFILE_ORACLE_H
 #define TESTS_UNIT_PROFILE_ORACLE_H
@@ -41,8 +41,8 @@ bool oracle_stack_has_func(const struct names *names, const struct oracle_stack 
 int64_t oracle_sum(const struct oracle *oracle);
 
 /*
- * Every node with a value as a line "a:1;b:2 10 20" (one number per column), sorted: equal for profiles
- * that differ in numbering only.  Call free().
+ * Every node with a value as a line "a:1;b:2 10 20" (one number per column), sorted: equal for
+ * profiles that differ in numbering only.  Call free().
  */
 char *profile_as_text(const struct profile *profile);
 

@@ -209,7 +209,10 @@ static void names_of_ingest_parse_as_the_table_says(void **state)
 	fixture_done(&f);
 }
 
-/* Random sets over an alphabet of trouble come back from their text, and equal sets have equal texts. */
+/*
+ * Random sets over an alphabet of trouble come back from their text, and equal sets have equal
+ * texts.
+ */
 static void random_label_sets_round_trip(void **state)
 {
 	static const char alphabet[] = "ab\"\\{},=\n `'.-_9\xc3\xa4";

@@ -46,7 +46,10 @@ static void overlapping_matches_count_once(void **state)
 	}
 }
 
-/* "Main Thread", Service.run (/srv/a+b.py), read; and beside it only "read ära"; unused is worth nothing. */
+/*
+ * "Main Thread", Service.run (/srv/a+b.py), read; and beside it only "read ära"; unused is worth
+ * nothing.
+ */
 static void queries_find_as_the_table_says(void **state)
 {
 	static const struct {

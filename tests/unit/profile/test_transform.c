@@ -290,7 +290,10 @@ static void modules_are_packages_or_the_names_of_own_files(void **state)
 	}
 }
 
-/* Whatever the transform: a tree with little room gets the whole sum, and says what it had no room for. */
+/*
+ * Whatever the transform: a tree with little room gets the whole sum, and says what it had no room
+ * for.
+ */
 static void transforms_into_full_trees_keep_the_sum(void **state)
 {
 	static transform_fn *const transforms[] = {group_function, group_file, invert,
