@@ -9,7 +9,8 @@
 #include "base/clock.h"
 
 #define CHORES_NS (100 * NS_PER_MS)
-#define NAMES_NS NS_PER_S	       /* threads are renamed seldom */
+#define NAMES_FIRST_NS (300 * NS_PER_MS)
+#define NAMES_MOST_NS (10 * NS_PER_S)
 #define IDLE_RELEASE_NS (2 * NS_PER_S) /* a thread not paused for this long gets off the leash */
 #define ONCE_TRIES 200		       /* of a dump, until every thread has a true stack */
 #define ONCE_GAP_NS (2 * NS_PER_MS)
@@ -81,11 +82,22 @@ static int write_stats(struct sampler *sampler)
 
 /* ---- ticks ---- */
 
+/*
+ * A thread may get its name just after it was first seen, and be renamed at any time.  Asking costs a walk
+ * through the target's modules where `threading` is not loaded (400 reads, measured), so it is asked soon
+ * after threads joined, then ever more seldom.
+ */
 static int name_threads(struct sampler *sampler, int64_t now_ns)
 {
+	if (sampler->crew.next_id != sampler->named_until_id) {
+		sampler->named_until_id = sampler->crew.next_id;
+		sampler->names_gap_ns = NAMES_FIRST_NS;
+		sampler->names_due_ns = now_ns + NAMES_FIRST_NS;
+	}
 	if (now_ns < sampler->names_due_ns)
 		return 0;
-	sampler->names_due_ns = now_ns + NAMES_NS;
+	sampler->names_gap_ns = min_of(2 * sampler->names_gap_ns, NAMES_MOST_NS);
+	sampler->names_due_ns = now_ns + sampler->names_gap_ns;
 	return stream_threads(&sampler->stream, true);
 }
 
@@ -297,7 +309,6 @@ static int begin(struct sampler *sampler, struct err *err)
 	stream_begin(&sampler->stream);
 	sampler->tick.last_ns = now_ns;
 	sampler->chores_due_ns = now_ns + CHORES_NS;
-	sampler->names_due_ns = now_ns + NAMES_NS;
 	pace_init(&sampler->pace, sampler->config->rate_hz, now_ns,
 		  (uint64_t)now_ns ^ (uint64_t)getpid());
 	return 0;

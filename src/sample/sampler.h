@@ -51,9 +51,11 @@ struct sampler {
 	struct sources sources;
 	struct capture_stats stats;
 	struct capture_stats before; /* what the stream counted before this program of the target */
-	int64_t chores_due_ns, names_due_ns;
-	bool is_stopped; /* the target by its user, as /proc said last */
-	bool has_to_end; /* asked by a signal */
+	int64_t chores_due_ns, names_due_ns, names_gap_ns;
+	uint32_t
+		named_until_id; /* threads from here on have not been asked for their names again */
+	bool is_stopped;	/* the target by its user, as /proc said last */
+	bool has_to_end;	/* asked by a signal */
 };
 
 /* All pointers are borrowed; the header and the process have been written. */

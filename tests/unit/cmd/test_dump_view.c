@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <string.h>
+
+#include "cmd/dump_view.h"
+
+static struct node_id push(struct names *names, struct tree *tree, struct node_id parent,
+			   const char *name, const char *file, uint32_t line)
+{
+	struct frame frame = {
+		.name = names_cstr(names, name),
+		.file = names_cstr(names, file),
+		.line = line,
+		.kind = FRAME_PYTHON,
+	};
+
+	return tree_child(tree, parent, names_frame(names, &frame));
+}
+
+struct fixture {
+	struct names *names;
+	struct tree tree;
+	struct dump_view view;
+	struct buf out;
+};
+
+static void begin(struct fixture *f)
+{
+	const struct capture_events *events = dump_view_events();
+	struct capture_process process = {
+		.pid = 7, .command = "python3 a.py", .runtime = "CPython 3.12.1"};
+	struct capture_thread main_thread = {.id = 1, .process = 1, .tid = 7, .name = "MainThread"};
+	struct capture_thread other = {.id = 2, .process = 1, .tid = 8, .name = "\x1b[31m\"x\n"};
+	struct capture_sample sample = {
+		.thread = 1, .state = STATE_RUNNING_GIL, .flags = SAMPLE_GIL};
+
+	f->names = names_new();
+	tree_init(&f->tree);
+	buf_init(&f->out, 1 << 16);
+	dump_view_init(&f->view, f->names, &f->tree);
+	assert_int_equal(events->process(&f->view, &process), 0);
+	assert_int_equal(events->thread(&f->view, &main_thread), 0);
+	assert_int_equal(events->thread(&f->view, &other), 0);
+	sample.node = push(f->names, &f->tree, (struct node_id){0}, "<module>", "/srv/a.py", 30);
+	sample.node = push(f->names, &f->tree, sample.node, "get",
+			   "/v/lib/python3.12/site-packages/lib/api.py", 12);
+	assert_int_equal(events->sample(&f->view, &sample), 0);
+}
+
+static void end(struct fixture *f)
+{
+	buf_done(&f->out);
+	dump_view_done(&f->view);
+	tree_done(&f->tree);
+	names_free(f->names);
+}
+
+static void dump_text_has_the_layout_that_people_know(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	dump_view_text(&f.view, &f.out);
+	assert_string_equal(f.out.data, "Process 7: python3 a.py\n"
+					"Python v3.12.1\n"
+					"\n"
+					"Thread 7 (active+gil): \"MainThread\"\n"
+					"    get (lib/api.py:12)\n"
+					"    <module> (a.py:30)\n"
+					"Thread 8 (could not be read): \"\\x1b[31m\"x\\x0a\"\n");
+	end(&f);
+}
+
+static void dump_json_has_whole_paths(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	dump_view_json(&f.view, &f.out);
+	assert_non_null(strstr(f.out.data, "\"owns_gil\":true"));
+	assert_non_null(
+		strstr(f.out.data, "\"filename\":\"/v/lib/python3.12/site-packages/lib/api.py\""));
+	assert_non_null(strstr(f.out.data, "\"state\":\"unreadable\""));
+	assert_null(strchr(f.out.data, '\x1b'));
+	end(&f);
+}
+
+static void dump_refuses_a_sample_of_no_thread(void **state)
+{
+	struct capture_sample sample = {.thread = 99};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(dump_view_events()->sample(&f.view, &sample), ERR_CORRUPT);
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dump_text_has_the_layout_that_people_know),
+		cmocka_unit_test(dump_json_has_whole_paths),
+		cmocka_unit_test(dump_refuses_a_sample_of_no_thread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
