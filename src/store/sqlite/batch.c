@@ -234,7 +234,7 @@ static int write_file(struct sqlite_store *store, struct block_file *file, struc
 	}
 	if (r < 0) {
 		err.code = r;
-		file->n_blocks = n_blocks;
+		__atomic_store_n(&file->n_blocks, n_blocks, __ATOMIC_RELAXED);
 		undo_carries(items, file);
 		fail_items(items, file, &err);
 		writer_note_error(store, file, r, err.text);

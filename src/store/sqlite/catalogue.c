@@ -180,6 +180,16 @@ int catalogue_make_series(struct catalogue *catalogue, const struct series_key *
 	return 0;
 }
 
+uint32_t *family_owners(const struct family *family, size_t *ret_n)
+{
+	uint32_t *owners = xcalloc(family->n_members + 1, sizeof(*owners));
+
+	for (size_t i = 0; i < family->n_members; i++)
+		owners[i] = owner_of_series(family->members[i]);
+	*ret_n = family->n_members;
+	return owners;
+}
+
 /* ---- columns ---- */
 
 static bool is_column(const struct column *column, const char *type, const char *unit,

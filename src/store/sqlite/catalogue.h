@@ -170,6 +170,9 @@ static inline void *table_get(const struct table *table, uint64_t id)
 /* Adds `item` under the next id, which it returns. */
 uint32_t table_add(struct table *table, void *item);
 
+/* Owners of the members, for use without the lock; free() it. */
+uint32_t *family_owners(const struct family *family, size_t *ret_n) nodiscard;
+
 /* Even owners are series, odd ones families. */
 static inline uint32_t owner_of_series(const struct series *series)
 {

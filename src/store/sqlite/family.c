@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "store/sqlite/store_private.h"
 
 /* ---- families that have grown ---- */
@@ -15,8 +16,13 @@ static int mark_file(struct sqlite_store *store, const struct family *family,
 {
 	struct open_file *handle = NULL;
 	sqlite3_stmt *stmt = NULL;
+	cleanup_free uint32_t *members = NULL;
+	size_t n_members;
 	int r = files_open(&store->files, file, &handle, err);
 
+	pthread_mutex_lock(&store->lock);
+	members = family_owners(family, &n_members);
+	pthread_mutex_unlock(&store->lock);
 	if (r == 0)
 		r = file_begin(handle, err);
 	if (r == 0)
@@ -24,9 +30,8 @@ static int mark_file(struct sqlite_store *store, const struct family *family,
 				"INSERT OR IGNORE INTO dirty SELECT ?1, ?2, t_ns FROM block"
 				" WHERE owner=?3",
 				&stmt, err);
-	for (size_t i = 0; i < family->n_members && r == 0; i++) {
-		sql_bind(stmt, file->level, owner_of_family(family),
-			 owner_of_series(family->members[i]));
+	for (size_t i = 0; i < n_members && r == 0; i++) {
+		sql_bind(stmt, file->level, owner_of_family(family), members[i]);
 		r = sql_run(stmt, err);
 	}
 	sqlite3_finalize(stmt);
@@ -86,7 +91,9 @@ static int begin_family(struct sqlite_store *store, struct family *family, struc
 	struct table *files = &store->catalogue.files;
 	int r = 0;
 
+	pthread_mutex_lock(&store->lock);
 	family->wants_rollup = true;
+	pthread_mutex_unlock(&store->lock);
 	for (size_t id = 1; id < files->n && r == 0; id++) {
 		struct block_file *file = files->items[id];
 

@@ -254,7 +254,7 @@ int file_insert(struct open_file *handle, const struct block *block, struct cove
 	r = sql_run(stmt, err);
 	sqlite3_clear_bindings(stmt);
 	if (r == 0)
-		handle->file->n_blocks++;
+		__atomic_fetch_add(&handle->file->n_blocks, 1, __ATOMIC_RELAXED);
 	return r;
 }
 

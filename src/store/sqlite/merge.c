@@ -118,8 +118,7 @@ static int add_values(struct query *query, const struct block *sums, const uint3
 		      struct profile *profile, struct err *err)
 {
 	for (size_t c = 0; c < sums->n_columns; c++) {
-		struct column *column =
-			table_get(&query->store->catalogue.columns, sums->columns[c]);
+		const struct column *column = query_kind(query, sums->columns[c]);
 		int into = 0;
 
 		if (*column->state)
@@ -187,7 +186,7 @@ static void set_head(const struct query *query, const struct merge *merge, struc
 		return;
 	profile->period_type = names_cstr(profile->names, query->first->family->period_type);
 	profile->period_unit = names_cstr(profile->names, query->first->family->period_unit);
-	profile->period = query->first->period;
+	profile->period = query->period;
 }
 
 /* The answer takes what it needs of the query's list of holes. */

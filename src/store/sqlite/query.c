@@ -34,6 +34,14 @@ static bool matches(const struct selector *selector, bool of_type, const struct 
 	return selector_match(&part, labels);
 }
 
+struct column *query_kind(const struct query *query, uint32_t column)
+{
+	for (size_t c = 0; c < query->n_columns; c++)
+		if (query->columns[c] == column)
+			return query->kinds[c];
+	return NULL;
+}
+
 bool query_type_matches(const struct store_query *ask, const char *profile_type)
 {
 	const struct labels labels = {.items = {{LABEL_TYPE, profile_type}}, .n = 1};
@@ -56,6 +64,7 @@ static int adopt_column(struct query *query, const struct series *series, struct
 	if (!query->column) {
 		query->column = column;
 		query->first = series;
+		query->period = series->period;
 		query->is_gauge = series->family->is_gauge;
 	}
 	if (of_one_type && (strcmp(query->column->type, column->type) != 0 ||
@@ -65,8 +74,10 @@ static int adopt_column(struct query *query, const struct series *series, struct
 			       "__profile_type__ to it",
 			       query->column->type, query->column->unit, column->type,
 			       column->unit);
-	if (query->n_columns < PROFILE_MAX_COLUMNS)
+	if (query->n_columns < PROFILE_MAX_COLUMNS) {
+		query->kinds[query->n_columns] = column;
 		query->columns[query->n_columns++] = column->id;
+	}
 	return 0;
 }
 

@@ -22,8 +22,10 @@ struct query {
 	struct tenant *tenant;
 	struct series **series; /* those that match, by text */
 	size_t n_series, series_cap;
-	uint32_t columns[PROFILE_MAX_COLUMNS]; /* of the selector's type, over all series */
+	uint32_t columns[PROFILE_MAX_COLUMNS];	   /* of the selector's type, over all series */
+	struct column *kinds[PROFILE_MAX_COLUMNS]; /* what they are */
 	size_t n_columns;
+	int64_t period;		    /* of the first */
 	const struct series *first; /* whose type of value names the answer's */
 	struct column *column;	    /* the first of `columns` */
 	bool is_gauge;
@@ -44,6 +46,8 @@ void query_end(struct query *query);
 char *query_profile_type(const struct series *series, const struct column *column,
 			 struct arena *arena);
 /* Does the selector's __profile_type__ (if it has any) match? */
+/* What a column of a block is, or NULL when the query does not ask for it. */
+struct column *query_kind(const struct query *query, uint32_t column);
 bool query_type_matches(const struct store_query *ask, const char *profile_type);
 
 /* A stretch of one owner to be read at one level; windows are whole unless `is_cut`. */

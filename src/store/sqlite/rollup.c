@@ -33,6 +33,9 @@ struct roll {
 	struct series *series; /* one of the two */
 	struct family *family;
 	struct block_file *into;
+	uint32_t *members; /* owners of the family's series, taken under the lock */
+	size_t n_members;
+	int64_t longest_ns; /* of the series */
 	bool is_done;
 };
 
@@ -104,6 +107,7 @@ static bool prepare(struct sqlite_store *store, struct roll *roll)
 
 	roll->tenant = family->service->tenant;
 	roll->family = roll->series ? NULL : family;
+	roll->longest_ns = roll->series ? roll->series->longest_ns : 0;
 	/* What it was made of is gone: it must stay as it is. */
 	if (roll->series && roll->window.t_ns < roll->tenant->expired_until_ns[roll->level - 1])
 		return false;
@@ -147,8 +151,12 @@ static size_t take_due(struct sqlite_store *store, int level, bool force, struct
 	n = dirty_take(&store->dirty, level, &due, windows, STEP_WINDOWS);
 	for (size_t i = 0; i < n; i++) {
 		rolls[kept] = (struct roll){.window = windows[i], .level = level};
-		if (prepare(store, &rolls[kept]))
-			kept++;
+		if (!prepare(store, &rolls[kept]))
+			continue;
+		if (rolls[kept].family)
+			rolls[kept].members =
+				family_owners(rolls[kept].family, &rolls[kept].n_members);
+		kept++;
 	}
 	pthread_mutex_unlock(&store->lock);
 	qsort(rolls, kept, sizeof(*rolls), by_file);
@@ -195,8 +203,7 @@ static int add_rows(struct sqlite_store *store, const struct roll *roll, struct 
 	if (r < 0)
 		return r;
 	scan = handle->statements[FILE_SCAN];
-	sql_bind(scan, owner,
-		 range.from_ns - (file->level == LEVEL_FINE ? roll->series->longest_ns : 0),
+	sql_bind(scan, owner, range.from_ns - (file->level == LEVEL_FINE ? roll->longest_ns : 0),
 		 range.until_ns);
 	while ((r = sql_step(scan, err)) > 0) {
 		struct file_row row;
@@ -237,9 +244,8 @@ static int add_sources(struct sqlite_store *store, const struct roll *roll, stru
 			continue;
 		if (roll->series)
 			r = add_rows(store, roll, file, roll->window.owner, err);
-		for (size_t i = 0; roll->family && i < roll->family->n_members && r == 0; i++)
-			r = add_rows(store, roll, file, owner_of_series(roll->family->members[i]),
-				     err);
+		for (size_t i = 0; i < roll->n_members && r == 0; i++)
+			r = add_rows(store, roll, file, roll->members[i], err);
 	}
 	return r;
 }
@@ -409,6 +415,8 @@ static size_t settle_rolls(struct sqlite_store *store, struct roll *rolls, size_
 	}
 	store->counters.rolled_windows += done;
 	pthread_mutex_unlock(&store->lock);
+	for (size_t i = 0; i < n; i++)
+		free(rolls[i].members);
 	return done;
 }
 

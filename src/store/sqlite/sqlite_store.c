@@ -212,7 +212,7 @@ static void add_catalogue(const struct sqlite_store *store, struct store_stats *
 
 		if (!file || file->state == FILE_DELETED)
 			continue;
-		out->blocks += (uint64_t)file->n_blocks;
+		out->blocks += (uint64_t)__atomic_load_n(&file->n_blocks, __ATOMIC_RELAXED);
 		out->bytes_on_disk += bytes_of(file->path, "") + bytes_of(file->path, "-wal");
 	}
 	for (size_t id = 1; id < catalogue->dicts.n; id++) {

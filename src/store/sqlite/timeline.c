@@ -18,21 +18,6 @@ struct line_sums {
 	int64_t profiles_before;
 };
 
-static int64_t scale_of(const struct query *query, uint32_t column)
-{
-	const struct column *known = table_get(&query->store->catalogue.columns, column);
-
-	return known ? known->unit_scale : 1;
-}
-
-static bool is_asked(const struct query *query, uint32_t column)
-{
-	for (size_t i = 0; i < query->n_columns; i++)
-		if (query->columns[i] == column)
-			return true;
-	return false;
-}
-
 /* The block's value in [from, until) of its length, in the type's unit; -1, -1: all of it. */
 static int64_t value_of(const struct query *query, const struct block *block, bool is_whole,
 			int64_t from, int64_t until)
@@ -40,13 +25,14 @@ static int64_t value_of(const struct query *query, const struct block *block, bo
 	int64_t sum = 0;
 
 	for (size_t c = 0; c < block->n_columns; c++) {
+		const struct column *kind = query_kind(query, block->columns[c]);
 		int64_t total = block->totals[c], scaled;
 
-		if (!is_asked(query, block->columns[c]))
+		if (!kind)
 			continue;
 		if (!is_whole)
 			total = spread_part(total, from, until, block->key.len_ns);
-		if (__builtin_mul_overflow(total, scale_of(query, block->columns[c]), &scaled))
+		if (__builtin_mul_overflow(total, kind->unit_scale, &scaled))
 			scaled = INT64_MAX;
 		sum = sum_of(sum, scaled);
 	}
