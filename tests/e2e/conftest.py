@@ -64,7 +64,8 @@ class Page:
             value = condition()
             if value:
                 return value
-            assert time.monotonic() < end, f"never happened: {what}; errors: {self.errors}"
+            if time.monotonic() > end:
+                pytest.fail(f"never happened: {what() if callable(what) else what}; errors: {self.errors}")
             self.raw.wait_for_timeout(50)
 
     def open(self, url):
@@ -75,7 +76,7 @@ class Page:
         return " ".join(self.raw.locator(selector).all_inner_texts()).replace("\n", " ")
 
     def sees(self, selector, text):
-        return self.until(lambda: text in self.text(selector), f"{text!r} in {selector} (there: {self.text(selector)!r})")
+        return self.until(lambda: text in self.text(selector), lambda: f"{text!r} in {selector}; there: {self.text(selector)!r}")
 
     def boxes(self):
         """Boxes of the flame graph by name, once there are any."""

@@ -55,3 +55,21 @@ def test_table_shows_what_is_visible_only(page, large):
     page.raw.locator(".grid-body").focus()
     page.raw.keyboard.press("End")
     page.until(lambda: page.raw.locator(".grid-row.is-active").get_attribute("aria-rowindex") == "282", "the last row")
+
+
+def test_comparison_brings_what_was_merged_too(page, start_server, dist, begin_ms):
+    url = start_server()
+    frame = lambda name: ((name, "/srv/large.py", 1), 2)
+    for step in range(2):
+        # In the second half the leaves of every other group cost twice as much.
+        samples = [([frame("main"), frame(f"group_{g:03}"), frame(f"leaf_{leaf:03}")], 1_000_000 * (1 + step * (g % 2)))
+                   for g in range(GROUPS) for leaf in range(LEAVES)]
+        seed.ingest(url, "large", samples, begin_ms + 10_000 * step, begin_ms + 10_000 * (step + 1))
+    middle, end = begin_ms + 10_000, begin_ms + 20_000
+    page.open(f"{url}/s/large?from={begin_ms}&until={end}&base={begin_ms}-{middle}&sel={middle}-{end}")
+    page.sees(".banner", "cores more (+50 %)")
+    boxes = page.until(lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["merged"]], "merged boxes")
+    box = max(boxes, key=lambda b: b["w"])
+    page.raw.mouse.click(box["x"] + box["w"] / 2, box["y"] + 8)
+    leaves = lambda: [b for b in page.raw.evaluate("__flame.rects()") if b["name"].startswith("leaf_")]
+    page.until(lambda: len(leaves()) == LEAVES, "every leaf of the group")

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { FlameGraph } from "../flame/graph.ts";
 import { selector } from "../model/filter.ts";
-import { GROUPS, isFollowing, LAYOUTS, type State, timelineRange, viewRange } from "../model/state.ts";
+import { DEFAULTS, GROUPS, isFollowing, LAYOUTS, type State, timelineRange, viewRange } from "../model/state.ts";
 import { clock, type Range } from "../model/time.ts";
 import { measureOf } from "../model/units.ts";
 import { Help } from "../ui/help.tsx";
@@ -22,6 +22,7 @@ import { type Handles, Workspace, zoomPatch } from "./workspace.tsx";
 const LIVE_MS = 5000;
 const SERVICES_MS = 2000;
 const DAY_MS = 86400e3;
+const YOUNG_MS = 300e3;
 
 export function App() {
 	const { state, ignored, navigate } = useRouter();
@@ -35,8 +36,7 @@ export function App() {
 	const types = service?.profile_types ?? [];
 	const type = resolveType(state.type, types);
 	useEffect(() => {
-		// The start page shows the service that was heard of last.
-		if (!state.service && known.length) navigate({ service: [...known].sort((a, b) => b.last - a.last)[0].name }, "replace");
+		if (!state.service && known.length) navigate(start(known, state), "replace");
 		document.title = state.service ? `${state.service} · Pyrometer` : "Pyrometer";
 	}, [state.service, known.length]);
 	const isFirstRun = services.data ? known.length === 0 && !state.service : services.error !== null;
@@ -54,6 +54,13 @@ export function App() {
 			<div class={message ? "toast is-on" : "toast"} role="status" aria-live="polite">{message}</div>
 		</>
 	);
+}
+
+/** The start page shows the service that was heard of last; the last five minutes when it has not been here for longer. */
+function start(known: Services["services"], state: State): Partial<State> {
+	const service = [...known].sort((a, b) => b.last - a.last)[0];
+	const isYoung = Date.now() - service.first < YOUNG_MS && state.from === DEFAULTS.from;
+	return { service: service.name, ...(isYoung ? { from: "now-5m" } : {}) };
 }
 
 interface ServiceProps {

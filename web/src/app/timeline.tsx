@@ -20,6 +20,8 @@ interface Props {
 
 const HEIGHT_PX = 132;
 const AXIS_PX = 56;
+// Room for half of the last label; timeline.css knows it too.
+const RIGHT_PX = 20;
 
 const COLOURS = {
 	light: { line: "#c8500f", fill: "rgba(232,112,31,0.20)", grid: "#e5e8eb", ink: "#5a636d" },
@@ -70,7 +72,7 @@ function options(width: number, isDark: boolean, measure: Measure, bounds: { cur
 	const axis = { stroke: colours.ink, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
 	const text = (value: number) => (measure.rateName ? number3(value) : valueText(value, 1, measure.unit));
 	return {
-		width: Math.max(200, width), height: HEIGHT_PX, legend: { show: false }, padding: [8, 0, 0, 0],
+		width: Math.max(200, width), height: HEIGHT_PX, legend: { show: false }, padding: [8, RIGHT_PX, 0, 0],
 		cursor: { drag: { x: false, y: false, setScale: false }, y: false, points: { size: 7 } },
 		scales: {
 			x: { time: true, range: () => [bounds.current.from / 1000, bounds.current.until / 1000] },

@@ -67,7 +67,7 @@ export function useView(state: State, type: string, range: Range | null): ViewAn
 	const answer = useAnswer<WireView>(query && url(path, query), CHECKED);
 	const whole = useModel(answer.data);
 	const found = useMemo(() => whole?.model.resolve(state.zoom), [whole, state.zoom]);
-	const needsCloser = Boolean(whole && state.zoom && found && !isDiff && whole.model.hidden[found.box] > 0);
+	const needsCloser = Boolean(whole && state.zoom && found && whole.model.hidden[found.box] > 0);
 	const closerUrl = query && needsCloser ? url(path, { ...query, root: state.zoom, search: undefined }) : null;
 	const closer = useAnswer<WireView>(closerUrl, CHECKED);
 	// While the range moves on, the last look at the same box stands in for the one that is on its way.

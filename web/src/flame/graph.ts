@@ -34,6 +34,8 @@ export class FlameGraph {
 	private readonly watch: ResizeObserver;
 	private scene: Scene | null = null;
 	private frameRequest = 0;
+	/** Where the pointer rests, in page coordinates. */
+	private pointer: { x: number; y: number } | null = null;
 	private motion: { from: number; until: number; begin: number } | null = null;
 
 	constructor(private readonly events: FlameEvents) {
@@ -85,6 +87,8 @@ export class FlameGraph {
 		this.space.style.height = `${model.depths * this.scene.rowHeight}px`;
 		if (!this.painter.drawn().length) this.fit();
 		this.repaint();
+		// The pointer has not moved, but what is under it has.
+		if (!isSame && this.pointer) this.hover(this.pointer.x, this.pointer.y);
 	}
 
 	/** Per frame of the model: does it match the search; null: no search. */
@@ -158,9 +162,14 @@ export class FlameGraph {
 			this.repaint();
 		}, { passive: true });
 		this.canvas.addEventListener("pointermove", (event) => {
-			if (event.pointerType !== "touch") this.hover(event.clientX, event.clientY);
+			if (event.pointerType === "touch") return;
+			this.pointer = { x: event.clientX, y: event.clientY };
+			this.hover(event.clientX, event.clientY);
 		});
-		this.canvas.addEventListener("pointerleave", () => this.hover(-1, -1));
+		this.canvas.addEventListener("pointerleave", () => {
+			this.pointer = null;
+			this.hover(-1, -1);
+		});
 		this.canvas.addEventListener("click", (event) => this.click(event));
 	}
 

@@ -35,11 +35,14 @@ export class FlameTree {
 	}
 
 	show(model: FlameModel, root: number): void {
-		const isSame = this.model === model;
+		if (this.model !== model && this.current !== NONE) {
+			// A newer picture of the same: what was selected stays so, where it is still there.
+			const found = model.resolve((this.model as FlameModel).path(this.current));
+			this.current = found.isWhole ? found.box : NONE;
+		}
 		this.model = model;
 		this.root = root;
-		if (!isSame) this.current = NONE;
-		else if (this.current !== NONE && !this.isBelowRoot(this.current)) this.current = root;
+		if (this.current !== NONE && !this.isBelowRoot(this.current)) this.current = root;
 		this.render();
 		this.events.select(this.current);
 	}
