@@ -93,6 +93,7 @@ function Service(props: ServiceProps) {
 	const isEmpty = picture !== null && picture.numbers.total === 0 && picture.numbers.totalB === 0;
 	return (
 		<main class={error ? "service is-stale" : "service"}>
+			<h1 class="sr">{state.service}</h1>
 			<div class={answer.isLoading ? "progress is-on" : "progress"} aria-hidden="true" />
 			<Timeline answer={timeline.data} range={range} measure={measure} isDark={props.isDark} selection={state.selection} baseline={state.baseline}
 				onSelect={(selection) => navigate({ selection })} onBaseline={(baseline) => navigate(withBaseline(state, baseline, range))} />

@@ -43,7 +43,7 @@ function LinesBody({ data, numbers, onOpen }: { data: LinesAnswer; numbers: Numb
 				{numbers.hasRate && <> · {numbers.main(data.total)}</>}
 				<span class="dim"> · lines add up to {percent(sum, data.view_total)} = self</span>
 			</p>
-			<div class="code" role="table" aria-label="Lines with their share of all">
+			<div class="code" role="table" tabIndex={0} aria-label="Lines with their share of all">
 				{rows.map((row) => (
 					<div class={row.self > 0 && row.self === maxSelf(data) ? "code-row hot" : "code-row"} role="row" key={row.line}>
 						<span class="no" role="cell">{row.line || "?"}</span>
