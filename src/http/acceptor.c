@@ -366,17 +366,18 @@ int acceptor_start(struct http_server *server, struct acceptor **ret_acceptor, s
 		for (size_t i = 0; i < server->n_listen; i++)
 			watch(acceptor, server->listen_fd[i], WATCH_LISTEN,
 			      (uint64_t)server->listen_fd[i], EPOLLIN);
+		/* Before the thread: from its first connection on others look for the acceptor. */
+		*ret_acceptor = acceptor;
 		r = thread_begin(&acceptor->thread, "http-accept", acceptor_run, acceptor, err);
 	}
 	if (r < 0) {
+		*ret_acceptor = NULL;
 		close(acceptor->epoll_fd);
 		close(acceptor->wake_fd);
 		close(acceptor->spare_fd);
 		free(acceptor);
-		return r;
 	}
-	*ret_acceptor = acceptor;
-	return 0;
+	return r;
 }
 
 void acceptor_stop_listening(struct acceptor *acceptor)

@@ -321,15 +321,18 @@ static void on_completed(void *ctx, struct MHD_Connection *handle, void **con_cl
 			 enum MHD_RequestTerminationCode code)
 {
 	struct h1_conn *conn = conn_of(handle);
+	struct exchange *exchange = conn->exchange;
 
 	(void)ctx, (void)con_cls;
-	if (!conn->exchange)
+
+	if (!exchange)
 		return;
-	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		exchange_cancel(conn->exchange);
-	exchange_drop(conn->exchange);
-	conn->exchange = NULL;
+	/* First out of the acceptor's sight: a client that left ends here straight from RUNNING. */
 	enter(conn, H1_IDLE);
+	conn->exchange = NULL;
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		exchange_cancel(exchange);
+	exchange_drop(exchange);
 }
 
 /* ---- the acceptor's calls ---- */
@@ -345,7 +348,7 @@ void front_h1_hangup(struct front_h1 *front, uint64_t id)
 {
 	pthread_mutex_lock(&front->lock);
 	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
-		if (conn->id == id && conn->exchange && conn->phase == H1_RUNNING)
+		if (conn->id == id && conn->phase == H1_RUNNING)
 			exchange_cancel(conn->exchange);
 	pthread_mutex_unlock(&front->lock);
 }

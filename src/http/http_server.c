@@ -65,7 +65,7 @@ static int open_listeners(struct http_server *server, struct err *err)
 	return 0;
 }
 
-/* The acceptor starts last: nothing comes in before everything else is there. */
+/* All but the acceptor, which lets requests in. */
 static int start_parts(struct http_server *server, struct err *err)
 {
 	int r = open_listeners(server, err);
@@ -76,8 +76,6 @@ static int start_parts(struct http_server *server, struct err *err)
 		r = front_h2_start(server, &server->h2, err);
 	if (r == 0)
 		r = front_h1_start(server, &server->h1, err);
-	if (r == 0)
-		r = acceptor_start(server, &server->acceptor, err);
 	return r;
 }
 
@@ -109,13 +107,17 @@ int http_server_start(const struct http_config *config, struct http_server **ret
 	server->config = config;
 	server->limits = config->limits;
 	r = start_parts(server, err);
+	if (r == 0) {
+		/* Handlers may ask the server for its numbers as soon as the acceptor runs. */
+		*ret_server = server;
+		r = acceptor_start(server, &server->acceptor, err);
+	}
 	if (r < 0) {
+		*ret_server = NULL;
 		stop_parts(server);
 		free(server);
-		return r;
 	}
-	*ret_server = server;
-	return 0;
+	return r;
 }
 
 static void wait_until_idle(struct http_server *server, int64_t deadline_ns)
