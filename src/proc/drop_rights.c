@@ -85,8 +85,8 @@ static bool refuse_calls(void)
 }
 
 /* Kept by a front that writes files where root may, and ends a command that it started as its caller. */
-static const uint64_t file_rights = 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_CHOWN |
-				    1ull << CAP_FOWNER | 1ull << CAP_KILL;
+static const uint64_t file_rights =
+	1ull << CAP_DAC_OVERRIDE | 1ull << CAP_CHOWN | 1ull << CAP_FOWNER | 1ull << CAP_KILL;
 
 static bool set_capabilities(uint64_t keep)
 {

@@ -126,7 +126,7 @@ def test_every_signal_arrives_once_in_order_with_its_info(target, driver, option
     check_signals(finish(process))
     paused = finish(pauser)
     assert paused["stopped"] > 100
-    assert paused["signals_passed"] > 1000
+    assert paused["signals_passed"] > 100
 
 
 @pytest.mark.parametrize("options", [[], ["--nudge-every", 3], ["--release-every", 5]],

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PTRACE_SEIZE, which can wait inside the kernel (invariant 9 of pause.c): a signal leads out of it.
+ */
+#include "proc/pause_private.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "proc/process.h"
+
+enum pause_outcome thread_may_call(struct thread *thread)
+{
+	struct thread_view view;
+	int r = thread_look(thread, &view);
+	int letter;
+
+	if (r < 0)
+		return r == -EPERM || r == -EACCES ? PAUSE_DENIED : PAUSE_GONE;
+	if (view.doing == THREAD_RUNNING)
+		return PAUSE_STOPPED;
+	if (view.doing != THREAD_BLOCKED)
+		return PAUSE_ASLEEP;
+	/* Not in a call and not running: waits for a page, was stopped, or is ending. */
+	letter = thread_letter(thread);
+	if (letter < 0 || letter == 'Z' || letter == 'X')
+		return PAUSE_GONE;
+	return letter == 'T' || letter == 't' || letter == 'R' ? PAUSE_STOPPED : PAUSE_ASLEEP;
+}
+
+/*
+ * Where pauser_on_chld() leads out of PTRACE_SEIZE (invariant 9); a handler has no other way to know.
+ * volatile: the compiler takes ptrace() for a leaf that calls nothing of this file.
+ */
+static _Thread_local sigjmp_buf *volatile seize_escape;
+
+void pauser_on_chld(int signal)
+{
+	(void)signal;
+	if (seize_escape)
+		siglongjmp(*seize_escape, 1);
+}
+
+/* 0, -errno, or -EINTR when something has to be served first.  Invariant 9. */
+static int seize_or_escape(pid_t tid)
+{
+	sigset_t chld = pauser_chld_set();
+	sigjmp_buf escape;
+	int r;
+
+	if (sigsetjmp(escape, 1)) {
+		seize_escape = NULL;
+		return process_tracer(tid) == gettid() ? 0 : -EINTR;
+	}
+	seize_escape = &escape;
+	pthread_sigmask(SIG_UNBLOCK, &chld, NULL);
+	r = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(uintptr_t)PTRACE_O_TRACEEXEC) < 0 ? -errno : 0;
+	pthread_sigmask(SIG_BLOCK, &chld, NULL);
+	seize_escape = NULL;
+	return r;
+}
+
+static int seize_until(struct pauser *pauser, pid_t tid, int64_t deadline_ns)
+{
+	const struct itimerspec off = {0}, at = {.it_value = clock_timespec(deadline_ns)};
+	int r;
+
+	timer_settime(pauser->deadline_timer, TIMER_ABSTIME, &at, NULL);
+	while ((r = seize_or_escape(tid)) == -EINTR) {
+		pauser_scan(pauser);
+		if (clock_monotonic_ns() >= deadline_ns)
+			break;
+	}
+	timer_settime(pauser->deadline_timer, 0, &off, NULL);
+	return r;
+}
+
+static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, int64_t deadline_ns)
+{
+	int letter, r;
+
+	if (pauser->tracees.n >= PAUSER_MAX_THREADS)
+		return PAUSE_TIMEOUT;
+	r = seize_until(pauser, thread->tid, deadline_ns);
+	if (r == 0) {
+		(void)tracees_add(&pauser->tracees, thread);
+		thread_init(thread, thread->pid, thread->tid); /* its files are the table's now */
+		return PAUSE_STOPPED;
+	}
+	if (r == -ESRCH || r == -EINTR)
+		return r == -ESRCH ? PAUSE_GONE : PAUSE_TIMEOUT;
+	pauser->other_tracer = process_tracer(thread->tid);
+	if (pauser->other_tracer)
+		return PAUSE_TRACED;
+	letter = thread_letter(thread);
+	return letter < 0 || letter == 'Z' || letter == 'X' ? PAUSE_GONE : PAUSE_DENIED;
+}
+
+enum pause_outcome pauser_leash(struct pauser *pauser, pid_t pid, pid_t tid, int64_t deadline_ns)
+{
+	struct thread thread;
+	enum pause_outcome outcome;
+
+	thread_init(&thread, pid, tid);
+	outcome = thread_may_call(&thread);
+	if (outcome == PAUSE_STOPPED)
+		outcome = seize(pauser, &thread, deadline_ns);
+	thread_done(&thread);
+	return outcome;
+}
