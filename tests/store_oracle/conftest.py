@@ -5,10 +5,21 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def change_database(path, *statements):
+    """Change a database as a process that ends at once: the change stays in its log, since pages in the
+    database itself have checksums that only the store writes."""
+    code = ("import os, sqlite3, sys\n"
+            "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+            "for statement in sys.argv[2:]: db.execute(statement)\n"
+            "os._exit(0)\n")
+    subprocess.run([sys.executable, "-c", code, str(path), *statements], check=True)
 
 
 class Store:

@@ -9,6 +9,8 @@ import pytest
 
 from test_store_oracle import CPU, DAY, EPOCH, S, labels
 
+from conftest import change_database
+
 KILLS = int(os.environ.get("STORE_KILLS", 12))
 NOW = EPOCH + 2 * DAY
 
@@ -81,12 +83,9 @@ def test_a_foreign_catalogue_is_refused_and_left_alone(open_store, tmp_path, con
 
 
 def test_a_newer_catalogue_is_refused_and_left_alone(open_store, tmp_path):
-    import sqlite3
     open_store(NOW).close()
     path = tmp_path / "data" / "catalogue.db"
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version=2")
-    db.close()
+    change_database(path, "PRAGMA user_version=2")
     before = path.read_bytes()
     with pytest.raises(AssertionError, match="newer version"):
         open_store(NOW)

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "store/sqlite/page_sum.h"
 
 /* A reader meets locks only while another connection recovers a log after a crash. */
 #define BUSY_TIMEOUT_MS 5000
@@ -29,6 +30,8 @@ static int code_of(sqlite3 *db)
 	case SQLITE_NOMEM:
 		return -ENOMEM;
 	case SQLITE_IOERR:
+		if (sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA)
+			return ERR_CORRUPT; /* page_sum.h */
 		/* A failed fsync says nothing about what is on disk, whatever errno it left. */
 		if (sqlite3_extended_errcode(db) == SQLITE_IOERR_FSYNC)
 			return -EIO;
@@ -156,11 +159,15 @@ static int check_schema(sqlite3 *db, const struct sql_schema *schema, bool *ret_
 static int create_schema(sqlite3 *db, const struct sql_schema *schema, struct err *err)
 {
 	char version[96], layout[96];
-	int r;
+	int reserved = PAGE_SUM_BYTES, r;
 
-	snprintf(layout, sizeof(layout), "PRAGMA page_size=%d; PRAGMA journal_mode=WAL;",
-		 schema->page_bytes);
+	snprintf(layout, sizeof(layout), "PRAGMA page_size=%d", schema->page_bytes);
 	r = sql_exec(db, layout, err);
+	/* Room for the sum of each page; before the first one is written. */
+	if (r == 0 && sqlite3_file_control(db, NULL, SQLITE_FCNTL_RESERVE_BYTES, &reserved))
+		r = sql_error(db, "the store cannot be made", err);
+	if (r == 0)
+		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
 	snprintf(version, sizeof(version), "PRAGMA application_id=%d; PRAGMA user_version=%d;",
 		 SQL_APPLICATION_ID, schema->version);
 	if (r == 0)
@@ -183,6 +190,8 @@ int sql_open_writer(const char *path, const char *vfs_name, const struct sql_sch
 
 	if (r < 0)
 		return r;
+	/* What is refused is left as it is, its log too. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	r = sql_exec(db,
 		     "PRAGMA mmap_size=0; PRAGMA cache_size=-256; PRAGMA wal_autocheckpoint=0;"
 		     "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=4194304;",
@@ -195,6 +204,7 @@ int sql_open_writer(const char *path, const char *vfs_name, const struct sql_sch
 		sqlite3_close(db);
 		return err_prefix(err, r, "%s", path);
 	}
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	*ret_db = db;
 	return 0;
 }

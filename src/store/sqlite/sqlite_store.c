@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/sqlite_store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static void store_free(struct sqlite_store *store)
 	for (size_t id = 1; id < dicts->n; id++)
 		dict_free(dicts->items[id]);
 	catalogue_close(&store->catalogue);
+	page_sum_free(store->page_sums);
 	dirty_done(&store->dirty);
 	accum_done(&store->roll_accum);
 	block_room_done(&store->roll_room);
@@ -145,7 +147,9 @@ int sqlite_store_open(const struct store_config *config, struct store **ret_stor
 	store->config = *config;
 	store->dir = xstrdup(config->dir);
 	store->config.dir = store->dir;
-	store->vfs_name = config->io ? config->io->vfs_name : NULL;
+	store->page_sums = page_sum_new(config->io ? config->io->vfs_name : NULL);
+	assert(store->page_sums); /* the caller registered what it names */
+	store->vfs_name = page_sum_name(store->page_sums);
 	store->files.vfs_name = store->vfs_name;
 	store->lock_fd = -1;
 	store->queue_end = &store->queue_first;

@@ -22,6 +22,8 @@
  *   6. A window that is not what its finer blocks add up to is marked dirty, in the transaction
  *that made it so, and no query uses it.  So no query waits for a roll-up, and back-fill is exact.
  *   7. Acknowledged means: committed with synchronous=FULL.
+ *   8. Every page has a checksum (page_sum.h) and every block another (block.h): what is damaged is left
+ *      out of answers, which say so.  Look into the files with `sqlite3 -readonly` only.
  *
  * Costs: a put is 1-2 ms of fsync shared by all puts that wait at the same moment, and about 0.2 ms
  *of CPU for 300 stacks; memory is the dictionaries in use (24-100 bytes a stack, bounded), 256 KiB

@@ -21,6 +21,7 @@
 #include "store/sqlite/dict.h"
 #include "store/sqlite/dirty.h"
 #include "store/sqlite/files.h"
+#include "store/sqlite/page_sum.h"
 #include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -71,7 +72,8 @@ struct sqlite_store {
 	struct store base;
 	struct store_config config;
 	char *dir;
-	const char *vfs_name;
+	struct page_sum_vfs *page_sums;
+	const char *vfs_name; /* of page_sums */
 	int lock_fd;
 
 	pthread_mutex_t lock;
