@@ -6,6 +6,7 @@ Every request runs work(), which takes 75,000 steps in foo() and 25,000 equal st
 version needs only 8,000 in foo().  A thread inside sends requests at a steady pace, so that the process
 uses a known share of one core.  README.md tells how to switch the incident and the fix on and off.
 """
+
 import argparse
 import http.server
 import json

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How soon the page answers, cold: a new browser, a server with half an hour of profiles, and a second as the baseline."""
+
 import pathlib
 import shutil
 import statistics
@@ -47,7 +48,9 @@ def main():
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
         url = f"http://127.0.0.1:{conftest.free_port()}"
         binary = conftest.BUILD / "src" / "cmd" / "pyrometer"
-        server = subprocess.Popen([binary, "serve", "--listen", url[7:], "--data", f"{data}/store"], stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [binary, "serve", "--listen", url[7:], "--data", f"{data}/store"], stderr=subprocess.DEVNULL
+        )
         try:
             for _ in range(100):
                 try:
@@ -63,7 +66,9 @@ def main():
             server.terminate()
             server.wait()
     print(f"page, cold, median of {RUNS}; baseline: {BASELINE_S:.0f} s")
-    for name, seconds in zip(("first flame graph", "first answered click"), map(statistics.median, zip(*runs))):
+    for name, seconds in zip(
+        ("first flame graph", "first answered click"), map(statistics.median, zip(*runs))
+    ):
         print(f"  {name:22} {seconds * 1000:6.0f} ms  {seconds / BASELINE_S:5.2f} x")
 
 

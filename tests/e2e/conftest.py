@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Browser tests: Debian's Chromium, the real server with exact data, and a fake one that fails on demand."""
+
 import os
 import pathlib
 import shutil
@@ -17,8 +18,15 @@ from fake_server import FakeServer
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PYROMETER_BUILD", ROOT / "build"))
 SHOTS = BUILD / "screenshots"
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
-         "--force-device-scale-factor=1", "--font-render-hinting=none"]
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+    "--force-device-scale-factor=1",
+    "--font-render-hinting=none",
+]
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +47,9 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def browser(chromium):
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (tests/requirements.txt)")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright (tests/requirements.txt)"
+    )
     with playwright.sync_playwright() as p:
         running = p.chromium.launch(executable_path=chromium, args=FLAGS)
         yield running
@@ -76,7 +86,10 @@ class Page:
         return " ".join(self.raw.locator(selector).all_inner_texts()).replace("\n", " ")
 
     def sees(self, selector, text):
-        return self.until(lambda: text in self.text(selector), lambda: f"{text!r} in {selector}; there: {self.text(selector)!r}")
+        return self.until(
+            lambda: text in self.text(selector),
+            lambda: f"{text!r} in {selector}; there: {self.text(selector)!r}",
+        )
 
     def boxes(self):
         """Boxes of the flame graph by name, once there are any."""
@@ -92,15 +105,19 @@ class Page:
 
     def settled(self, name):
         """The box once it stands still: zooming glides."""
+
         def still():
             first = self.box(name)
             self.raw.wait_for_timeout(60)
             return first if self.boxes().get(name) == first else None
+
         return self.until(still, f"{name} standing still")
 
     def rows(self):
         """The function table: {name: [cells]}."""
-        cells = self.raw.locator(".grid-row").evaluate_all("rows => rows.map(r => [...r.children].map(c => c.innerText.trim()))")
+        cells = self.raw.locator(".grid-row").evaluate_all(
+            "rows => rows.map(r => [...r.children].map(c => c.innerText.trim()))"
+        )
         return {row[0].split(" ")[0].split("\n")[0]: row[1:] for row in cells}
 
     def shot(self, name):
@@ -186,7 +203,9 @@ def start_server(binary, tmp_path_factory):
         url = f"http://127.0.0.1:{free_port()}"
         data = tmp_path_factory.mktemp("data")
         log = open(data / "log", "w+")
-        process = subprocess.Popen([binary, "serve", "--listen", url[7:], "--data", str(data / "store")], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [binary, "serve", "--listen", url[7:], "--data", str(data / "store")], stdout=log, stderr=log
+        )
         running.append((process, log))
         for _ in range(200):
             try:

@@ -4,6 +4,7 @@
 For what the real server cannot be made to do at will: 500s, slow or senseless answers, hostile names.
 It serves the page's files as the build made them.
 """
+
 import base64
 import hashlib
 import http.server
@@ -19,7 +20,12 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-MIME = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
+MIME = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+}
 
 
 def key_of(frame):
@@ -77,8 +83,17 @@ def view_of(columns, walls, search=""):
         if frame not in frames:
             frames[frame] = len(rows)
             name, file, line = frame
-            rows.append((strings.id(name), strings.id(file), 0, 0, line, "python" if file else "marker",
-                         key_of(frame) if file else ""))
+            rows.append(
+                (
+                    strings.id(name),
+                    strings.id(file),
+                    0,
+                    0,
+                    line,
+                    "python" if file else "marker",
+                    key_of(frame) if file else "",
+                )
+            )
         return frames[frame]
 
     frame_id(("all", "", 0))
@@ -96,10 +111,15 @@ def view_of(columns, walls, search=""):
     flame = {
         "frame": [frame_id(node[-1]) if node else 0 for node in order],
         "parent": [at[node[:-1]] if node else 0 for node in order],
-        "total": [totals[node][0] for node in order], "self": [own(node, 0) for node in order],
-        "x": [x[node] for node in order], "width": [width[node] for node in order],
-        "depth": [len(node) for node in order], "merged": [0] * len(order),
-        "tree_nodes": len(order), "merged_total": 0, "root_found": True,
+        "total": [totals[node][0] for node in order],
+        "self": [own(node, 0) for node in order],
+        "x": [x[node] for node in order],
+        "width": [width[node] for node in order],
+        "depth": [len(node) for node in order],
+        "merged": [0] * len(order),
+        "tree_nodes": len(order),
+        "merged_total": 0,
+        "root_found": True,
     }
     self_of, total_of = {}, {}
     for node in order[1:]:
@@ -108,16 +128,31 @@ def view_of(columns, walls, search=""):
             if node[-1] not in node[:-1]:
                 total_of.setdefault(node[-1], [0] * tree.n)[c] += totals[node][c]
     functions = sorted(self_of, key=lambda f: -self_of[f][0])
-    table = {"frame": [frame_id(f) for f in functions], "self": [self_of[f][0] for f in functions],
-             "total": [total_of[f][0] for f in functions]}
-    body = {"unit": "nanoseconds", "scale": 1, "total": totals[()][0], "covered_ms": walls[0], "wall_ms": walls[0],
-            "profiles": 1, "samples": totals[()][0] // 10_000_000, "series": 1, "is_partial": False, "missing": []}
+    table = {
+        "frame": [frame_id(f) for f in functions],
+        "self": [self_of[f][0] for f in functions],
+        "total": [total_of[f][0] for f in functions],
+    }
+    body = {
+        "unit": "nanoseconds",
+        "scale": 1,
+        "total": totals[()][0],
+        "covered_ms": walls[0],
+        "wall_ms": walls[0],
+        "profiles": 1,
+        "samples": totals[()][0] // 10_000_000,
+        "series": 1,
+        "is_partial": False,
+        "missing": [],
+    }
     if tree.n == 2:
         flame["total_b"] = [totals[node][1] for node in order]
         flame["self_b"] = [own(node, 1) for node in order]
         table["self_b"] = [self_of[f][1] for f in functions]
         table["total_b"] = [total_of[f][1] for f in functions]
-        table["noise"] = [int(1.96 * (10_000_000 * (self_of[f][0] + self_of[f][1])) ** 0.5) for f in functions]
+        table["noise"] = [
+            int(1.96 * (10_000_000 * (self_of[f][0] + self_of[f][1])) ** 0.5) for f in functions
+        ]
         body.update(total_b=totals[()][1], wall_b_ms=walls[1], samples_b=totals[()][1] // 10_000_000)
     if search:
         is_regex = len(search) > 1 and search[0] == search[-1] == "/"
@@ -126,7 +161,9 @@ def view_of(columns, walls, search=""):
         matched = sum(values[0] for stack, values in tree.self.items() if hits & set(stack))
         body["search"] = {"query": search, "matched": matched, "frames": [frame_id(f) for f in hits]}
     names = ("name", "file", "module", "line", "first_line", "kind", "key")
-    body.update(strings=strings.list, frames=dict(zip(names, map(list, zip(*rows)))), flame=flame, table=table)
+    body.update(
+        strings=strings.list, frames=dict(zip(names, map(list, zip(*rows)))), flame=flame, table=table
+    )
     return body
 
 
@@ -167,7 +204,9 @@ class FakeServer:
             status, text = self.failing[url.path]
             return self.send(handler, status, "application/json", text.encode())
         if url.path.startswith("/api/v1/"):
-            return self.send(handler, 200, "application/json", json.dumps(self.api(url.path[8:], query)).encode())
+            return self.send(
+                handler, 200, "application/json", json.dumps(self.api(url.path[8:], query)).encode()
+            )
         name = "index.html" if url.path == "/" or url.path.startswith("/s/") else url.path.rsplit("/", 1)[-1]
         file = self.dist / name
         if not file.is_file():
@@ -188,7 +227,12 @@ class FakeServer:
     def api(self, path, query):
         now = int(time.time() * 1000)
         if path == "services":
-            return {"services": [{"name": n, "profile_types": [CPU], "first": now - 3600_000, "last": now} for n in self.services]}
+            return {
+                "services": [
+                    {"name": n, "profile_types": [CPU], "first": now - 3600_000, "last": now}
+                    for n in self.services
+                ]
+            }
         if path == "labels":
             return {"names": ["env", "service_name"]}
         if path.startswith("labels/"):
@@ -200,16 +244,33 @@ class FakeServer:
             return view_of([self.stacks(begin, until)], [until - begin], query.get("search", ""))
         if path == "diff":
             begin_b, until_b = int(query["from_b"]), int(query["until_b"])
-            return view_of([self.stacks(begin, until), self.stacks(begin_b, until_b)],
-                           [until - begin, until_b - begin_b], query.get("search", ""))
+            return view_of(
+                [self.stacks(begin, until), self.stacks(begin_b, until_b)],
+                [until - begin, until_b - begin_b],
+                query.get("search", ""),
+            )
         return self.lines(query["function"], self.stacks(begin, until))
 
     def timeline(self, begin, until):
         step = max(1000, (until - begin) // 120)
         n = (until - begin) // step
         values = [sum(self.stacks(begin + i * step, begin + (i + 1) * step).values()) for i in range(n)]
-        return {"from": begin, "step": step, "unit": "nanoseconds", "is_gauge": False, "last": until,
-                "lines": [{"labels": {}, "values": values, "covered": [step] * n, "wall": [step] * n, "profiles": [1] * n}]}
+        return {
+            "from": begin,
+            "step": step,
+            "unit": "nanoseconds",
+            "is_gauge": False,
+            "last": until,
+            "lines": [
+                {
+                    "labels": {},
+                    "values": values,
+                    "covered": [step] * n,
+                    "wall": [step] * n,
+                    "profiles": [1] * n,
+                }
+            ],
+        }
 
     def lines(self, key, stacks):
         total = sum(stacks.values())
@@ -218,8 +279,17 @@ class FakeServer:
             own[stack[-1]] += value
         name, file, line = next(f for f in own if key_of(f) == key)
         mine = own[(name, file, line)]
-        return {"function": {"name": name, "file": file, "first_line": line, "kind": "python"}, "unit": "nanoseconds",
-                "total": mine, "self": mine, "view_total": total,
-                "lines": [{"line": line + 3, "self": mine - mine // 10, "total": mine - mine // 10},
-                          {"line": line + 2, "self": mine // 10, "total": mine // 10}],
-                "callers": [], "callees": [], "source": self.source and {"first_line": 1, "text": self.source, "sent": 0}}
+        return {
+            "function": {"name": name, "file": file, "first_line": line, "kind": "python"},
+            "unit": "nanoseconds",
+            "total": mine,
+            "self": mine,
+            "view_total": total,
+            "lines": [
+                {"line": line + 3, "self": mine - mine // 10, "total": mine - mine // 10},
+                {"line": line + 2, "self": mine // 10, "total": mine // 10},
+            ],
+            "callers": [],
+            "callees": [],
+            "source": self.source and {"first_line": 1, "text": self.source, "sent": 0},
+        }

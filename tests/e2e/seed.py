@@ -4,6 +4,7 @@
 Every 10 s of the history is one profile. In calm times the service uses 0.2 cores; between HUMP and FIXED it uses
 0.8; from FIXED on, under the same load as in the hump, foo() takes 8,000 steps in place of 75,000.
 """
+
 import pathlib
 import urllib.parse
 import urllib.request
@@ -83,10 +84,23 @@ def pprof(samples, time_ns, duration_ns):
     for (function, line), number in locations.items():
         out += field(4, field(1, number) + field(4, field(1, functions[function]) + field(2, line)))
     for (name, file, first), number in functions.items():
-        out += field(5, field(1, number) + field(2, text(name)) + field(3, text(name)) + field(4, text(file)) + field(5, first))
+        out += field(
+            5,
+            field(1, number)
+            + field(2, text(name))
+            + field(3, text(name))
+            + field(4, text(file))
+            + field(5, first),
+        )
     for string in strings:
         out += field(6, string.encode())
-    return out + field(9, time_ns) + field(10, duration_ns) + field(11, field(1, 1) + field(2, 2)) + field(12, SAMPLE_NS)
+    return (
+        out
+        + field(9, time_ns)
+        + field(10, duration_ns)
+        + field(11, field(1, 1) + field(2, 2))
+        + field(12, SAMPLE_NS)
+    )
 
 
 def step_samples(offset_ms):
@@ -96,7 +110,10 @@ def step_samples(offset_ms):
     lines = []
     for function, value in ((FOO, foo), (BAR, bar)):
         head = value // 10
-        lines += [(base + [(function, function[2] + 2)], head), (base + [(function, function[2] + 3)], value - head)]
+        lines += [
+            (base + [(function, function[2] + 2)], head),
+            (base + [(function, function[2] + 3)], value - head),
+        ]
     return lines
 
 
@@ -107,8 +124,14 @@ def send(url, method, body):
 
 
 def ingest(server, service, samples, from_ms, until_ms):
-    query = urllib.parse.urlencode({"name": service, "from": from_ms // 1000, "until": until_ms // 1000, "format": "pprof"})
-    send(f"{server}/ingest?{query}", "POST", pprof(samples, from_ms * 1_000_000, (until_ms - from_ms) * 1_000_000))
+    query = urllib.parse.urlencode(
+        {"name": service, "from": from_ms // 1000, "until": until_ms // 1000, "format": "pprof"}
+    )
+    send(
+        f"{server}/ingest?{query}",
+        "POST",
+        pprof(samples, from_ms * 1_000_000, (until_ms - from_ms) * 1_000_000),
+    )
 
 
 def send_scene(server, begin_ms, service="demo"):

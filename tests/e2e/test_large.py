@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tree far larger than a picture: what is too small is merged openly, and no number changes by it."""
+
 import pytest
 import seed
 
@@ -11,7 +12,11 @@ def large(start_server, dist, begin_ms):
     """19,500 leaves in 150 groups, all of one size; the groups differ in nothing but their names."""
     url = start_server()
     frame = lambda name: ((name, "/srv/large.py", 1), 2)
-    samples = [([frame("main"), frame(f"group_{g:03}"), frame(f"leaf_{leaf:03}")], 1_000_000) for g in range(GROUPS) for leaf in range(LEAVES)]
+    samples = [
+        ([frame("main"), frame(f"group_{g:03}"), frame(f"leaf_{leaf:03}")], 1_000_000)
+        for g in range(GROUPS)
+        for leaf in range(LEAVES)
+    ]
     seed.ingest(url, "large", samples, begin_ms, begin_ms + 10_000)
     return f"{url}/s/large?from={begin_ms}&until={begin_ms + 10_000}"
 
@@ -28,10 +33,15 @@ def test_small_boxes_are_merged_and_say_so(page, large):
 
 def test_zoom_into_what_was_merged_brings_it(page, large):
     page.open(large)
-    boxes = page.until(lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["merged"]], "merged boxes")
+    boxes = page.until(
+        lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["merged"]],
+        "merged boxes",
+    )
     box = max(boxes, key=lambda b: b["w"])
     page.raw.mouse.click(box["x"] + box["w"] / 2, box["y"] + 8)
-    leaves = lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["name"].startswith("leaf_")]
+    leaves = lambda: [
+        b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["name"].startswith("leaf_")
+    ]
     page.until(lambda: len(leaves()) == LEAVES, "every leaf of the group")
     page.sees(".crumbs b", "group_")
     page.until(lambda: "root=" in " ".join(page.requests), "a closer look was asked for")
@@ -54,7 +64,10 @@ def test_table_shows_what_is_visible_only(page, large):
     assert page.raw.locator(".grid-row").count() < 80
     page.raw.locator(".grid-body").focus()
     page.raw.keyboard.press("End")
-    page.until(lambda: page.raw.locator(".grid-row.is-active").get_attribute("aria-rowindex") == "282", "the last row")
+    page.until(
+        lambda: page.raw.locator(".grid-row.is-active").get_attribute("aria-rowindex") == "282",
+        "the last row",
+    )
 
 
 def test_comparison_brings_what_was_merged_too(page, start_server, dist, begin_ms):
@@ -62,13 +75,22 @@ def test_comparison_brings_what_was_merged_too(page, start_server, dist, begin_m
     frame = lambda name: ((name, "/srv/large.py", 1), 2)
     for step in range(2):
         # In the second half the leaves of every other group cost twice as much.
-        samples = [([frame("main"), frame(f"group_{g:03}"), frame(f"leaf_{leaf:03}")], 1_000_000 * (1 + step * (g % 2)))
-                   for g in range(GROUPS) for leaf in range(LEAVES)]
+        samples = [
+            (
+                [frame("main"), frame(f"group_{g:03}"), frame(f"leaf_{leaf:03}")],
+                1_000_000 * (1 + step * (g % 2)),
+            )
+            for g in range(GROUPS)
+            for leaf in range(LEAVES)
+        ]
         seed.ingest(url, "large", samples, begin_ms + 10_000 * step, begin_ms + 10_000 * (step + 1))
     middle, end = begin_ms + 10_000, begin_ms + 20_000
     page.open(f"{url}/s/large?from={begin_ms}&until={end}&base={begin_ms}-{middle}&sel={middle}-{end}")
     page.sees(".banner", "cores more (+50 %)")
-    boxes = page.until(lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["merged"]], "merged boxes")
+    boxes = page.until(
+        lambda: [b for b in page.raw.evaluate("window.__flame ? __flame.rects() : []") if b["merged"]],
+        "merged boxes",
+    )
     box = max(boxes, key=lambda b: b["w"])
     page.raw.mouse.click(box["x"] + box["w"] / 2, box["y"] + 8)
     leaves = lambda: [b for b in page.raw.evaluate("__flame.rects()") if b["name"].startswith("leaf_")]

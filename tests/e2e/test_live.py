@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole way: a live Python process, the profiler, the server, the page."""
+
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,28 @@ def profiled(start_server, binary, dist, tmp_path):
     """The demo service with a profiler attached that pushes to a server of its own; gives the server's address."""
     url = start_server()
     python = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
-    demo = subprocess.Popen([python, str(seed.APP), "--port", "0", "--share", "0.3"], stdout=subprocess.PIPE, text=True)
+    demo = subprocess.Popen(
+        [python, str(seed.APP), "--port", "0", "--share", "0.3"], stdout=subprocess.PIPE, text=True
+    )
     assert "scene A: pid" in demo.stdout.readline()
     log = open(tmp_path / "record.log", "w+")
-    record = subprocess.Popen([binary, "record", "-p", str(demo.pid), "--push", url, "--service", "demo", "--label", "env=demo", "--source"],
-                              stdout=log, stderr=log)
+    record = subprocess.Popen(
+        [
+            binary,
+            "record",
+            "-p",
+            str(demo.pid),
+            "--push",
+            url,
+            "--service",
+            "demo",
+            "--label",
+            "env=demo",
+            "--source",
+        ],
+        stdout=log,
+        stderr=log,
+    )
     time.sleep(1)
     if record.poll() is not None:
         demo.kill()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The single-file report, opened from disk without any network."""
+
 import base64
 import hashlib
 import html
@@ -24,17 +25,24 @@ def document(dist, data, noscript=""):
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{html.escape(data["title"])}</title><style>{style}</style></head>'
         f'<body><noscript>{noscript}</noscript><script id="pyrometer-data" type="application/json">'
-        + json.dumps(data).replace("<", "\\u003c") + f"</script><script>{script}</script></body></html>"
+        + json.dumps(data).replace("<", "\\u003c")
+        + f"</script><script>{script}</script></body></html>"
     )
 
 
 @pytest.fixture
 def report(dist, tmp_path):
     def write(stacks, title="scene A", wall_ms=10_000):
-        data = {"title": title, "subtitle": "10 s at 100 Hz", "profile_type": CPU, "view": view_of([stacks], [wall_ms])}
+        data = {
+            "title": title,
+            "subtitle": "10 s at 100 Hz",
+            "profile_type": CPU,
+            "view": view_of([stacks], [wall_ms]),
+        }
         path = tmp_path / "report.html"
         path.write_text(document(dist, data))
         return path.as_uri()
+
     return write
 
 
@@ -67,11 +75,17 @@ def test_report_zooms_and_searches_and_keeps_that_in_its_address(page, report):
     page.sees(".search-result", "25.0 % matched")
     page.sees(".crumbs b", "work")
     page.raw.go_back()
-    page.until(lambda: page.raw.locator(".crumbs").count() == 0 or page.raw.locator(".search input").input_value() == "", "one step back")
+    page.until(
+        lambda: page.raw.locator(".crumbs").count() == 0
+        or page.raw.locator(".search input").input_value() == "",
+        "one step back",
+    )
 
 
 def test_report_with_hostile_names_runs_none_of_them(page, report):
-    stacks = {tuple((name, f"/srv/{name}.py", 1) for name in HOSTILE[: i + 1]): 10**9 for i in range(len(HOSTILE))}
+    stacks = {
+        tuple((name, f"/srv/{name}.py", 1) for name in HOSTILE[: i + 1]): 10**9 for i in range(len(HOSTILE))
+    }
     page.open(report(stacks, title=HOSTILE[1]))
     page.box(HOSTILE[0])
     page.raw.wait_for_timeout(200)
@@ -111,8 +125,28 @@ def test_stack_of_ten_thousand_frames_is_drawn_and_walked(page, report):
 def test_recorded_report_names_the_hot_function(page, binary, dist, tmp_path):
     python = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
     path = tmp_path / "out.html"
-    done = subprocess.run([binary, "record", "-d", "3", "-r", "100", "-o", str(path), "--", python, str(seed.APP), "--share", "0.9", "--port", "0"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [
+            binary,
+            "record",
+            "-d",
+            "3",
+            "-r",
+            "100",
+            "-o",
+            str(path),
+            "--",
+            python,
+            str(seed.APP),
+            "--share",
+            "0.9",
+            "--port",
+            "0",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     page.open(path.as_uri())
     rows = page.until(lambda: len(page.rows()) > 2 and page.rows(), "the table")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scene A in the browser: find the hump, see who is to blame, down to the line, and what the fix saved."""
+
 import time
 
 import pytest
@@ -54,7 +55,9 @@ def test_drag_over_the_hump_shows_foo_75_and_bar_25(page, site):
 def test_click_zooms_at_once_and_back_and_forward_undo_and_redo(page, site):
     page.open(site.service())
     page.click_box("work")
-    page.until(lambda: page.raw.locator(".crumbs b").count() and "work" in page.text(".crumbs b"), "the way to work")
+    page.until(
+        lambda: page.raw.locator(".crumbs b").count() and "work" in page.text(".crumbs b"), "the way to work"
+    )
     assert "z=" in page.raw.url
     page.click_box("bar")
     page.until(lambda: "bar" in page.text(".crumbs b"), "the way to bar")
@@ -94,7 +97,9 @@ def test_crumbs_and_keys_lead_back(page, site):
     page.raw.keyboard.press("ArrowDown")
     page.raw.keyboard.press("ArrowDown")
     page.raw.keyboard.press("Enter")
-    page.until(lambda: page.raw.locator(".crumbs b").count() and "foo" in page.text(".crumbs b"), "the way to foo")
+    page.until(
+        lambda: page.raw.locator(".crumbs b").count() and "foo" in page.text(".crumbs b"), "the way to foo"
+    )
     page.sees(".lines h2", "foo")
     page.raw.keyboard.press("Escape")
     page.until(lambda: page.raw.locator(".lines").count() == 0, "the table again")
@@ -115,7 +120,12 @@ def test_tree_says_what_the_canvas_shows(page, site):
     tree = page.raw.locator('[role="tree"]')
     active = tree.get_attribute("aria-activedescendant")
     text = page.raw.locator(f"#{active}").text_content()
-    assert text.startswith("foo, app.py:") and "75.0 % of all" in text and "self 75.0 %" in text and "level 4" in text
+    assert (
+        text.startswith("foo, app.py:")
+        and "75.0 % of all" in text
+        and "self 75.0 %" in text
+        and "level 4" in text
+    )
     page.raw.keyboard.press("ArrowLeft")
     assert tree.locator('[aria-selected="true"]').text_content().startswith("bar")
 
@@ -227,7 +237,9 @@ def test_theme_follows_the_system_and_a_choice_stays(new_page, site):
 
 
 def test_phone_shows_table_and_flame_without_sideways_scrolling(new_page, site):
-    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(site.service())
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(
+        site.service()
+    )
     page.boxes()
     assert page.raw.evaluate("document.documentElement.scrollWidth") <= 390
     page.shot("phone")

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person sees when there is nothing to show, when something fails, and when names are hostile."""
+
 import json
 
 import seed
 from fake_server import FakeServer
 
 HOSTILE = [
-    "<img src=x onerror=window.__owned=1>", "</script><script>window.__owned=1</script>", "\"><svg onload=window.__owned=1>",
-    "javascript:window.__owned=1", "{{constructor.constructor('window.__owned=1')()}}", "\u202egnp.exe\u0000\u001b[31m", "a" * 5000,
-    "__proto__", "constructor", "</style><style>*{display:none}</style>",
+    "<img src=x onerror=window.__owned=1>",
+    "</script><script>window.__owned=1</script>",
+    '"><svg onload=window.__owned=1>',
+    "javascript:window.__owned=1",
+    "{{constructor.constructor('window.__owned=1')()}}",
+    "\u202egnp.exe\u0000\u001b[31m",
+    "a" * 5000,
+    "__proto__",
+    "constructor",
+    "</style><style>*{display:none}</style>",
 ]
 
 
@@ -24,7 +32,9 @@ def test_first_run_tells_what_to_type_and_goes_on_by_itself(page, start_server, 
     page.sees(".command", f"pyrometer record -p PID --push {url} --service my-service --source")
     page.sees(".waiting", "Waiting for the first profile")
     page.shot("first-run")
-    seed.ingest(url, "demo", seed.step_samples(0), begin_ms + seed.LENGTH_MS - 10_000, begin_ms + seed.LENGTH_MS)
+    seed.ingest(
+        url, "demo", seed.step_samples(0), begin_ms + seed.LENGTH_MS - 10_000, begin_ms + seed.LENGTH_MS
+    )
     page.until(lambda: "/s/demo" in page.raw.url, "the page of the new service")
     page.box("work")
 
@@ -55,7 +65,10 @@ def test_unknown_service_leads_to_another(page, real_site):
 def test_failure_keeps_the_last_picture_and_retry_brings_the_next(new_page, fake):
     page = new_page(may_fail=True).open(address(fake))
     page.box("foo")
-    fake.failing["/api/v1/view"] = (500, json.dumps({"error": "store", "detail": "The store is read-only: the disk is full."}))
+    fake.failing["/api/v1/view"] = (
+        500,
+        json.dumps({"error": "store", "detail": "The store is read-only: the disk is full."}),
+    )
     page.raw.keyboard.press("/")
     page.raw.keyboard.type("foo")
     page.sees(".notice.error", "500: The store is read-only: the disk is full.")
@@ -119,7 +132,9 @@ def test_zoom_that_is_not_in_this_range_says_so(page, fake):
 
 
 def test_hostile_names_are_only_text(new_page, dist, begin_ms):
-    stacks = {tuple((name, f"/srv/{name}.py", 1) for name in HOSTILE[: i + 1]): 10**9 for i in range(len(HOSTILE))}
+    stacks = {
+        tuple((name, f"/srv/{name}.py", 1) for name in HOSTILE[: i + 1]): 10**9 for i in range(len(HOSTILE))
+    }
     fake = FakeServer(dist, lambda a, b: stacks, services=HOSTILE[:3])
     fake.source = "\n".join(HOSTILE)
     fake.begin = begin_ms
@@ -158,4 +173,6 @@ def test_live_page_draws_what_arrives(page, start_server, dist):
     assert page.raw.locator(".live.is-on").count() == 1
     first = page.text(".footer")
     seed.ingest(url, "demo", seed.step_samples(seed.HUMP), now - 10_000, now)
-    page.until(lambda: page.text(".footer") != first and "0.50 cores" in page.text(".footer"), "the mean of both", 20)
+    page.until(
+        lambda: page.text(".footer") != first and "0.50 cores" in page.text(".footer"), "the mean of both", 20
+    )

@@ -7,8 +7,13 @@ export function kindsOf(files: string[]): Kind[] {
 	const view = viewOf(node("all", 0));
 	view.strings = files;
 	view.frames = {
-		name: files.map(() => 0), file: files.map((_, i) => i), module: files.map(() => 0), line: files.map(() => 0),
-		first_line: files.map(() => 0), kind: files.map(() => "python"), key: files.map((_, i) => `k${i}`),
+		name: files.map(() => 0),
+		file: files.map((_, i) => i),
+		module: files.map(() => 0),
+		line: files.map(() => 0),
+		first_line: files.map(() => 0),
+		kind: files.map(() => "python"),
+		key: files.map((_, i) => `k${i}`),
 	};
 	return Frames.fromWire(view).kind;
 }

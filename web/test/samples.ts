@@ -28,8 +28,15 @@ export function randomTree(seed: number, depth: number): Node {
 	const next = random(seed);
 	const grow = (level: number, name: string): Node => {
 		const n = level === 0 ? 0 : Math.floor(next() * 4);
-		const names = [..."abcdefgh"].sort(() => next() - 0.5).slice(0, n).sort();
-		return node(name, Math.floor(next() * 100), names.map((child) => grow(level - 1, child)));
+		const names = [..."abcdefgh"]
+			.sort(() => next() - 0.5)
+			.slice(0, n)
+			.sort();
+		return node(
+			name,
+			Math.floor(next() * 100),
+			names.map((child) => grow(level - 1, child)),
+		);
 	};
 	return grow(depth, "all");
 }
@@ -46,7 +53,15 @@ function room(at: Node): number {
 export function viewOf(root: Node, isDiff = false, merge: string[] = []): WireView {
 	const strings = ["", "all"];
 	const id = (text: string) => (strings.includes(text) ? strings.indexOf(text) : strings.push(text) - 1);
-	const frames = { name: [1], file: [0], module: [0], line: [0], first_line: [0], kind: ["marker"], key: [""] };
+	const frames = {
+		name: [1],
+		file: [0],
+		module: [0],
+		line: [0],
+		first_line: [0],
+		kind: ["marker"],
+		key: [""],
+	};
 	const frameOf = (name: string) => {
 		const found = frames.key.indexOf(`key-${name}`);
 		if (found >= 0) return found;
@@ -57,8 +72,18 @@ export function viewOf(root: Node, isDiff = false, merge: string[] = []): WireVi
 		frames.kind.push("python");
 		return frames.key.push(`key-${name}`) - 1;
 	};
-	const flame = { frame: [0], parent: [0], total: [sum(root, "self")], self: [root.self], x: [0], depth: [0], merged: [0],
-		width: [room(root)], total_b: [sum(root, "selfB")], self_b: [root.selfB] };
+	const flame = {
+		frame: [0],
+		parent: [0],
+		total: [sum(root, "self")],
+		self: [root.self],
+		x: [0],
+		depth: [0],
+		merged: [0],
+		width: [room(root)],
+		total_b: [sum(root, "selfB")],
+		self_b: [root.selfB],
+	};
 	const queue = [root];
 	for (let i = 0; i < queue.length; i++) {
 		let x = flame.x[i];
@@ -81,8 +106,14 @@ export function viewOf(root: Node, isDiff = false, merge: string[] = []): WireVi
 	if (!isDiff) flame.width[0] = flame.total[0];
 	const { total_b, self_b, ...plain } = flame;
 	return {
-		unit: "nanoseconds", total: flame.total[0], wall_ms: 1000, samples: 0, strings, frames,
-		flame: isDiff ? flame : plain, table: { frame: [], self: [], total: [] },
+		unit: "nanoseconds",
+		total: flame.total[0],
+		wall_ms: 1000,
+		samples: 0,
+		strings,
+		frames,
+		flame: isDiff ? flame : plain,
+		table: { frame: [], self: [], total: [] },
 		...(isDiff ? { total_b: total_b[0], wall_b_ms: 1000 } : {}),
 	};
 }

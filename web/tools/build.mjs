@@ -25,7 +25,12 @@ const common = {
 };
 
 for (const name of ["app", "standalone"]) {
-	await build({ ...common, entryPoints: [`src/${name}.tsx`], outfile: join(out, `${name}.js`), format: "iife" });
+	await build({
+		...common,
+		entryPoints: [`src/${name}.tsx`],
+		outfile: join(out, `${name}.js`),
+		format: "iife",
+	});
 	await build({ ...common, entryPoints: [`src/style/${name}.css`], outfile: join(out, `${name}.css`) });
 }
 for (const name of ["index.html", "favicon.svg"]) copyFileSync(join(web, "src", name), join(out, name));

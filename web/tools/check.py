@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """check.py BUILD_DIR: the page keeps its budgets of bytes, and the lock file names no host to fetch from."""
+
 import gzip
 import json
 import pathlib

@@ -4,6 +4,7 @@
 Without files the tables are empty: the program was built without Node.  Scripts and styles of the page
 get a path with their checksum in it, and index.html, which names them {{app.js}}, is told that path.
 """
+
 import base64
 import gzip
 import hashlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Print the files that the web bundle is made from, relative to web/, one a line."""
+
 import pathlib
 
 WEB = pathlib.Path(__file__).resolve().parent.parent

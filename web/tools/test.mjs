@@ -28,5 +28,7 @@ await build({
 	jsxImportSource: "preact",
 	logLevel: "warning",
 });
-const files = readdirSync(out).filter((name) => name.endsWith(".mjs")).map((name) => join(out, name));
+const files = readdirSync(out)
+	.filter((name) => name.endsWith(".mjs"))
+	.map((name) => join(out, name));
 process.exit(spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" }).status ?? 1);

@@ -3,7 +3,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 /** A refusal of the server, or of the network (status 0). The text is for the person in front of the page. */
 export class ApiError extends Error {
-	constructor(readonly status: number, readonly detail: string) {
+	constructor(
+		readonly status: number,
+		readonly detail: string,
+	) {
 		super(detail);
 	}
 }
@@ -67,7 +70,11 @@ export function url(path: string, query: Record<string, string | number | undefi
 	return tail ? `${path}?${tail}` : path;
 }
 
-async function get<T>(address: string, signal: AbortSignal, check?: (data: T) => void): Promise<{ data: T; serverMs: number }> {
+async function get<T>(
+	address: string,
+	signal: AbortSignal,
+	check?: (data: T) => void,
+): Promise<{ data: T; serverMs: number }> {
 	let response: Response;
 	try {
 		response = await fetch(address, { signal });
@@ -80,7 +87,10 @@ async function get<T>(address: string, signal: AbortSignal, check?: (data: T) =>
 	try {
 		parsed = JSON.parse(text);
 	} catch {
-		throw new ApiError(response.status, `The server answered ${response.status} with something that is no JSON.`);
+		throw new ApiError(
+			response.status,
+			`The server answered ${response.status} with something that is no JSON.`,
+		);
 	}
 	if (!response.ok) {
 		const { detail, error } = parsed as { detail?: string; error?: string };
@@ -89,7 +99,10 @@ async function get<T>(address: string, signal: AbortSignal, check?: (data: T) =>
 	try {
 		check?.(parsed as T);
 	} catch (error) {
-		throw new ApiError(response.status, `The server's answer makes no sense: ${(error as Error).message}.`);
+		throw new ApiError(
+			response.status,
+			`The server's answer makes no sense: ${(error as Error).message}.`,
+		);
 	}
 	const timing = /dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
 	return { data: parsed as T, serverMs: timing ? Number(timing[1]) : NaN };
@@ -102,9 +115,17 @@ const RETRY_AFTER_MS = [1000, 2000, 5000, 10000];
  * the new is there; a failure is retried by itself, ever more slowly, or at once through retry(). A new
  * version asks the same again; check() throws when an answer is not what it should be.
  */
-export function useAnswer<T>(address: string | null, options: { check?: (data: T) => void; version?: number } = {}): Answer<T> {
-	const [state, setState] = useState<Omit<Answer<T>, "retry">>(
-		{ data: null, url: "", error: null, isLoading: false, serverMs: NaN });
+export function useAnswer<T>(
+	address: string | null,
+	options: { check?: (data: T) => void; version?: number } = {},
+): Answer<T> {
+	const [state, setState] = useState<Omit<Answer<T>, "retry">>({
+		data: null,
+		url: "",
+		error: null,
+		isLoading: false,
+		serverMs: NaN,
+	});
 	const [attempt, setAttempt] = useState(0);
 	const failures = useRef(0);
 	const asked = useRef("");
@@ -115,18 +136,20 @@ export function useAnswer<T>(address: string | null, options: { check?: (data: T
 		const abort = new AbortController();
 		let timer = 0;
 		setState((old) => ({ ...old, isLoading: true }));
-		get<T>(address, abort.signal, options.check).then(({ data, serverMs }) => {
-			failures.current = 0;
-			setState({ data, url: address, error: null, isLoading: false, serverMs });
-		}).catch((error) => {
-			if (abort.signal.aborted) return;
-			const known = error instanceof ApiError ? error : new ApiError(0, String(error));
-			setState((old) => ({ ...old, error: known, isLoading: false }));
-			// Asking again cures what is down or busy, not a request that was wrong.
-			if (known.status >= 400 && known.status < 500 && known.status !== 429) return;
-			const wait = RETRY_AFTER_MS[Math.min(failures.current++, RETRY_AFTER_MS.length - 1)];
-			timer = window.setTimeout(() => setAttempt((n) => n + 1), wait);
-		});
+		get<T>(address, abort.signal, options.check)
+			.then(({ data, serverMs }) => {
+				failures.current = 0;
+				setState({ data, url: address, error: null, isLoading: false, serverMs });
+			})
+			.catch((error) => {
+				if (abort.signal.aborted) return;
+				const known = error instanceof ApiError ? error : new ApiError(0, String(error));
+				setState((old) => ({ ...old, error: known, isLoading: false }));
+				// Asking again cures what is down or busy, not a request that was wrong.
+				if (known.status >= 400 && known.status < 500 && known.status !== 429) return;
+				const wait = RETRY_AFTER_MS[Math.min(failures.current++, RETRY_AFTER_MS.length - 1)];
+				timer = window.setTimeout(() => setAttempt((n) => n + 1), wait);
+			});
 		return () => {
 			abort.abort();
 			clearTimeout(timer);

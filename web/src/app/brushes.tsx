@@ -39,7 +39,8 @@ export function Brushes(props: Props) {
 	const layer = useRef<HTMLDivElement>(null);
 	const [drag, setDrag] = useState<Drag | null>(null);
 	const { range } = props;
-	const commit = (which: Which, part: Range | null) => (which === "selection" ? props.onSelect : props.onBaseline)(part);
+	const commit = (which: Which, part: Range | null) =>
+		(which === "selection" ? props.onSelect : props.onBaseline)(part);
 
 	const timeAt = (clientX: number) => {
 		const box = (layer.current as HTMLDivElement).getBoundingClientRect();
@@ -49,7 +50,8 @@ export function Brushes(props: Props) {
 	const down = (event: PointerEvent) => {
 		if (event.button !== 0) return;
 		const handle = (event.target as HTMLElement).dataset;
-		const which: Which = handle.which === "baseline" || (!handle.which && event.shiftKey) ? "baseline" : "selection";
+		const which: Which =
+			handle.which === "baseline" || (!handle.which && event.shiftKey) ? "baseline" : "selection";
 		const at = timeAt(event.clientX);
 		const old = handle.which ? props[which] : null;
 		const fixed = old ? (handle.end === "from" ? old.until : old.from) : at;
@@ -71,19 +73,44 @@ export function Brushes(props: Props) {
 		if (drag.hasMoved && part.until - part.from >= MIN_RANGE_MS) commit(drag.which, part);
 		else if (!drag.hasMoved && drag.fixed === drag.moving && props.selection) commit("selection", null);
 	};
-	const shown = (which: Which) => (drag?.which === which && drag.hasMoved ? ordered(drag.fixed, drag.moving) : props[which]);
+	const shown = (which: Which) =>
+		drag?.which === which && drag.hasMoved ? ordered(drag.fixed, drag.moving) : props[which];
 	return (
-		<div class={props.selection && !props.baseline ? "brushes is-single" : "brushes"} ref={layer} style={{ left: `${props.left}px` }} onPointerDown={down} onPointerMove={move}
-			onPointerUp={up} onPointerLeave={() => props.onHover(null)} onPointerCancel={() => setDrag(null)}>
+		<div
+			class={props.selection && !props.baseline ? "brushes is-single" : "brushes"}
+			ref={layer}
+			style={{ left: `${props.left}px` }}
+			onPointerDown={down}
+			onPointerMove={move}
+			onPointerUp={up}
+			onPointerLeave={() => props.onHover(null)}
+			onPointerCancel={() => setDrag(null)}>
 			{(["baseline", "selection"] as const).map((which) => {
 				const part = shown(which);
-				return part && <Brush key={which} which={which} part={part} {...props} onCommit={(p) => commit(which, p)} />;
+				return (
+					part && (
+						<Brush
+							key={which}
+							which={which}
+							part={part}
+							{...props}
+							onCommit={(p) => commit(which, p)}
+						/>
+					)
+				);
 			})}
 		</div>
 	);
 }
 
-function Brush({ which, part, range, average, baseline, onCommit }: Props & {
+function Brush({
+	which,
+	part,
+	range,
+	average,
+	baseline,
+	onCommit,
+}: Props & {
 	which: Which;
 	part: Range;
 	onCommit(part: Range | null): void;
@@ -105,14 +132,27 @@ function Brush({ which, part, range, average, baseline, onCommit }: Props & {
 	return (
 		<div class={`brush ${which}`} style={{ left: `${100 * from}%`, width: `${100 * (until - from)}%` }}>
 			{(["from", "until"] as const).map((end) => (
-				<button key={end} type="button" class={`handle ${end}`} data-which={which} data-end={end} onKeyDown={nudge(end)}
-					aria-label={`${end === "from" ? "Begin" : "End"} of the ${name || "selected"} range, arrow keys move it`} />
+				<button
+					key={end}
+					type="button"
+					class={`handle ${end}`}
+					data-which={which}
+					data-end={end}
+					onKeyDown={nudge(end)}
+					aria-label={`${end === "from" ? "Begin" : "End"} of the ${name || "selected"} range, arrow keys move it`}
+				/>
 			))}
 			<div class="pill">
-				{name && <b>{name} </b>}{durationText(part.until - part.from)}
+				{name && <b>{name} </b>}
+				{durationText(part.until - part.from)}
 				<span> · {average(part)}</span>
-				<button type="button" aria-label={`Clear the ${name || "selected"} range`}
-					onPointerDown={(event) => event.stopPropagation()} onClick={() => onCommit(null)}>×</button>
+				<button
+					type="button"
+					aria-label={`Clear the ${name || "selected"} range`}
+					onPointerDown={(event) => event.stopPropagation()}
+					onClick={() => onCommit(null)}>
+					×
+				</button>
 			</div>
 		</div>
 	);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ComponentChild, h } from "preact";
 
-const TOKEN = new RegExp([
-	/(?<comment>#.*)/,
-	/(?<string>[rbfu]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?))/,
-	/(?<keyword>\b(?:False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|match|nonlocal|not|or|pass|raise|return|try|while|with|yield)\b)/,
-	/(?<number>\b(?:0[xX][\da-fA-F_]+|\d[\d_]*(?:\.[\d_]+)?(?:[eE][+-]?\d+)?)\b)/,
-].map((part) => part.source).join("|"), "g");
+const TOKEN = new RegExp(
+	[
+		/(?<comment>#.*)/,
+		/(?<string>[rbfu]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?))/,
+		/(?<keyword>\b(?:False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|match|nonlocal|not|or|pass|raise|return|try|while|with|yield)\b)/,
+		/(?<number>\b(?:0[xX][\da-fA-F_]+|\d[\d_]*(?:\.[\d_]+)?(?:[eE][+-]?\d+)?)\b)/,
+	]
+		.map((part) => part.source)
+		.join("|"),
+	"g",
+);
 
 /** Colours for one line of Python; other languages stay plain. Strings over several lines are not followed. */
 export function highlight(text: string, kind: string): ComponentChild[] {

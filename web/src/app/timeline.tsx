@@ -32,14 +32,19 @@ export function Timeline(props: Props) {
 	const host = useRef<HTMLDivElement>(null);
 	const plot = useRef<uPlot | null>(null);
 	const { answer, range, measure, isDark } = props;
-	const data = useMemo(() => (answer ? points(answer, measure) : [[], []]) as uPlot.AlignedData, [answer, measure]);
+	const data = useMemo(
+		() => (answer ? points(answer, measure) : [[], []]) as uPlot.AlignedData,
+		[answer, measure],
+	);
 	const bounds = useRef(range);
 	bounds.current = range;
 
 	useLayoutEffect(() => {
 		const element = host.current as HTMLDivElement;
 		plot.current = new uPlot(options(element.clientWidth, isDark, measure, bounds), data, element);
-		const watch = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+		const watch = new ResizeObserver(() =>
+			plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
+		);
 		watch.observe(element);
 		return () => {
 			watch.disconnect();
@@ -55,24 +60,48 @@ export function Timeline(props: Props) {
 	return (
 		<section class="timeline" aria-label={`Timeline of ${measure.rateName || "values"}`}>
 			<div class="timeline-title">
-				{measure.isCpu ? "CPU cores used" : measure.rateName ? `${measure.rateName}, on average` : measure.unit}
+				{measure.isCpu
+					? "CPU cores used"
+					: measure.rateName
+						? `${measure.rateName}, on average`
+						: measure.unit}
 				<span class="dim">drag: select · Shift+drag: the range to compare with</span>
 			</div>
 			<div class="timeline-plot" ref={host}>
-				<Brushes range={range} left={AXIS_PX} selection={props.selection} baseline={props.baseline}
-					average={average} onHover={(x) => plot.current?.setCursor({ left: x ?? -10, top: x === null ? -10 : 10 })}
-					onSelect={props.onSelect} onBaseline={props.onBaseline} />
+				<Brushes
+					range={range}
+					left={AXIS_PX}
+					selection={props.selection}
+					baseline={props.baseline}
+					average={average}
+					onHover={(x) => plot.current?.setCursor({ left: x ?? -10, top: x === null ? -10 : 10 })}
+					onSelect={props.onSelect}
+					onBaseline={props.onBaseline}
+				/>
 			</div>
 		</section>
 	);
 }
 
-function options(width: number, isDark: boolean, measure: Measure, bounds: { current: Range }): uPlot.Options {
+function options(
+	width: number,
+	isDark: boolean,
+	measure: Measure,
+	bounds: { current: Range },
+): uPlot.Options {
 	const colours = isDark ? COLOURS.dark : COLOURS.light;
-	const axis = { stroke: colours.ink, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+	const axis = {
+		stroke: colours.ink,
+		grid: { stroke: colours.grid, width: 1 },
+		ticks: { show: false },
+		font: "11px system-ui, sans-serif",
+	};
 	const text = (value: number) => (measure.rateName ? number3(value) : valueText(value, 1, measure.unit));
 	return {
-		width: Math.max(200, width), height: HEIGHT_PX, legend: { show: false }, padding: [8, RIGHT_PX, 0, 0],
+		width: Math.max(200, width),
+		height: HEIGHT_PX,
+		legend: { show: false },
+		padding: [8, RIGHT_PX, 0, 0],
 		cursor: { drag: { x: false, y: false, setScale: false }, y: false, points: { size: 7 } },
 		scales: {
 			x: { time: true, range: () => [bounds.current.from / 1000, bounds.current.until / 1000] },
@@ -82,10 +111,17 @@ function options(width: number, isDark: boolean, measure: Measure, bounds: { cur
 			{ ...axis, size: 24, space: 90, values: clockTicks },
 			{ ...axis, size: AXIS_PX, space: 22, values: (_, ticks) => ticks.map(text) },
 		],
-		series: [{}, {
-			stroke: colours.line, fill: colours.fill, width: 1.5, spanGaps: false, points: { show: false },
-			paths: uPlot.paths.stepped?.({ align: 1 }),
-		}],
+		series: [
+			{},
+			{
+				stroke: colours.line,
+				fill: colours.fill,
+				width: 1.5,
+				spanGaps: false,
+				points: { show: false },
+				paths: uPlot.paths.stepped?.({ align: 1 }),
+			},
+		],
 		hooks: {
 			setCursor: [(u: uPlot) => showValue(u, text, measure)],
 		},

@@ -30,9 +30,15 @@ export interface Picture {
 }
 
 /** The common part of every query about the shown range. */
-export function viewQuery(state: State, type: string, range: Range): Record<string, string | number | undefined> {
+export function viewQuery(
+	state: State,
+	type: string,
+	range: Range,
+): Record<string, string | number | undefined> {
 	return {
-		query: selector(type, state.service, state.filter), from: Math.round(range.from), until: Math.round(range.until),
+		query: selector(type, state.service, state.filter),
+		from: Math.round(range.from),
+		until: Math.round(range.until),
 		group: state.group === "function" ? undefined : state.group,
 		threads: state.threads === "merged" ? undefined : state.threads,
 	};
@@ -42,7 +48,9 @@ export function viewQuery(state: State, type: string, range: Range): Record<stri
 function diffQuery(state: State, type: string, range: Range): Record<string, string | number | undefined> {
 	const baseline = state.baseline as Range;
 	return {
-		...viewQuery(state, type, baseline), from_b: Math.round(range.from), until_b: Math.round(range.until),
+		...viewQuery(state, type, baseline),
+		from_b: Math.round(range.from),
+		until_b: Math.round(range.until),
 	};
 }
 
@@ -62,13 +70,19 @@ export interface ViewAnswer {
 export function useView(state: State, type: string, range: Range | null): ViewAnswer {
 	const isDiff = state.baseline !== null;
 	const path = isDiff ? "/api/v1/diff" : "/api/v1/view";
-	const query = range && type && state.service
-		? { ...(isDiff ? diffQuery(state, type, range) : viewQuery(state, type, range)), search: state.search } : null;
+	const query =
+		range && type && state.service
+			? {
+					...(isDiff ? diffQuery(state, type, range) : viewQuery(state, type, range)),
+					search: state.search,
+				}
+			: null;
 	const answer = useAnswer<WireView>(query && url(path, query), CHECKED);
 	const whole = useModel(answer.data);
 	const found = useMemo(() => whole?.model.resolve(state.zoom), [whole, state.zoom]);
 	const needsCloser = Boolean(whole && state.zoom && found && whole.model.hidden[found.box] > 0);
-	const closerUrl = query && needsCloser ? url(path, { ...query, root: state.zoom, search: undefined }) : null;
+	const closerUrl =
+		query && needsCloser ? url(path, { ...query, root: state.zoom, search: undefined }) : null;
 	const closer = useAnswer<WireView>(closerUrl, CHECKED);
 	// While the range moves on, the last look at the same box stands in for the one that is on its way.
 	const isSame = closer.url === closerUrl || (closer.isLoading && rootOf(closer.url) === state.zoom);
@@ -84,14 +98,38 @@ export function useView(state: State, type: string, range: Range | null): ViewAn
 	}, [whole, sub, found, needsCloser]);
 	const measure = useMemo(() => measureOf(type, answer.data?.unit ?? ""), [type, answer.data?.unit]);
 	const numbers = useMemo(() => answer.data && new Numbers(answer.data, measure), [answer.data, measure]);
-	const diff = useMemo(() => (drawn && answer.data?.total_b !== undefined
-		? new DiffNumbers(drawn.model, state.mode, answer.data.wall_ms || 1, answer.data.wall_b_ms || answer.data.wall_ms || 1,
-			answer.data.samples ?? 0, answer.data.samples_b ?? 0) : null), [drawn, answer.data, state.mode]);
+	const diff = useMemo(
+		() =>
+			drawn && answer.data?.total_b !== undefined
+				? new DiffNumbers(
+						drawn.model,
+						state.mode,
+						answer.data.wall_ms || 1,
+						answer.data.wall_b_ms || answer.data.wall_ms || 1,
+						answer.data.samples ?? 0,
+						answer.data.samples_b ?? 0,
+					)
+				: null,
+		[drawn, answer.data, state.mode],
+	);
 	const matches = useMatches(whole?.frames ?? null, drawn?.model ?? null, answer.data, state.search);
-	const picture = useMemo(() => (whole && drawn && numbers && answer.data ? {
-		view: answer.data, frames: whole.frames, ...drawn, diff, numbers, measure, ...matches,
-	} : null), [whole, drawn, numbers, diff, matches, answer.data]);
-	const search = answer.data?.search && answer.data.search.query === state.search ? answer.data.search : null;
+	const picture = useMemo(
+		() =>
+			whole && drawn && numbers && answer.data
+				? {
+						view: answer.data,
+						frames: whole.frames,
+						...drawn,
+						diff,
+						numbers,
+						measure,
+						...matches,
+					}
+				: null,
+		[whole, drawn, numbers, diff, matches, answer.data],
+	);
+	const search =
+		answer.data?.search && answer.data.search.query === state.search ? answer.data.search : null;
 	return { picture, answer, search };
 }
 
@@ -108,9 +146,16 @@ function useModel(view: WireView | null): { model: FlameModel; frames: Frames } 
 }
 
 /** The server's own matches where they are in, else those of a quick look at what is here. */
-function useMatches(frames: Frames | null, model: FlameModel | null, view: WireView | null, search: string):
-	{ rowMatches: Uint8Array | null; boxMatches: Uint8Array | null } {
-	const last = useRef<{ rowMatches: Uint8Array | null; boxMatches: Uint8Array | null }>({ rowMatches: null, boxMatches: null });
+function useMatches(
+	frames: Frames | null,
+	model: FlameModel | null,
+	view: WireView | null,
+	search: string,
+): { rowMatches: Uint8Array | null; boxMatches: Uint8Array | null } {
+	const last = useRef<{ rowMatches: Uint8Array | null; boxMatches: Uint8Array | null }>({
+		rowMatches: null,
+		boxMatches: null,
+	});
 	return useMemo(() => {
 		if (!frames || !model || !search) return (last.current = { rowMatches: null, boxMatches: null });
 		const exact = view?.search?.query === search && !view.search.error ? view.search.frames : null;

@@ -48,34 +48,95 @@ export function Workspace(props: Props) {
 	return (
 		<>
 			<div class="toolbar">
-				<Segments label="Layout" values={LAYOUTS} names={["Flame + table", "Flame", "Table"]} chosen={state.layout} onChoose={(layout) => navigate({ layout })} />
-				<Choice label="Boxes are" values={GROUPS} names={["functions", "lines", "files", "modules"]} chosen={state.group}
-					onChoose={(group) => navigate({ group, zoom: "", zoomName: "" })} />
-				<Choice label="Threads" values={THREADS} names={["merged", "apart"]} chosen={state.threads}
-					onChoose={(threads) => navigate({ threads, zoom: "", zoomName: "" })} />
-				{state.baseline && <Segments label="Compare" values={MODES} names={["Absolute", "Share"]} chosen={state.mode} onChoose={(mode) => navigate({ mode })} />}
+				<Segments
+					label="Layout"
+					values={LAYOUTS}
+					names={["Flame + table", "Flame", "Table"]}
+					chosen={state.layout}
+					onChoose={(layout) => navigate({ layout })}
+				/>
+				<Choice
+					label="Boxes are"
+					values={GROUPS}
+					names={["functions", "lines", "files", "modules"]}
+					chosen={state.group}
+					onChoose={(group) => navigate({ group, zoom: "", zoomName: "" })}
+				/>
+				<Choice
+					label="Threads"
+					values={THREADS}
+					names={["merged", "apart"]}
+					chosen={state.threads}
+					onChoose={(threads) => navigate({ threads, zoom: "", zoomName: "" })}
+				/>
+				{state.baseline && (
+					<Segments
+						label="Compare"
+						values={MODES}
+						names={["Absolute", "Share"]}
+						chosen={state.mode}
+						onChoose={(mode) => navigate({ mode })}
+					/>
+				)}
 				<span class="gap" />
-				<SearchBox search={state.search} result={matchedText(props)} input={handles.search}
-					onSearch={(search, isCommitted) => navigate({ search }, isCommitted ? "push" : "replace")} />
+				<SearchBox
+					search={state.search}
+					result={matchedText(props)}
+					input={handles.search}
+					onSearch={(search, isCommitted) => navigate({ search }, isCommitted ? "push" : "replace")}
+				/>
 			</div>
 			<Crumbs model={model} root={picture.root} numbers={numbers} onZoom={zoom} />
-			{picture.isLost && <p class="notice warn" role="status">{state.zoomName || "The zoomed function"} is not in this range; showing the nearest that is.</p>}
-			<Split layout={state.layout}
+			{picture.isLost && (
+				<p class="notice warn" role="status">
+					{state.zoomName || "The zoomed function"} is not in this range; showing the nearest that
+					is.
+				</p>
+			)}
+			<Split
+				layout={state.layout}
 				left={
 					<div class="pane flame-pane">
-						<FlamePane model={model} root={picture.root} diff={picture.diff} numbers={numbers} matches={picture.boxMatches}
-							isDark={props.isDark} hoverKey={hoverKey} graph={handles.graph} onHoverKey={setHoverKey} onOpen={open} onZoom={zoom} />
+						<FlamePane
+							model={model}
+							root={picture.root}
+							diff={picture.diff}
+							numbers={numbers}
+							matches={picture.boxMatches}
+							isDark={props.isDark}
+							hoverKey={hoverKey}
+							graph={handles.graph}
+							onHoverKey={setHoverKey}
+							onOpen={open}
+							onZoom={zoom}
+						/>
 						<Legend model={model} diff={picture.diff} numbers={numbers} isDark={props.isDark} />
 					</div>
 				}
-				right={state.func
-					? <LinesPane {...props} />
-					: <div class="pane">
-						<FunctionTable table={picture.view.table} frames={frames} numbers={numbers} diff={state.baseline ? state.mode : null}
-							corePrice={price} matches={picture.rowMatches} hoverKey={hoverKey} openKey={state.func} onHoverKey={setHoverKey}
-							onOpen={(frame) => navigate({ func: frames.key[frame] })} />
-						{!state.baseline && <p class="pane-foot">{accounted(picture.view.table, numbers.total)}</p>}
-					</div>} />
+				right={
+					state.func ? (
+						<LinesPane {...props} />
+					) : (
+						<div class="pane">
+							<FunctionTable
+								table={picture.view.table}
+								frames={frames}
+								numbers={numbers}
+								diff={state.baseline ? state.mode : null}
+								corePrice={price}
+								matches={picture.rowMatches}
+								hoverKey={hoverKey}
+								openKey={state.func}
+								onHoverKey={setHoverKey}
+								onOpen={(frame) => navigate({ func: frames.key[frame] })}
+							/>
+							{!state.baseline && (
+								<p class="pane-foot">{accounted(picture.view.table, numbers.total)}</p>
+							)}
+						</div>
+					)
+				}
+			/>
 		</>
 	);
 }
@@ -100,13 +161,24 @@ function matchedText({ view, picture, state }: Props): string {
 }
 
 function LinesPane({ state, type, range, picture, navigate }: Props) {
-	const address = url("/api/v1/lines", { ...viewQuery({ ...state, group: "function" }, type, range), function: state.func });
+	const address = url("/api/v1/lines", {
+		...viewQuery({ ...state, group: "function" }, type, range),
+		function: state.func,
+	});
 	const answer = useAnswer<LinesAnswer>(address);
 	const isThis = answer.url.includes(`function=${encodeURIComponent(state.func)}`);
-	const shown = useMemo(() => (isThis ? answer : { ...answer, data: null }), [answer.data, answer.error, isThis]);
+	const shown = useMemo(
+		() => (isThis ? answer : { ...answer, data: null }),
+		[answer.data, answer.error, isThis],
+	);
 	return (
 		<div class="pane">
-			<Lines answer={shown} numbers={picture.numbers} onOpen={(func) => navigate({ func })} onClose={() => navigate({ func: "" })} />
+			<Lines
+				answer={shown}
+				numbers={picture.numbers}
+				onOpen={(func) => navigate({ func })}
+				onClose={() => navigate({ func: "" })}
+			/>
 		</div>
 	);
 }
@@ -114,7 +186,15 @@ function LinesPane({ state, type, range, picture, navigate }: Props) {
 const SPLIT_KEY = "pyrometer.split";
 
 /** Two panes and a bar between them to drag (or to move with the arrow keys); one above the other where it is narrow. */
-function Split({ layout, left, right }: { layout: State["layout"]; left: ComponentChildren; right: ComponentChildren }) {
+function Split({
+	layout,
+	left,
+	right,
+}: {
+	layout: State["layout"];
+	left: ComponentChildren;
+	right: ComponentChildren;
+}) {
 	const [part, setPart] = useState(() => Number(remembered(SPLIT_KEY)) || 60);
 	const host = useRef<HTMLDivElement>(null);
 	useEffect(() => remember(SPLIT_KEY, String(part)), [part]);
@@ -133,15 +213,35 @@ function Split({ layout, left, right }: { layout: State["layout"]; left: Compone
 	return (
 		<div class={`split layout-${layout}`} ref={host} style={{ "--split": `${part}%` }}>
 			{layout !== "table" && <div class="split-left">{left}</div>}
-			{layout === "both" && <div class="split-bar" role="separator" aria-orientation="vertical" aria-label="Width of the flame graph" tabIndex={0}
-				aria-valuenow={Math.round(part)} aria-valuemin={25} aria-valuemax={80} onKeyDown={key} onPointerMove={move}
-				onPointerDown={(event) => (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId)} />}
+			{layout === "both" && (
+				<div
+					class="split-bar"
+					role="separator"
+					aria-orientation="vertical"
+					aria-label="Width of the flame graph"
+					tabIndex={0}
+					aria-valuenow={Math.round(part)}
+					aria-valuemin={25}
+					aria-valuemax={80}
+					onKeyDown={key}
+					onPointerMove={move}
+					onPointerDown={(event) =>
+						(event.currentTarget as HTMLElement).setPointerCapture(event.pointerId)
+					}
+				/>
+			)}
 			{layout !== "flame" && <div class="split-right">{right}</div>}
 		</div>
 	);
 }
 
-function Segments<T extends string>({ label, values, names, chosen, onChoose }: {
+function Segments<T extends string>({
+	label,
+	values,
+	names,
+	chosen,
+	onChoose,
+}: {
 	label: string;
 	values: readonly T[];
 	names: string[];
@@ -151,13 +251,25 @@ function Segments<T extends string>({ label, values, names, chosen, onChoose }: 
 	return (
 		<div class="segments" role="group" aria-label={label}>
 			{values.map((value, i) => (
-				<button key={value} type="button" aria-pressed={value === chosen} onClick={() => onChoose(value)}>{names[i]}</button>
+				<button
+					key={value}
+					type="button"
+					aria-pressed={value === chosen}
+					onClick={() => onChoose(value)}>
+					{names[i]}
+				</button>
 			))}
 		</div>
 	);
 }
 
-function Choice<T extends string>({ label, values, names, chosen, onChoose }: {
+function Choice<T extends string>({
+	label,
+	values,
+	names,
+	chosen,
+	onChoose,
+}: {
 	label: string;
 	values: readonly T[];
 	names: string[];
@@ -165,9 +277,16 @@ function Choice<T extends string>({ label, values, names, chosen, onChoose }: {
 	onChoose(value: T): void;
 }) {
 	return (
-		<label class="field"><span>{label}</span>
-			<select value={chosen} onChange={(event) => onChoose((event.target as HTMLSelectElement).value as T)}>
-				{values.map((value, i) => <option key={value} value={value}>{names[i]}</option>)}
+		<label class="field">
+			<span>{label}</span>
+			<select
+				value={chosen}
+				onChange={(event) => onChoose((event.target as HTMLSelectElement).value as T)}>
+				{values.map((value, i) => (
+					<option key={value} value={value}>
+						{names[i]}
+					</option>
+				))}
 			</select>
 		</label>
 	);

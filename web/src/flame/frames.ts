@@ -14,8 +14,15 @@ export class Frames {
 	readonly kind: Kind[];
 	readonly key: string[];
 
-	private constructor(name: string[], file: string[], module: string[], line: number[], firstLine: number[],
-			    kind: Kind[], key: string[]) {
+	private constructor(
+		name: string[],
+		file: string[],
+		module: string[],
+		line: number[],
+		firstLine: number[],
+		kind: Kind[],
+		key: string[],
+	) {
 		this.n = name.length;
 		this.name = name;
 		this.file = file;
@@ -31,15 +38,28 @@ export class Frames {
 		const f = view.frames;
 		const file = text(f.file);
 		const name = f.name.map((id, i) => view.strings[f.qualname?.[i] || id] ?? "");
-		return new Frames(name, file, text(f.module), f.line, f.first_line,
-			f.kind.map((kind, i) => kindOf(kind, file[i])), f.key);
+		return new Frames(
+			name,
+			file,
+			text(f.module),
+			f.line,
+			f.first_line,
+			f.kind.map((kind, i) => kindOf(kind, file[i])),
+			f.key,
+		);
 	}
 
 	/** Both lists in one: frame i of `more` becomes i + this.n. */
 	concat(more: Frames): Frames {
-		return new Frames(this.name.concat(more.name), this.file.concat(more.file),
-			this.module.concat(more.module), [...this.line, ...more.line],
-			[...this.firstLine, ...more.firstLine], this.kind.concat(more.kind), this.key.concat(more.key));
+		return new Frames(
+			this.name.concat(more.name),
+			this.file.concat(more.file),
+			this.module.concat(more.module),
+			[...this.line, ...more.line],
+			[...this.firstLine, ...more.firstLine],
+			this.kind.concat(more.kind),
+			this.key.concat(more.key),
+		);
 	}
 
 	/** "app.py:12": where the function (or, grouped by line, the line) is. */
@@ -54,15 +74,15 @@ const PACKAGES = /(^|\/)(site|dist)-packages\//;
 
 function kindOf(kind: string, file: string): Kind {
 	switch (kind) {
-	case "python":
-		return PACKAGES.test(file) ? "package" : STDLIB.test(file) ? "stdlib" : "python";
-	case "native":
-	case "kernel":
-	case "marker":
-	case "runtime":
-		return kind;
-	default:
-		return "other";
+		case "python":
+			return PACKAGES.test(file) ? "package" : STDLIB.test(file) ? "stdlib" : "python";
+		case "native":
+		case "kernel":
+		case "marker":
+		case "runtime":
+			return kind;
+		default:
+			return "other";
 	}
 }
 

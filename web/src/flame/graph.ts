@@ -73,15 +73,22 @@ export class FlameGraph {
 		const old = this.scene;
 		const isSame = old?.model === model;
 		this.scene = {
-			model, colours, diff, root, from: model.x[root],
+			model,
+			colours,
+			diff,
+			root,
+			from: model.x[root],
 			until: model.x[root] + Math.max(model.width[root], Number.MIN_VALUE),
 			top: this.element.scrollTop,
 			rowHeight: matchMedia("(pointer: coarse)").matches ? ROW_TOUCH_PX : ROW_PX,
-			matches: isSame && old ? old.matches : null, hoverKey: old?.hoverKey ?? "",
-			hover: isSame && old ? old.hover : NONE, selected: isSame && old ? old.selected : NONE,
+			matches: isSame && old ? old.matches : null,
+			hoverKey: old?.hoverKey ?? "",
+			hover: isSame && old ? old.hover : NONE,
+			selected: isSame && old ? old.selected : NONE,
 			label: (box) => this.events.label(box),
 		};
-		const moves = isSame && old && old.root !== root && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+		const moves =
+			isSame && old && old.root !== root && !matchMedia("(prefers-reduced-motion: reduce)").matches;
 		this.motion = moves ? { from: old.from, until: old.until, begin: performance.now() } : null;
 		this.tree.show(model, root);
 		this.space.style.height = `${model.depths * this.scene.rowHeight}px`;
@@ -153,14 +160,19 @@ export class FlameGraph {
 		const y = model.depth[box] * rowHeight;
 		const { scrollTop, clientHeight } = this.element;
 		if (y < scrollTop) this.element.scrollTop = y;
-		else if (y + rowHeight > scrollTop + clientHeight) this.element.scrollTop = y + rowHeight - clientHeight;
+		else if (y + rowHeight > scrollTop + clientHeight)
+			this.element.scrollTop = y + rowHeight - clientHeight;
 	}
 
 	private listen(): void {
-		this.element.addEventListener("scroll", () => {
-			if (this.scene) this.scene.top = this.element.scrollTop;
-			this.repaint();
-		}, { passive: true });
+		this.element.addEventListener(
+			"scroll",
+			() => {
+				if (this.scene) this.scene.top = this.element.scrollTop;
+				this.repaint();
+			},
+			{ passive: true },
+		);
 		this.canvas.addEventListener("pointermove", (event) => {
 			if (event.pointerType === "touch") return;
 			this.pointer = { x: event.clientX, y: event.clientY };
@@ -208,7 +220,10 @@ export class FlameGraph {
 		this.frameRequest = 0;
 		const scene = this.scene;
 		if (!scene) return;
-		const goal = { from: scene.model.x[scene.root], until: scene.model.x[scene.root] + scene.model.width[scene.root] };
+		const goal = {
+			from: scene.model.x[scene.root],
+			until: scene.model.x[scene.root] + scene.model.width[scene.root],
+		};
 		if (!(goal.until > goal.from)) goal.until = goal.from + 1;
 		const part = this.motion ? Math.min(1, Math.max(0, (now - this.motion.begin) / ZOOM_MS)) : 1;
 		const eased = 1 - (1 - part) ** 3;

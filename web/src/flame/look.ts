@@ -13,8 +13,14 @@ export class DiffNumbers {
 	private readonly perSampleB: number;
 
 	/** Rates are per wall time; in share mode per total. Samples (0: unknown) tell how sure a number is. */
-	constructor(private readonly model: FlameModel, readonly mode: DiffMode, wallA: number, wallB: number,
-		    samplesA: number, samplesB: number) {
+	constructor(
+		private readonly model: FlameModel,
+		readonly mode: DiffMode,
+		wallA: number,
+		wallB: number,
+		samplesA: number,
+		samplesB: number,
+	) {
 		const totalA = model.total[0];
 		const totalB = model.totalB?.[0] ?? 0;
 		this.scaleA = inverse(mode === "share" ? totalA : wallA);
@@ -70,14 +76,22 @@ export interface Fill {
 }
 
 /** The colour of a box: by kind, or by change; a search match outshines both. */
-export function fillOf(model: FlameModel, box: number, colours: Palette, diff: DiffNumbers | null,
-		       isMatch: boolean): Fill {
+export function fillOf(
+	model: FlameModel,
+	box: number,
+	colours: Palette,
+	diff: DiffNumbers | null,
+	isMatch: boolean,
+): Fill {
 	if (model.merged[box]) return { colour: colours.mergedGround, ink: colours.faint };
 	if (isMatch) return { colour: css(colours.match), ink: colours.ink };
 	if (diff) {
 		const step = diff.step(box);
 		const isStrong = colours.isDark ? Math.abs(step) === DIFF_STEPS : step === -DIFF_STEPS;
-		return { colour: css(colours.diff[step + DIFF_STEPS]), ink: isStrong ? colours.strongInk : colours.ink };
+		return {
+			colour: css(colours.diff[step + DIFF_STEPS]),
+			ink: isStrong ? colours.strongInk : colours.ink,
+		};
 	}
 	const frame = model.frame[box];
 	const frames = model.frames;

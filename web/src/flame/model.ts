@@ -44,12 +44,25 @@ export class FlameModel {
 	/** The first box whose way from the root is not told by its ancestors here; box 0 and "" when all are. */
 	private readonly anchor: { box: number; path: string };
 
-	constructor(readonly frames: Frames, columns: Columns, anchor = { box: 0, path: "" }) {
+	constructor(
+		readonly frames: Frames,
+		columns: Columns,
+		anchor = { box: 0, path: "" },
+	) {
 		this.anchor = anchor;
 		this.n = columns.frame.length;
-		({ frame: this.frame, parent: this.parent, total: this.total, self: this.self, x: this.x,
-			width: this.width, depth: this.depth, merged: this.merged, totalB: this.totalB,
-			selfB: this.selfB } = columns);
+		({
+			frame: this.frame,
+			parent: this.parent,
+			total: this.total,
+			self: this.self,
+			x: this.x,
+			width: this.width,
+			depth: this.depth,
+			merged: this.merged,
+			totalB: this.totalB,
+			selfB: this.selfB,
+		} = columns);
 		this.firstChild = childIndex(this.parent);
 		this.levels = levelIndex(this.depth);
 		this.hidden = Uint32Array.from(this.merged);
@@ -147,20 +160,26 @@ export class FlameModel {
 		const n = k + sub.n;
 		const pick = (own: Float64Array, below: Float64Array) =>
 			Float64Array.from({ length: n }, (_, i) => (i < k ? own[above[i]] : below[i - k]));
-		return new FlameModel(this.frames.concat(sub.frames), {
-			frame: Uint32Array.from({ length: n },
-				(_, i) => (i < k ? this.frame[above[i]] : sub.frame[i - k] + this.frames.n)),
-			parent: Uint32Array.from({ length: n },
-				(_, i) => (i <= k ? Math.max(0, i - 1) : sub.parent[i - k] + k)),
-			total: pick(this.total, sub.total),
-			self: pick(this.self, sub.self),
-			x: Float64Array.from({ length: n }, (_, i) => (i < k ? 0 : sub.x[i - k])),
-			width: Float64Array.from({ length: n }, (_, i) => (i < k ? sub.width[0] : sub.width[i - k])),
-			depth: Uint16Array.from({ length: n }, (_, i) => (i < k ? i : sub.depth[i - k] + k)),
-			merged: Uint32Array.from({ length: n }, (_, i) => (i < k ? 0 : sub.merged[i - k])),
-			totalB: this.totalB && sub.totalB && pick(this.totalB, sub.totalB),
-			selfB: this.selfB && sub.selfB && pick(this.selfB, sub.selfB),
-		}, { box: k, path });
+		return new FlameModel(
+			this.frames.concat(sub.frames),
+			{
+				frame: Uint32Array.from({ length: n }, (_, i) =>
+					i < k ? this.frame[above[i]] : sub.frame[i - k] + this.frames.n,
+				),
+				parent: Uint32Array.from({ length: n }, (_, i) =>
+					i <= k ? Math.max(0, i - 1) : sub.parent[i - k] + k,
+				),
+				total: pick(this.total, sub.total),
+				self: pick(this.self, sub.self),
+				x: Float64Array.from({ length: n }, (_, i) => (i < k ? 0 : sub.x[i - k])),
+				width: Float64Array.from({ length: n }, (_, i) => (i < k ? sub.width[0] : sub.width[i - k])),
+				depth: Uint16Array.from({ length: n }, (_, i) => (i < k ? i : sub.depth[i - k] + k)),
+				merged: Uint32Array.from({ length: n }, (_, i) => (i < k ? 0 : sub.merged[i - k])),
+				totalB: this.totalB && sub.totalB && pick(this.totalB, sub.totalB),
+				selfB: this.selfB && sub.selfB && pick(this.selfB, sub.selfB),
+			},
+			{ box: k, path },
+		);
 	}
 }
 
@@ -172,8 +191,12 @@ export function checkShape(view: WireView): void {
 	let isSound = n > 0 && columns.every((column) => column === undefined || column.length === n);
 	for (let i = 1; isSound && i < n; i++) {
 		const parent = f.parent[i];
-		isSound = parent >= 0 && parent < i && (i === 1 || parent >= f.parent[i - 1]) &&
-			f.depth[i] === f.depth[parent] + 1 && f.frame[i] < view.frames.name.length;
+		isSound =
+			parent >= 0 &&
+			parent < i &&
+			(i === 1 || parent >= f.parent[i - 1]) &&
+			f.depth[i] === f.depth[parent] + 1 &&
+			f.frame[i] < view.frames.name.length;
 	}
 	if (!isSound) throw new Error("the answer holds no flame graph in level order");
 }

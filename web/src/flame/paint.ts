@@ -157,8 +157,15 @@ export class Painter {
 		}
 	}
 
-	private paintLabel(scene: Scene, box: number, x0: number, y: number, w: number, ink: string,
-			   isFaded: boolean): void {
+	private paintLabel(
+		scene: Scene,
+		box: number,
+		x0: number,
+		y: number,
+		w: number,
+		ink: string,
+		isFaded: boolean,
+	): void {
 		const { ctx } = this;
 		const { model } = scene;
 		const room = w - 2 * PAD_PX;
@@ -179,7 +186,9 @@ export class Painter {
 	}
 
 	private paintOutline(scene: Scene, box: number, x0: number, y: number, w: number, h: number): void {
-		const isSame = scene.hoverKey !== "" && !scene.model.merged[box] &&
+		const isSame =
+			scene.hoverKey !== "" &&
+			!scene.model.merged[box] &&
 			scene.model.frames.key[scene.model.frame[box]] === scene.hoverKey;
 		const width = box === scene.selected ? 2 : box === scene.hover || isSame ? 1.5 : 0;
 		if (!width || w < 2) return;
@@ -197,7 +206,11 @@ export class Painter {
 		ctx.fillRect(0, 0, 6, 6);
 		ctx.strokeStyle = colours.mergedLine;
 		ctx.beginPath();
-		for (const [x, y] of [[-1, 1], [0, 6], [5, 7]]) {
+		for (const [x, y] of [
+			[-1, 1],
+			[0, 6],
+			[5, 7],
+		]) {
 			ctx.moveTo(x, y);
 			ctx.lineTo(x + (y === 6 ? 6 : 2), y - (y === 6 ? 6 : 2));
 		}

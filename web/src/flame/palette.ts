@@ -26,8 +26,14 @@ const rgb = (hex: string): Rgb => [0, 2, 4].map((i) => parseInt(hex.slice(i, i +
 const LIGHT: Palette = {
 	isDark: false,
 	kind: {
-		python: rgb("f6c063"), stdlib: rgb("f2e7b0"), package: rgb("ee9f8c"), native: rgb("7fb6df"),
-		kernel: rgb("cfc3ee"), runtime: rgb("b9bec5"), marker: rgb("d9dee3"), other: rgb("b9bec5"),
+		python: rgb("f6c063"),
+		stdlib: rgb("f2e7b0"),
+		package: rgb("ee9f8c"),
+		native: rgb("7fb6df"),
+		kernel: rgb("cfc3ee"),
+		runtime: rgb("b9bec5"),
+		marker: rgb("d9dee3"),
+		other: rgb("b9bec5"),
 	},
 	diff: ["1f6fb5", "6fa8d6", "c4dcef", "e6e8eb", "f7d3ba", "ee9b63", "e8701f"].map(rgb),
 	match: rgb("d77bf0"),
@@ -42,8 +48,14 @@ const LIGHT: Palette = {
 const DARK: Palette = {
 	isDark: true,
 	kind: {
-		python: rgb("94600f"), stdlib: rgb("5f5a34"), package: rgb("9a4433"), native: rgb("1e5f93"),
-		kernel: rgb("6a5cb0"), runtime: rgb("4a525c"), marker: rgb("39414a"), other: rgb("4a525c"),
+		python: rgb("94600f"),
+		stdlib: rgb("5f5a34"),
+		package: rgb("9a4433"),
+		native: rgb("1e5f93"),
+		kernel: rgb("6a5cb0"),
+		runtime: rgb("4a525c"),
+		marker: rgb("39414a"),
+		other: rgb("4a525c"),
 	},
 	diff: ["4fa3e3", "35709b", "28465e", "30363d", "5e4029", "8f5524", "f28e3c"].map(rgb),
 	match: rgb("8a2fa8"),

@@ -27,7 +27,10 @@ export class FlameTree {
 		this.element.className = "flame-tree";
 		this.element.tabIndex = 0;
 		this.element.setAttribute("role", "tree");
-		this.element.setAttribute("aria-label", "Flame graph. Arrow keys move, Enter zooms, Backspace zooms out.");
+		this.element.setAttribute(
+			"aria-label",
+			"Flame graph. Arrow keys move, Enter zooms, Backspace zooms out.",
+		);
 		this.element.addEventListener("keydown", (event) => this.key(event));
 		this.element.addEventListener("focus", () => {
 			if (this.current === NONE && this.model) this.select(this.root);
@@ -113,8 +116,17 @@ export class FlameTree {
 		const from = Math.max(first, Math.min(box - MAX_ITEMS / 4, end - MAX_ITEMS / 2));
 		for (let i = from; i < end && left > 0; i++, left--) {
 			this.item(i, model.depth[i] + 1, i - first + 1, end - first);
-			for (let c = model.firstChild[i]; i === box && c < model.firstChild[i + 1] && left > 0; c++, left--) {
-				this.item(c, model.depth[c] + 1, c - model.firstChild[i] + 1, model.firstChild[i + 1] - model.firstChild[i]);
+			for (
+				let c = model.firstChild[i];
+				i === box && c < model.firstChild[i + 1] && left > 0;
+				c++, left--
+			) {
+				this.item(
+					c,
+					model.depth[c] + 1,
+					c - model.firstChild[i] + 1,
+					model.firstChild[i + 1] - model.firstChild[i],
+				);
 			}
 		}
 		if (this.current === NONE) this.element.removeAttribute("aria-activedescendant");

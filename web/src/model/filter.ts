@@ -7,7 +7,8 @@ export interface Matcher {
 	value: string;
 }
 
-const MATCHER = /\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s][^",]*))\s*(?:,|$)/y;
+const MATCHER =
+	/\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s][^",]*))\s*(?:,|$)/y;
 
 /** Conditions separated by commas; values may go without quotes when a person types them. Null: not understood. */
 export function parseFilter(text: string): Matcher[] | null {

@@ -18,19 +18,33 @@ export interface Savings {
 	money: { before: number; after: number; saved: number } | null;
 }
 
-export function savings(coresBefore: number, coresAfter: number, samplesBefore: number, samplesAfter: number,
-			price: Price | null): Savings {
+export function savings(
+	coresBefore: number,
+	coresAfter: number,
+	samplesBefore: number,
+	samplesAfter: number,
+	price: Price | null,
+): Savings {
 	const change = coresBefore > 0 ? coresAfter / coresBefore - 1 : 0;
-	const perCore = !price || !(coresBefore > 0) ? 0
-		: price.per === "core-month" ? price.amount * 12 : price.amount / coresBefore;
+	const perCore =
+		!price || !(coresBefore > 0)
+			? 0
+			: price.per === "core-month"
+				? price.amount * 12
+				: price.amount / coresBefore;
 	return {
-		coresBefore, coresAfter, change,
+		coresBefore,
+		coresAfter,
+		change,
 		interval: interval(coresBefore, coresAfter, samplesBefore, samplesAfter),
-		money: price && perCore > 0 ? {
-			before: coresBefore * perCore,
-			after: coresAfter * perCore,
-			saved: (coresBefore - coresAfter) * perCore,
-		} : null,
+		money:
+			price && perCore > 0
+				? {
+						before: coresBefore * perCore,
+						after: coresAfter * perCore,
+						saved: (coresBefore - coresAfter) * perCore,
+					}
+				: null,
 	};
 }
 
@@ -69,6 +83,8 @@ export function formatPrice(price: Price): string {
 export function shareWarning(change: number): string | null {
 	if (Math.abs(change) < 0.05) return null;
 	const verb = change < 0 ? "shrank" : "grew";
-	return `Shares changed because the total ${verb} by ${number3(Math.abs(change) * 100)} %: ` +
-		"a function that costs the same seems to have changed. The absolute view shows what did.";
+	return (
+		`Shares changed because the total ${verb} by ${number3(Math.abs(change) * 100)} %: ` +
+		"a function that costs the same seems to have changed. The absolute view shows what did."
+	);
 }

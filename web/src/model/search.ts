@@ -22,7 +22,10 @@ export function matchingFrames(frames: Frames, query: string): Uint8Array | null
 	const test = query ? matcher(query) : null;
 	if (!test) return null;
 	return Uint8Array.from({ length: frames.n }, (_, i) =>
-		frames.key[i] && frames.kind[i] !== "marker" && (test(frames.name[i]) || test(frames.file[i])) ? 1 : 0);
+		frames.key[i] && frames.kind[i] !== "marker" && (test(frames.name[i]) || test(frames.file[i]))
+			? 1
+			: 0,
+	);
 }
 
 /** Value of all stacks with a match in them; nested matches count once. Only as true as the model is whole. */

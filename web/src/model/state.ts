@@ -36,9 +36,24 @@ export interface State {
 }
 
 export const DEFAULTS: Readonly<State> = {
-	service: "", type: "", filter: "", from: "now-15m", until: "now", isLive: true, selection: null, baseline: null,
-	zoom: "", zoomName: "", search: "", group: "function", threads: "merged", mode: "absolute", layout: "both",
-	func: "", price: null, rest: [],
+	service: "",
+	type: "",
+	filter: "",
+	from: "now-15m",
+	until: "now",
+	isLive: true,
+	selection: null,
+	baseline: null,
+	zoom: "",
+	zoomName: "",
+	search: "",
+	group: "function",
+	threads: "merged",
+	mode: "absolute",
+	layout: "both",
+	func: "",
+	price: null,
+	rest: [],
 };
 
 interface Field {
@@ -51,8 +66,12 @@ const text = (key: "type" | "zoom" | "zoomName" | "search" | "func", allowed = /
 	read: (value) => (allowed.test(value) ? { [key]: value } : undefined),
 	write: (state) => state[key],
 });
-const choice = <K extends "group" | "threads" | "mode" | "layout">(key: K, values: readonly State[K][]): Field => ({
-	read: (value) => ((values as readonly string[]).includes(value) ? { [key]: value } as Partial<State> : undefined),
+const choice = <K extends "group" | "threads" | "mode" | "layout">(
+	key: K,
+	values: readonly State[K][],
+): Field => ({
+	read: (value) =>
+		(values as readonly string[]).includes(value) ? ({ [key]: value } as Partial<State>) : undefined,
 	write: (state) => (state[key] === DEFAULTS[key] ? "" : state[key]),
 });
 const instant = (key: "from" | "until"): Field => ({
@@ -79,8 +98,10 @@ const FIELDS: Record<string, Field> = {
 	},
 	from: instant("from"),
 	until: instant("until"),
-	live: { read: (value) => (/^[01]$/.test(value) ? { isLive: value === "1" } : undefined),
-		write: (state) => (state.isLive ? "" : "0") },
+	live: {
+		read: (value) => (/^[01]$/.test(value) ? { isLive: value === "1" } : undefined),
+		write: (state) => (state.isLive ? "" : "0"),
+	},
 	sel: range("selection"),
 	base: range("baseline"),
 	n: choice("mode", MODES),

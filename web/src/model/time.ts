@@ -8,8 +8,13 @@ export interface Range {
 const UNITS: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 7 * 86400e3 };
 
 export const PRESETS: [string, string][] = [
-	["now-5m", "5 min"], ["now-15m", "15 min"], ["now-1h", "1 h"], ["now-6h", "6 h"], ["now-24h", "24 h"],
-	["now-7d", "7 d"], ["now-30d", "30 d"],
+	["now-5m", "5 min"],
+	["now-15m", "15 min"],
+	["now-1h", "1 h"],
+	["now-6h", "6 h"],
+	["now-24h", "24 h"],
+	["now-7d", "7 d"],
+	["now-30d", "30 d"],
 ];
 
 /** "now", "now-15m", or milliseconds (seconds where so small) since 1970. NaN: none of these. */

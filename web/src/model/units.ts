@@ -55,11 +55,18 @@ export function signed(x: number, text: (size: number) => string = number3): str
 }
 
 const TIME_STEPS: [number, string, number][] = [
-	[86400e9, "d", 86400e9], [3600e9, "h", 3600e9], [120e9, "min", 60e9], [1e9, "s", 1e9],
-	[1e6, "ms", 1e6], [1e3, "µs", 1e3],
+	[86400e9, "d", 86400e9],
+	[3600e9, "h", 3600e9],
+	[120e9, "min", 60e9],
+	[1e9, "s", 1e9],
+	[1e6, "ms", 1e6],
+	[1e3, "µs", 1e3],
 ];
 const BYTE_STEPS: [number, string, number][] = [
-	[2 ** 40, "TiB", 2 ** 40], [2 ** 30, "GiB", 2 ** 30], [2 ** 20, "MiB", 2 ** 20], [1024, "KiB", 1024],
+	[2 ** 40, "TiB", 2 ** 40],
+	[2 ** 30, "GiB", 2 ** 30],
+	[2 ** 20, "MiB", 2 ** 20],
+	[1024, "KiB", 1024],
 ];
 
 /** A value in its unit: "140 min", "3.2 GiB", "12,400". */
@@ -68,7 +75,9 @@ export function valueText(value: number, scale: number, unit: string): string {
 	const steps = unit === "nanoseconds" ? TIME_STEPS : unit === "bytes" ? BYTE_STEPS : [];
 	for (const [from, name, by] of steps) if (Math.abs(x) >= from) return `${number3(x / by)} ${name}`;
 	if (unit === "nanoseconds") return `${number3(x)} ns`;
-	return unit === "bytes" ? `${number3(x)} B` : `${grouped(Math.round(x))}${unit === "count" ? "" : ` ${unit}`}`;
+	return unit === "bytes"
+		? `${number3(x)} B`
+		: `${grouped(Math.round(x))}${unit === "count" ? "" : ` ${unit}`}`;
 }
 
 /** "24 min", "1 h 30 min", "45 s". */
@@ -76,7 +85,14 @@ export function durationText(ms: number): string {
 	const s = Math.round(ms / 1000);
 	if (s < 1) return `${Math.round(ms)} ms`;
 	const parts: [number, string][] = [
-		[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "min"], [s % 60, "s"],
+		[Math.floor(s / 86400), "d"],
+		[Math.floor(s / 3600) % 24, "h"],
+		[Math.floor(s / 60) % 60, "min"],
+		[s % 60, "s"],
 	];
-	return parts.filter(([n]) => n > 0).slice(0, 2).map(([n, name]) => `${n} ${name}`).join(" ");
+	return parts
+		.filter(([n]) => n > 0)
+		.slice(0, 2)
+		.map(([n, name]) => `${n} ${name}`)
+		.join(" ");
 }

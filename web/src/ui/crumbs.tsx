@@ -16,9 +16,18 @@ export function Crumbs({ model, root, numbers, onZoom }: Props) {
 		<nav class="crumbs" aria-label="Zoom">
 			{model.ancestors(root).map((box) => {
 				const name = box === 0 ? `All ${numbers.main(model.total[0])}` : model.name(box);
-				return box === root
-					? <b key={box} aria-current="location">{name} <small>{numbers.share(model.total[box])}</small></b>
-					: <span key={box}><button type="button" onClick={() => onZoom(box)}>{name}</button> ›</span>;
+				return box === root ? (
+					<b key={box} aria-current="location">
+						{name} <small>{numbers.share(model.total[box])}</small>
+					</b>
+				) : (
+					<span key={box}>
+						<button type="button" onClick={() => onZoom(box)}>
+							{name}
+						</button>{" "}
+						›
+					</span>
+				);
 			})}
 		</nav>
 	);

@@ -64,8 +64,15 @@ export function FlamePane(props: Props) {
 	return (
 		<div class="flame-host" ref={host}>
 			{hover && hover.model === props.model && (
-				<Tooltip model={props.model} box={hover.box} root={props.root} at={hover.at} diff={props.diff}
-					numbers={props.numbers} canOpen={props.onOpen !== undefined} />
+				<Tooltip
+					model={props.model}
+					box={hover.box}
+					root={props.root}
+					at={hover.at}
+					diff={props.diff}
+					numbers={props.numbers}
+					canOpen={props.onOpen !== undefined}
+				/>
 			)}
 		</div>
 	);
@@ -75,10 +82,14 @@ export function FlamePane(props: Props) {
 function exposeToTests(graph: FlameGraph, model: () => FlameModel): void {
 	Object.assign(window, {
 		__flame: {
-			rects: () => graph.rects().map((rect) => ({
-				...rect, total: model().total[rect.box], self: model().self[rect.box],
-				depth: model().depth[rect.box], merged: model().merged[rect.box],
-			})),
+			rects: () =>
+				graph.rects().map((rect) => ({
+					...rect,
+					total: model().total[rect.box],
+					self: model().self[rect.box],
+					depth: model().depth[rect.box],
+					merged: model().merged[rect.box],
+				})),
 			at: (x: number, y: number) => {
 				const box = graph.at(x, y);
 				return box === NONE ? null : { box, name: model().name(box), total: model().total[box] };

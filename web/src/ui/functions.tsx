@@ -30,26 +30,39 @@ export function FunctionTable(props: Props) {
 	const [compared, setCompared] = useState({ id: "delta", isUp: false });
 	const sort = props.diff ? compared : plain;
 	const setSort = props.diff ? setCompared : setPlain;
-	const columns = useMemo(() => (props.diff ? diffColumns(props, props.diff) : plainColumns(props)),
-		[table, frames, props.numbers, props.diff, props.corePrice]);
+	const columns = useMemo(
+		() => (props.diff ? diffColumns(props, props.diff) : plainColumns(props)),
+		[table, frames, props.numbers, props.diff, props.corePrice],
+	);
 	const rows = useMemo(() => {
 		const all = table.frame.map((_, i) => i);
 		return matches ? all.filter((i) => matches[table.frame[i]] === 1) : all;
 	}, [table, matches]);
 	const name = (i: number) => frames.key[table.frame[i]];
 	return (
-		<Grid label="Functions" className={props.diff ? "is-diff" : ""} columns={columns} rows={rows} sort={sort} rowKey={name} hoverKey={props.hoverKey}
+		<Grid
+			label="Functions"
+			className={props.diff ? "is-diff" : ""}
+			columns={columns}
+			rows={rows}
+			sort={sort}
+			rowKey={name}
+			hoverKey={props.hoverKey}
 			openKey={props.openKey}
 			onSort={(id) => setSort({ id, isUp: sort.id === id ? !sort.isUp : id === "name" })}
 			onHover={(row) => props.onHoverKey(row === null ? "" : frames.key[table.frame[row]])}
 			onOpen={(row) => props.onOpen(table.frame[row])}
-			empty={matches ? "No function matches the search." : "No function was sampled."} />
+			empty={matches ? "No function matches the search." : "No function was sampled."}
+		/>
 	);
 }
 
 function nameColumn({ table, frames }: Props): Column {
 	return {
-		id: "name", title: "Function", isText: true, value: (i) => frames.name[table.frame[i]].toLowerCase(),
+		id: "name",
+		title: "Function",
+		isText: true,
+		value: (i) => frames.name[table.frame[i]].toLowerCase(),
 		cell: (i) => {
 			const frame = table.frame[i];
 			return (
@@ -64,26 +77,44 @@ function nameColumn({ table, frames }: Props): Column {
 
 function plainColumns(props: Props): Column[] {
 	const { table, numbers } = props;
-	const columns: Column[] = [nameColumn(props), {
-		id: "self", title: "Self", about: "while the function itself was on top, of the whole range",
-		value: (i) => table.self[i],
-		cell: (i) => (
-			<>
-				<span class="bar"><span style={{ width: `${(100 * table.self[i]) / Math.max(1, numbers.total)}%` }} /></span>
-				{numbers.share(table.self[i])}
-			</>
-		),
-	}, {
-		id: "total", title: "Total", about: "while the function was on the stack, of the whole range",
-		value: (i) => table.total[i], cell: (i) => numbers.share(table.total[i]),
-	}, {
-		id: "rate", title: numbers.hasRate ? capital(numbers.measure.rateName) : "Value", about: "total, on average over the range",
-		value: (i) => table.total[i],
-		cell: (i) => (numbers.hasRate ? number3(numbers.rate(table.total[i])) : numbers.value(table.total[i])),
-	}];
+	const columns: Column[] = [
+		nameColumn(props),
+		{
+			id: "self",
+			title: "Self",
+			about: "while the function itself was on top, of the whole range",
+			value: (i) => table.self[i],
+			cell: (i) => (
+				<>
+					<span class="bar">
+						<span style={{ width: `${(100 * table.self[i]) / Math.max(1, numbers.total)}%` }} />
+					</span>
+					{numbers.share(table.self[i])}
+				</>
+			),
+		},
+		{
+			id: "total",
+			title: "Total",
+			about: "while the function was on the stack, of the whole range",
+			value: (i) => table.total[i],
+			cell: (i) => numbers.share(table.total[i]),
+		},
+		{
+			id: "rate",
+			title: numbers.hasRate ? capital(numbers.measure.rateName) : "Value",
+			about: "total, on average over the range",
+			value: (i) => table.total[i],
+			cell: (i) =>
+				numbers.hasRate ? number3(numbers.rate(table.total[i])) : numbers.value(table.total[i]),
+		},
+	];
 	if (props.corePrice > 0) {
 		columns.push({
-			id: "money", title: "$ / year", about: "self, at the price you set", value: (i) => table.self[i],
+			id: "money",
+			title: "$ / year",
+			about: "self, at the price you set",
+			value: (i) => table.self[i],
 			cell: (i) => exactMoney(numbers.rate(table.self[i]) * props.corePrice),
 		});
 	}
@@ -95,25 +126,55 @@ function diffColumns(props: Props, mode: DiffMode): Column[] {
 	const { table, numbers } = props;
 	const selfB = table.self_b ?? [];
 	const isShare = mode === "share" || !numbers.hasRate;
-	const a = (i: number) => (isShare ? (100 * table.self[i]) / Math.max(1, numbers.total) : numbers.rate(table.self[i]));
-	const b = (i: number) => (isShare ? (100 * (selfB[i] ?? 0)) / Math.max(1, numbers.totalB) : numbers.rateB(selfB[i] ?? 0));
+	const a = (i: number) =>
+		isShare ? (100 * table.self[i]) / Math.max(1, numbers.total) : numbers.rate(table.self[i]);
+	const b = (i: number) =>
+		isShare ? (100 * (selfB[i] ?? 0)) / Math.max(1, numbers.totalB) : numbers.rateB(selfB[i] ?? 0);
 	const unit = isShare ? "%" : numbers.measure.rateName;
 	// The server's noise is for the difference of rates; shares have their own, larger total in common.
 	const isNoise = (i: number) => !isShare && Math.abs(b(i) - a(i)) <= numbers.rate(table.noise?.[i] ?? 0);
-	const columns: Column[] = [nameColumn(props), {
-		id: "before", title: "Before", about: `self, ${unit}`, value: a, cell: (i) => some(a(i)),
-	}, {
-		id: "after", title: "After", about: `self, ${unit}`, value: b, cell: (i) => some(b(i)),
-	}, {
-		id: "delta", title: `Δ ${unit}`, about: "after minus before; grey: within noise", value: (i) => Math.abs(b(i) - a(i)),
-		cell: (i) => <span class={changeClass(b(i) - a(i), isNoise(i))}>{a(i) === 0 && b(i) === 0 ? "–" : isNoise(i) ? "±0" : signed(b(i) - a(i))}</span>,
-	}, {
-		id: "percent", title: "Δ %", about: "of what it cost before", value: (i) => (a(i) > 0 ? b(i) / a(i) : Infinity),
-		cell: (i) => <span class={changeClass(b(i) - a(i), isNoise(i))}>{relative(a(i), b(i), isNoise(i))}</span>,
-	}];
+	const columns: Column[] = [
+		nameColumn(props),
+		{
+			id: "before",
+			title: "Before",
+			about: `self, ${unit}`,
+			value: a,
+			cell: (i) => some(a(i)),
+		},
+		{
+			id: "after",
+			title: "After",
+			about: `self, ${unit}`,
+			value: b,
+			cell: (i) => some(b(i)),
+		},
+		{
+			id: "delta",
+			title: `Δ ${unit}`,
+			about: "after minus before; grey: within noise",
+			value: (i) => Math.abs(b(i) - a(i)),
+			cell: (i) => (
+				<span class={changeClass(b(i) - a(i), isNoise(i))}>
+					{a(i) === 0 && b(i) === 0 ? "–" : isNoise(i) ? "±0" : signed(b(i) - a(i))}
+				</span>
+			),
+		},
+		{
+			id: "percent",
+			title: "Δ %",
+			about: "of what it cost before",
+			value: (i) => (a(i) > 0 ? b(i) / a(i) : Infinity),
+			cell: (i) => (
+				<span class={changeClass(b(i) - a(i), isNoise(i))}>{relative(a(i), b(i), isNoise(i))}</span>
+			),
+		},
+	];
 	if (props.corePrice > 0 && !isShare) {
 		columns.push({
-			id: "money", title: "Δ $ / year", value: (i) => Math.abs(b(i) - a(i)),
+			id: "money",
+			title: "Δ $ / year",
+			value: (i) => Math.abs(b(i) - a(i)),
 			cell: (i) => (isNoise(i) ? "±0" : moneyChange((b(i) - a(i)) * props.corePrice)),
 		});
 	}

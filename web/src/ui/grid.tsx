@@ -66,28 +66,53 @@ export function Grid(props: Props) {
 		const element = body.current as HTMLDivElement;
 		const y = next * GRID_ROW_PX;
 		if (y < element.scrollTop) element.scrollTop = y;
-		else if (y + GRID_ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = y + GRID_ROW_PX - element.clientHeight;
+		else if (y + GRID_ROW_PX > element.scrollTop + element.clientHeight)
+			element.scrollTop = y + GRID_ROW_PX - element.clientHeight;
 	};
 	const key = (event: KeyboardEvent) => {
 		const page = Math.max(1, Math.floor(view.height / GRID_ROW_PX) - 1);
-		const steps: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page,
-			PageUp: active - page, Home: 0, End: order.length - 1 };
+		const steps: Record<string, number> = {
+			ArrowDown: active + 1,
+			ArrowUp: active - 1,
+			PageDown: active + page,
+			PageUp: active - page,
+			Home: 0,
+			End: order.length - 1,
+		};
 		if (event.key in steps) move(steps[event.key]);
-		else if ((event.key === "Enter" || event.key === "o") && active >= 0 && active < order.length) props.onOpen(order[active]);
+		else if ((event.key === "Enter" || event.key === "o") && active >= 0 && active < order.length)
+			props.onOpen(order[active]);
 		else return;
 		event.preventDefault();
 		event.stopPropagation();
 	};
 	return (
-		<div class={`grid ${props.className ?? ""}`} role="grid" aria-label={props.label} aria-rowcount={order.length + 1}>
+		<div
+			class={`grid ${props.className ?? ""}`}
+			role="grid"
+			aria-label={props.label}
+			aria-rowcount={order.length + 1}>
 			<Header {...props} />
-			<div class="grid-body" ref={body} tabIndex={0} onScroll={measure} onKeyDown={key}
-				onFocus={() => active < 0 && setActive(0)} onMouseLeave={() => props.onHover(null)}
-				role="rowgroup" aria-activedescendant={active >= 0 ? `row-${active}` : undefined}>
+			<div
+				class="grid-body"
+				ref={body}
+				tabIndex={0}
+				onScroll={measure}
+				onKeyDown={key}
+				onFocus={() => active < 0 && setActive(0)}
+				onMouseLeave={() => props.onHover(null)}
+				role="rowgroup"
+				aria-activedescendant={active >= 0 ? `row-${active}` : undefined}>
 				{order.length === 0 && <div class="grid-empty">{props.empty}</div>}
 				<div class="grid-space" style={{ height: `${order.length * GRID_ROW_PX}px` }}>
 					{order.slice(first, last).map((row, i) => (
-						<Row {...props} key={props.rowKey(row)} row={row} at={first + i} isActive={first + i === active} />
+						<Row
+							{...props}
+							key={props.rowKey(row)}
+							row={row}
+							at={first + i}
+							isActive={first + i === active}
+						/>
 					))}
 				</div>
 			</div>
@@ -99,10 +124,14 @@ function Header({ columns, sort, onSort }: Props) {
 	return (
 		<div class="grid-head" role="row" aria-rowindex={1}>
 			{columns.map((column) => (
-				<div key={column.id} role="columnheader" class={`cell c-${column.id}`}
+				<div
+					key={column.id}
+					role="columnheader"
+					class={`cell c-${column.id}`}
 					aria-sort={column.id !== sort.id ? "none" : sort.isUp ? "ascending" : "descending"}>
 					<button type="button" title={column.about} onClick={() => onSort(column.id)}>
-						{column.title}{column.id === sort.id && <span aria-hidden="true">{sort.isUp ? " ▲" : " ▼"}</span>}
+						{column.title}
+						{column.id === sort.id && <span aria-hidden="true">{sort.isUp ? " ▲" : " ▼"}</span>}
 					</button>
 				</div>
 			))}
@@ -113,14 +142,28 @@ function Header({ columns, sort, onSort }: Props) {
 function Row(props: Props & { row: number; at: number; isActive: boolean }) {
 	const { row, at } = props;
 	const key = props.rowKey(row);
-	const classes = ["grid-row", key === props.hoverKey && "is-hover", key === props.openKey && "is-open",
-		props.isActive && "is-active"].filter(Boolean).join(" ");
+	const classes = [
+		"grid-row",
+		key === props.hoverKey && "is-hover",
+		key === props.openKey && "is-open",
+		props.isActive && "is-active",
+	]
+		.filter(Boolean)
+		.join(" ");
 	return (
-		<div role="row" id={`row-${at}`} aria-rowindex={at + 2} aria-selected={key === props.openKey} class={classes}
+		<div
+			role="row"
+			id={`row-${at}`}
+			aria-rowindex={at + 2}
+			aria-selected={key === props.openKey}
+			class={classes}
 			style={{ transform: `translateY(${at * GRID_ROW_PX}px)` }}
-			onMouseEnter={() => props.onHover(row)} onClick={() => props.onOpen(row)}>
+			onMouseEnter={() => props.onHover(row)}
+			onClick={() => props.onOpen(row)}>
 			{props.columns.map((column) => (
-				<div key={column.id} role="gridcell" class={`cell c-${column.id}`}>{column.cell(row)}</div>
+				<div key={column.id} role="gridcell" class={`cell c-${column.id}`}>
+					{column.cell(row)}
+				</div>
 			))}
 		</div>
 	);

@@ -12,7 +12,9 @@ export function useKeys(map: KeyMap): void {
 			const target = event.target as HTMLElement;
 			if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
 			if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || target.closest("dialog")) return;
-			const act = Object.prototype.hasOwnProperty.call(current.current, event.key) ? current.current[event.key] : null;
+			const act = Object.prototype.hasOwnProperty.call(current.current, event.key)
+				? current.current[event.key]
+				: null;
 			if (!act) return;
 			event.preventDefault();
 			act();

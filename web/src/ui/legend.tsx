@@ -7,12 +7,21 @@ import { number3, signed } from "../model/units.ts";
 import type { Numbers } from "./numbers.ts";
 
 const KIND_NAMES: [Kind, string][] = [
-	["python", "Python"], ["stdlib", "standard library"], ["package", "packages"], ["native", "native"],
-	["kernel", "kernel"], ["runtime", "interpreter"],
+	["python", "Python"],
+	["stdlib", "standard library"],
+	["package", "packages"],
+	["native", "native"],
+	["kernel", "kernel"],
+	["runtime", "interpreter"],
 ];
 
 /** What the colours mean: the kinds that are in the picture, or the drawn scale of changes with its numbers. */
-export function Legend({ model, diff, numbers, isDark }: {
+export function Legend({
+	model,
+	diff,
+	numbers,
+	isDark,
+}: {
 	model: FlameModel;
 	diff: DiffNumbers | null;
 	numbers: Numbers;
@@ -24,9 +33,17 @@ export function Legend({ model, diff, numbers, isDark }: {
 	return (
 		<ul class="legend" aria-label="Colours">
 			{KIND_NAMES.filter(([kind]) => present.has(kind)).map(([kind, name]) => (
-				<li key={kind}><i style={{ background: css(colours.kind[kind]) }} />{name}</li>
+				<li key={kind}>
+					<i style={{ background: css(colours.kind[kind]) }} />
+					{name}
+				</li>
 			))}
-			{model.hidden[0] > 0 && <li><i class="hatch" />too small to draw, merged</li>}
+			{model.hidden[0] > 0 && (
+				<li>
+					<i class="hatch" />
+					too small to draw, merged
+				</li>
+			)}
 		</ul>
 	);
 }
@@ -45,7 +62,12 @@ function DiffLegend({ diff, numbers, isDark }: { diff: DiffNumbers; numbers: Num
 		<ul class="legend diff" aria-label="Colours of changes">
 			<li>less</li>
 			{steps.map((step) => (
-				<li key={step} class="step" title={step === 0 ? "no change, or within noise" : `from ${number3(shown(step))} ${unit}`}>
+				<li
+					key={step}
+					class="step"
+					title={
+						step === 0 ? "no change, or within noise" : `from ${number3(shown(step))} ${unit}`
+					}>
 					<i style={{ background: css(colours.diff[step + DIFF_STEPS]) }} />
 					<small>{step === 0 ? "±0" : signed(Math.sign(step) * shown(step))}</small>
 				</li>

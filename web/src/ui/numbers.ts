@@ -13,7 +13,10 @@ export class Numbers {
 	private readonly wall: number;
 	private readonly wallB: number;
 
-	constructor(view: WireView, readonly measure: Measure) {
+	constructor(
+		view: WireView,
+		readonly measure: Measure,
+	) {
 		this.total = view.total;
 		this.totalB = view.total_b ?? 0;
 		this.samples = view.samples ?? 0;
@@ -63,7 +66,10 @@ export class Numbers {
 
 /** "foo" in a plain graph; "foo ▼ −66.0 (75 → 9)" in a comparison. */
 export function boxLabel(model: FlameModel, box: number, diff: DiffNumbers | null, numbers: Numbers): string {
-	const name = box === 0 && model.depth[0] === 0 && !model.merged[0] ? rootLabel(model, numbers, diff) : model.name(box);
+	const name =
+		box === 0 && model.depth[0] === 0 && !model.merged[0]
+			? rootLabel(model, numbers, diff)
+			: model.name(box);
 	if (!diff || model.merged[box] || box === 0) return name;
 	const change = diff.change(box);
 	if (change === "same") return `${name} =`;
@@ -83,13 +89,21 @@ export function changeText(model: FlameModel, box: number, diff: DiffNumbers, nu
 	return `${signed(after - before)}${unit} (${number3(before)} → ${number3(after)})`;
 }
 
-export function sides(model: FlameModel, box: number, diff: DiffNumbers, numbers: Numbers):
-	{ before: number; after: number; unit: string } {
+export function sides(
+	model: FlameModel,
+	box: number,
+	diff: DiffNumbers,
+	numbers: Numbers,
+): { before: number; after: number; unit: string } {
 	if (diff.mode === "share" || !numbers.hasRate) {
 		const scale = diff.mode === "share" ? 100 : 100 / Math.max(diff.before(0), Number.MIN_VALUE);
 		return { before: diff.before(box) * scale, after: diff.after(box) * scale, unit: " %" };
 	}
-	return { before: numbers.rate(model.total[box]), after: numbers.rateB(model.totalB?.[box] ?? 0), unit: "" };
+	return {
+		before: numbers.rate(model.total[box]),
+		after: numbers.rateB(model.totalB?.[box] ?? 0),
+		unit: "",
+	};
 }
 
 /** One sentence for those who listen. */
@@ -101,6 +115,8 @@ export function describeBox(model: FlameModel, box: number, numbers: Numbers): s
 		return `${model.merged[box]} functions too small to draw, together ${numbers.share(model.total[box])} of all, ${where}`;
 	}
 	const place = model.frames.place(model.frame[box]);
-	return `${model.name(box)}${place ? `, ${place}` : ""}, ${numbers.share(model.total[box])} of all, ` +
-		`self ${numbers.share(model.self[box])}, ${where}`;
+	return (
+		`${model.name(box)}${place ? `, ${place}` : ""}, ${numbers.share(model.total[box])} of all, ` +
+		`self ${numbers.share(model.self[box])}, ${where}`
+	);
 }

@@ -56,15 +56,18 @@ function useHash(): [ReportState, (patch: Partial<ReportState>, how?: "push" | "
 		addEventListener("popstate", back);
 		return () => removeEventListener("popstate", back);
 	}, []);
-	return [state, (patch, how = "push") => {
-		const next = { ...readHash(), ...patch };
-		const query = new URLSearchParams();
-		if (next.search) query.set("s", next.search);
-		if (next.zoom) query.set("z", next.zoom);
-		const hash = `#${query}`;
-		history[how === "push" && hash !== location.hash ? "pushState" : "replaceState"](null, "", hash);
-		setState(next);
-	}];
+	return [
+		state,
+		(patch, how = "push") => {
+			const next = { ...readHash(), ...patch };
+			const query = new URLSearchParams();
+			if (next.search) query.set("s", next.search);
+			if (next.zoom) query.set("z", next.zoom);
+			const hash = `#${query}`;
+			history[how === "push" && hash !== location.hash ? "pushState" : "replaceState"](null, "", hash);
+			setState(next);
+		},
+	];
 }
 
 /** The single-file report: the page's own graph and table over a tree that is all here. */
@@ -81,7 +84,10 @@ export function Report({ data }: { data: ReportData }) {
 	const model = useMemo(() => FlameModel.fromWire(view, frames), [view]);
 	const numbers = useMemo(() => new Numbers(view, measureOf(data.profile_type ?? "", view.unit)), [view]);
 	const matches = useMemo(() => matchingFrames(frames, state.search), [frames, state.search]);
-	const matched = useMemo(() => (matches ? `${percent(matchedValue(model, matches), view.total)} matched` : ""), [matches]);
+	const matched = useMemo(
+		() => (matches ? `${percent(matchedValue(model, matches), view.total)} matched` : ""),
+		[matches],
+	);
 	const root = model.resolve(state.zoom).box;
 	const zoom = (box: number) => go({ zoom: model.path(box) });
 	const out = () => (root !== 0 ? zoom(model.parent[root]) : go({ search: "" }));
@@ -91,40 +97,87 @@ export function Report({ data }: { data: ReportData }) {
 		setTheme(chosen);
 	};
 	useKeys({
-		"?": () => setHelp(true), "/": () => search.current?.focus(), T: nextTheme, Escape: out, Backspace: out,
-		0: () => go({ zoom: "" }), n: () => graph.current?.nextMatch(1), N: () => graph.current?.nextMatch(-1),
-		u: () => history.back(), U: () => history.forward(), f: () => graph.current?.focus(),
+		"?": () => setHelp(true),
+		"/": () => search.current?.focus(),
+		T: nextTheme,
+		Escape: out,
+		Backspace: out,
+		0: () => go({ zoom: "" }),
+		n: () => graph.current?.nextMatch(1),
+		N: () => graph.current?.nextMatch(-1),
+		u: () => history.back(),
+		U: () => history.forward(),
+		f: () => graph.current?.focus(),
 	});
 	/** A row leads to the widest box of its function. */
 	const reveal = (frame: number) => {
 		let best = 0;
 		for (let i = 1; i < model.n; i++) {
-			if (!model.merged[i] && model.frame[i] === frame && model.total[i] > (best ? model.total[best] : 0)) best = i;
+			if (
+				!model.merged[i] &&
+				model.frame[i] === frame &&
+				model.total[i] > (best ? model.total[best] : 0)
+			)
+				best = i;
 		}
 		zoom(best);
 	};
 	return (
 		<>
 			<header class="report-head">
-				<h1>{data.title}</h1><span class="dim">{data.subtitle}</span>
+				<h1>{data.title}</h1>
+				<span class="dim">{data.subtitle}</span>
 				<span class="gap" />
-				<SearchBox search={state.search} result={matched} input={search} onSearch={(text, isCommitted) => go({ search: text }, isCommitted ? "push" : "replace")} />
-				<button type="button" onClick={nextTheme} aria-label="Theme" title="Theme (T)">{isDark ? "☾" : "☀"}</button>
-				<button type="button" onClick={() => setHelp(true)} aria-label="Keyboard shortcuts" title="Keys (?)">?</button>
+				<SearchBox
+					search={state.search}
+					result={matched}
+					input={search}
+					onSearch={(text, isCommitted) => go({ search: text }, isCommitted ? "push" : "replace")}
+				/>
+				<button type="button" onClick={nextTheme} aria-label="Theme" title="Theme (T)">
+					{isDark ? "☾" : "☀"}
+				</button>
+				<button
+					type="button"
+					onClick={() => setHelp(true)}
+					aria-label="Keyboard shortcuts"
+					title="Keys (?)">
+					?
+				</button>
 			</header>
 			<Crumbs model={model} root={root} numbers={numbers} onZoom={zoom} />
 			<div class="report-split">
 				<div class="report-left">
 					<div class="pane flame-pane">
-						<FlamePane model={model} root={root} diff={null} numbers={numbers} matches={matches} isDark={isDark} hoverKey={hoverKey}
-							graph={graph} onHoverKey={setHoverKey} onZoom={zoom} />
+						<FlamePane
+							model={model}
+							root={root}
+							diff={null}
+							numbers={numbers}
+							matches={matches}
+							isDark={isDark}
+							hoverKey={hoverKey}
+							graph={graph}
+							onHoverKey={setHoverKey}
+							onZoom={zoom}
+						/>
 						<Legend model={model} diff={null} numbers={numbers} isDark={isDark} />
 					</div>
 				</div>
 				<div class="report-right">
 					<div class="pane">
-						<FunctionTable table={view.table} frames={frames} numbers={numbers} diff={null} corePrice={0} matches={matches}
-							hoverKey={hoverKey} openKey="" onHoverKey={setHoverKey} onOpen={reveal} />
+						<FunctionTable
+							table={view.table}
+							frames={frames}
+							numbers={numbers}
+							diff={null}
+							corePrice={0}
+							matches={matches}
+							hoverKey={hoverKey}
+							openKey=""
+							onHoverKey={setHoverKey}
+							onOpen={reveal}
+						/>
 						<p class="pane-foot">{accounted(view.table, view.total)}</p>
 					</div>
 				</div>
@@ -132,7 +185,11 @@ export function Report({ data }: { data: ReportData }) {
 			<footer class="footer">
 				<span>100 % = {numbers.main(view.total)}</span>
 				{view.samples ? <span>{grouped(view.samples)} samples</span> : null}
-				<span>{model.hidden[0] > 0 ? `${grouped(model.hidden[0])} nodes merged` : `all ${grouped(model.n)} boxes`}</span>
+				<span>
+					{model.hidden[0] > 0
+						? `${grouped(model.hidden[0])} nodes merged`
+						: `all ${grouped(model.n)} boxes`}
+				</span>
 			</footer>
 			{isHelp && <Help shortcuts={KEYS} onClose={() => setHelp(false)} />}
 		</>

@@ -35,9 +35,20 @@ export function SearchBox({ search, result, input, onSearch }: Props) {
 	};
 	return (
 		<div class="search" role="search">
-			<input type="search" ref={input} value={text} placeholder="Search: name or /regex/" aria-label="Search functions"
-				aria-invalid={isBad} spellcheck={false} onInput={type} onKeyDown={key} />
-			<span class="search-result" role="status">{isBad ? "not a legal expression" : search ? result : ""}</span>
+			<input
+				type="search"
+				ref={input}
+				value={text}
+				placeholder="Search: name or /regex/"
+				aria-label="Search functions"
+				aria-invalid={isBad}
+				spellcheck={false}
+				onInput={type}
+				onKeyDown={key}
+			/>
+			<span class="search-result" role="status">
+				{isBad ? "not a legal expression" : search ? result : ""}
+			</span>
 		</div>
 	);
 }

@@ -13,7 +13,11 @@ export interface Point {
 const GAP_PX = 14;
 
 /** Beside the pointer, in the quadrant with room; never under it. */
-export function place(box: { width: number; height: number }, at: Point, room: { width: number; height: number }): Point {
+export function place(
+	box: { width: number; height: number },
+	at: Point,
+	room: { width: number; height: number },
+): Point {
 	const right = at.x + GAP_PX;
 	const below = at.y + GAP_PX;
 	return {
@@ -47,9 +51,16 @@ export function Tooltip(props: Props) {
 	return (
 		<div class="tooltip" ref={element} role="presentation">
 			<strong>{model.name(box)}</strong>
-			{isMerged
-				? <div class="dim">too small to draw here; click for a closer look</div>
-				: frames.file[frame] && <div class="dim path">{frames.file[frame]}{line ? `:${line}` : ""}</div>}
+			{isMerged ? (
+				<div class="dim">too small to draw here; click for a closer look</div>
+			) : (
+				frames.file[frame] && (
+					<div class="dim path">
+						{frames.file[frame]}
+						{line ? `:${line}` : ""}
+					</div>
+				)
+			)}
 			{props.diff ? <DiffRows {...props} diff={props.diff} /> : <Rows {...props} />}
 			{!isMerged && box !== 0 && (
 				<div class="hint">click: zoom{props.canOpen && " · o: lines of the function"}</div>
@@ -66,11 +77,35 @@ function Rows({ model, box, root, numbers }: Props) {
 	return (
 		<table>
 			<tbody>
-				<tr><th>total</th><td>{numbers.main(total[box])}</td>{numbers.hasRate && <td>{numbers.value(total[box])}</td>}</tr>
-				<tr><th>self</th><td>{numbers.main(self[box])}</td><td>{percent(self[box], total[0])}</td></tr>
-				{isBelowRoot && <tr><th>of selection</th><td>{percent(total[box], total[root])}</td><td>{model.name(root)}</td></tr>}
-				{box !== 0 && <tr><th>of parent</th><td>{percent(total[box], total[parent])}</td><td>{parent === 0 ? "all" : model.name(parent)}</td></tr>}
-				<tr><th>of all</th><td>{percent(total[box], total[0])}</td><td>{numbers.interval(total[box])}</td></tr>
+				<tr>
+					<th>total</th>
+					<td>{numbers.main(total[box])}</td>
+					{numbers.hasRate && <td>{numbers.value(total[box])}</td>}
+				</tr>
+				<tr>
+					<th>self</th>
+					<td>{numbers.main(self[box])}</td>
+					<td>{percent(self[box], total[0])}</td>
+				</tr>
+				{isBelowRoot && (
+					<tr>
+						<th>of selection</th>
+						<td>{percent(total[box], total[root])}</td>
+						<td>{model.name(root)}</td>
+					</tr>
+				)}
+				{box !== 0 && (
+					<tr>
+						<th>of parent</th>
+						<td>{percent(total[box], total[parent])}</td>
+						<td>{parent === 0 ? "all" : model.name(parent)}</td>
+					</tr>
+				)}
+				<tr>
+					<th>of all</th>
+					<td>{percent(total[box], total[0])}</td>
+					<td>{numbers.interval(total[box])}</td>
+				</tr>
 			</tbody>
 		</table>
 	);
@@ -78,14 +113,28 @@ function Rows({ model, box, root, numbers }: Props) {
 
 function DiffRows({ model, box, diff, numbers }: Props & { diff: DiffNumbers }) {
 	const { before, after, unit } = sides(model, box, diff, numbers);
-	const what = diff.mode === "share" ? "% of its total" : numbers.hasRate ? numbers.measure.rateName : "% of before";
+	const what =
+		diff.mode === "share" ? "% of its total" : numbers.hasRate ? numbers.measure.rateName : "% of before";
 	const change = diff.change(box);
 	return (
 		<table>
 			<tbody>
-				<tr><th>change</th><td>{changeText(model, box, diff, numbers)}</td><td>{what}</td></tr>
-				{before > 0 && change !== "new" && <tr><th></th><td>{signed(100 * (after / before - 1), (x) => `${x.toFixed(1)} %`)}</td><td>of before</td></tr>}
-				<tr><th></th><td colSpan={2}>{change === "same" ? `within noise: no change${unit && ""}` : ""}</td></tr>
+				<tr>
+					<th>change</th>
+					<td>{changeText(model, box, diff, numbers)}</td>
+					<td>{what}</td>
+				</tr>
+				{before > 0 && change !== "new" && (
+					<tr>
+						<th></th>
+						<td>{signed(100 * (after / before - 1), (x) => `${x.toFixed(1)} %`)}</td>
+						<td>of before</td>
+					</tr>
+				)}
+				<tr>
+					<th></th>
+					<td colSpan={2}>{change === "same" ? `within noise: no change${unit && ""}` : ""}</td>
+				</tr>
 			</tbody>
 		</table>
 	);
