@@ -14,11 +14,12 @@
 #include "python/object.h"
 
 #define OBJECT_TYPE 8
-#define KEYS_GENERAL 0 /* enum DictKeysKind of 3.11+ */
-#define KEYS_SPLIT 2
+#define KEYS_GENERAL 0	     /* enum DictKeysKind of 3.11+ */
 #define PRE_HEADER_DICT 24   /* 3.11+: pointers in front of the object */
 #define PRE_HEADER_VALUES 32 /* 3.11 only */
 #define MAX_LOG2 40
+#define KEYS_AT_ONCE 128u
+#define KEY_BYTES 128u /* of a key: its header and 60 characters or more */
 
 struct keys {
 	raddr_t entries;
@@ -71,32 +72,35 @@ static int read_keys(struct memory *memory, const struct layout *layout, raddr_t
 }
 
 /* `values`: where they lie when they are apart from the keys (split), else 0. */
-static int each_entry(struct memory *memory, const struct keys *keys, raddr_t values,
-		      dict_item_fn *each, void *ctx)
+static int read_entries(struct memory *memory, const struct keys *keys, raddr_t values,
+			struct dict_entries *ret_entries)
 {
 	cleanup_free uint8_t *entries = xcalloc(keys->n + 1, keys->entry_bytes);
-	cleanup_free uint8_t *apart = NULL;
+	cleanup_free uint8_t *apart = xcalloc(keys->n + 1, 8);
 	int r = keys->n ? memory_read(memory, keys->entries, entries, keys->n * keys->entry_bytes)
 			: 0;
 
-	if (r == 0 && values && keys->n) {
-		apart = xcalloc(keys->n, 8);
+	if (r == 0 && values && keys->n)
 		r = memory_read(memory, values, apart, keys->n * 8);
-	}
-	for (uint64_t i = 0; r == 0 && i < keys->n; i++) {
+	if (r < 0)
+		return r;
+	ret_entries->items = xcalloc(keys->n + 1, sizeof(*ret_entries->items));
+	ret_entries->n = 0;
+	for (uint64_t i = 0; i < keys->n; i++) {
 		const uint8_t *entry = entries + i * keys->entry_bytes;
-		raddr_t key, value;
+		struct dict_item item;
 
-		memcpy(&key, entry + keys->key_at, sizeof(key));
-		memcpy(&value, apart ? apart + i * 8 : entry + keys->value_at, sizeof(value));
-		if (key && value)
-			r = each(ctx, key, value);
+		memcpy(&item.key, entry + keys->key_at, sizeof(item.key));
+		memcpy(&item.value, values ? apart + i * 8 : entry + keys->value_at,
+		       sizeof(item.value));
+		if (item.key && item.value)
+			ret_entries->items[ret_entries->n++] = item;
 	}
-	return r;
+	return 0;
 }
 
-int dict_each(struct memory *memory, const struct layout *layout, raddr_t dict, dict_item_fn *each,
-	      void *ctx)
+int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
+	      struct dict_entries *ret_entries)
 {
 	raddr_t keys_addr, values;
 	struct keys keys;
@@ -108,46 +112,63 @@ int dict_each(struct memory *memory, const struct layout *layout, raddr_t dict, 
 		r = read_keys(memory, layout, keys_addr, &keys);
 	if (r < 0)
 		return r;
-	return each_entry(memory, &keys, values ? values + layout->values_data : 0, each, ctx);
+	return read_entries(memory, &keys, values ? values + layout->values_data : 0, ret_entries);
+}
+
+void dict_entries_done(struct dict_entries *entries)
+{
+	free(entries->items);
 }
 
 /* ---- by name ---- */
 
-struct lookup {
-	struct memory *memory;
-	const struct layout *layout;
-	const char *name;
-	raddr_t value;
-};
-
-/* A short ASCII name is compared in place: its length first, so that most keys cost one read. */
-static int match_key(void *ctx, raddr_t key, raddr_t value)
+/* Short ASCII names only: header and characters of many keys come with one read. */
+static int find_among(struct memory *memory, const struct layout *layout,
+		      const struct dict_item *items, size_t n, const char *name, raddr_t *ret_value)
 {
-	struct lookup *lookup = ctx;
-	const struct layout *layout = lookup->layout;
-	size_t len = strlen(lookup->name);
-	uint8_t bytes[256];
-	uint64_t length;
+	uint8_t bytes[KEYS_AT_ONCE][KEY_BYTES];
+	struct mem_span spans[KEYS_AT_ONCE];
+	size_t len = strlen(name);
 
-	if (layout->str_ascii_data + len > sizeof(bytes) ||
-	    memory_read(lookup->memory, key, bytes, layout->str_ascii_data + len) < 0)
+	if (layout->str_ascii_data + len > KEY_BYTES)
+		return ERR_USAGE;
+	for (size_t i = 0; i < n; i++)
+		spans[i] = (struct mem_span){.addr = items[i].key,
+					     .into = bytes[i],
+					     .len = layout->str_ascii_data + len};
+	int r = memory_readv(memory, spans, n);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		uint64_t length;
+
+		memcpy(&length, bytes[i] + layout->str_length, sizeof(length));
+		/* A key that ends before that many bytes at the end of its mapping is another. */
+		if (!spans[i].ok || length != len ||
+		    memcmp(bytes[i] + layout->str_ascii_data, name, len) != 0)
+			continue;
+		*ret_value = items[i].value;
 		return 0;
-	memcpy(&length, bytes + layout->str_length, sizeof(length));
-	if (length != len || memcmp(bytes + layout->str_ascii_data, lookup->name, len) != 0)
-		return 0;
-	lookup->value = value;
-	return 1;
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
+static int find_entry(struct memory *memory, const struct layout *layout,
+		      const struct dict_entries *entries, const char *name, raddr_t *ret_value)
+{
+	int r = -ENOENT;
+
+	for (size_t at = 0; r == -ENOENT && at < entries->n; at += KEYS_AT_ONCE)
+		r = find_among(memory, layout, entries->items + at,
+			       min_of(entries->n - at, KEYS_AT_ONCE), name, ret_value);
+	return r;
 }
 
 int dict_find(struct memory *memory, const struct layout *layout, raddr_t dict, const char *key,
 	      raddr_t *ret_value)
 {
-	struct lookup lookup = {.memory = memory, .layout = layout, .name = key};
-	int r = dict_each(memory, layout, dict, match_key, &lookup);
+	cleanup(dict_entries_done) struct dict_entries entries = {0};
+	int r = dict_read(memory, layout, dict, &entries);
 
-	if (r == 1)
-		*ret_value = lookup.value;
-	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
+	return r < 0 ? r : find_entry(memory, layout, &entries, key, ret_value);
 }
 
 /* ---- attributes ---- */
@@ -206,7 +227,7 @@ static int locate(struct memory *memory, const struct layout *layout, raddr_t ob
 int object_attribute(struct memory *memory, const struct layout *layout, raddr_t object,
 		     const char *name, raddr_t *ret_value)
 {
-	struct lookup lookup = {.memory = memory, .layout = layout, .name = name};
+	cleanup(dict_entries_done) struct dict_entries entries = {0};
 	struct attributes attributes = {0};
 	struct keys keys;
 	raddr_t type, shared;
@@ -223,8 +244,6 @@ int object_attribute(struct memory *memory, const struct layout *layout, raddr_t
 	if (r == 0)
 		r = read_keys(memory, layout, shared, &keys);
 	if (r == 0)
-		r = each_entry(memory, &keys, attributes.values, match_key, &lookup);
-	if (r == 1)
-		*ret_value = lookup.value;
-	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
+		r = read_entries(memory, &keys, attributes.values, &entries);
+	return r < 0 ? r : find_entry(memory, layout, &entries, name, ret_value);
 }

@@ -36,9 +36,18 @@ int dict_find(struct memory *memory, const struct layout *layout, raddr_t dict, 
 int object_attribute(struct memory *memory, const struct layout *layout, raddr_t object,
 		     const char *name, raddr_t *ret_value) nodiscard;
 
-/* Calls back for each (key, value) of a dict, until it returns other than 0, which is then returned. */
-typedef int dict_item_fn(void *ctx, raddr_t key, raddr_t value);
-int dict_each(struct memory *memory, const struct layout *layout, raddr_t dict, dict_item_fn *each,
-	      void *ctx) nodiscard;
+/* All entries of a dict in their order; ERR_LIMIT past DICT_MAX_ENTRIES. */
+struct dict_item {
+	raddr_t key, value;
+};
+
+struct dict_entries {
+	struct dict_item *items;
+	size_t n;
+};
+
+int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
+	      struct dict_entries *ret_entries) nodiscard;
+void dict_entries_done(struct dict_entries *entries);
 
 #endif

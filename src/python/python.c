@@ -66,6 +66,8 @@ void python_free(struct python *python)
 		return;
 	threads_done(python);
 	code_cache_done(&python->codes);
+	free(python->roster.threads);
+	map64_done(&python->roster.by_ident);
 	free(python->proven);
 	free(python->extra.windows);
 	free(python->extra.bytes);

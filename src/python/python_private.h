@@ -106,6 +106,15 @@ struct extra {
 	size_t n_bytes, bytes_cap;
 };
 
+/* Thread objects by ident, as threading._active had them; see thread_name.c. */
+struct roster {
+	raddr_t interp;
+	uint64_t looks; /* when it was read */
+	raddr_t *threads;
+	size_t n, cap;
+	struct map64 by_ident;
+};
+
 struct python {
 	struct memory *memory;
 	struct names *names;
@@ -133,6 +142,7 @@ struct python {
 	struct extra extra;
 	struct mem_span *spans; /* of several tracks together */
 	size_t spans_cap;
+	struct roster roster;
 	struct python_stats stats;
 };
 

@@ -28,7 +28,8 @@ void unit_begin(struct python *python, size_t n_threads)
 int unit_readv(struct python *python, struct mem_span *spans, size_t n)
 {
 	for (size_t at = 0; at < n; at += MEMORY_MAX_SPANS) {
-		int r = memory_readv(python->memory, spans + at, min_of(n - at, (size_t)MEMORY_MAX_SPANS));
+		int r = memory_readv(python->memory, spans + at,
+				     min_of(n - at, (size_t)MEMORY_MAX_SPANS));
 
 		if (r < 0)
 			return r;
