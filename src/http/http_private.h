@@ -100,11 +100,6 @@ void exchange_set_target(struct exchange *exchange, const char *target, size_t l
 void exchange_set_method(struct exchange *exchange, const char *method, size_t len);
 void exchange_add_header(struct exchange *exchange, const char *name, size_t name_len,
 			 const char *value, size_t value_len);
-/*
- * The headers are complete: every check of the table of limits, and the route.  False when the
- * request was refused: the answer is made and state is ANSWERED.
- */
-bool exchange_admit(struct exchange *exchange) nodiscard;
 /* A part of the body; false when that was too much: refused as above. */
 bool exchange_add_body(struct exchange *exchange, const void *data, size_t len) nodiscard;
 /* The request is complete: hand it to its lane.  It may be finished before this returns. */
@@ -116,6 +111,13 @@ void exchange_cancel(struct exchange *exchange); /* the client has gone */
 void exchange_run(struct exchange *exchange, bool is_stopping);
 void exchange_refuse(struct exchange *exchange, enum http_refusal refusal, int status,
 		     const char *reason, const char *fmt, ...) printf_like(5, 6);
+
+/* ---- admit.c ---- */
+/*
+ * The headers are complete: every check of the table of limits, and the route.  False when the
+ * request was refused: the answer is made and state is ANSWERED.
+ */
+bool exchange_admit(struct exchange *exchange) nodiscard;
 
 /* ---- answer.c ---- */
 /* Compress, add the headers that every answer has, count it. */

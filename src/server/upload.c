@@ -2,17 +2,14 @@
 #include "server/upload.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "codec/gzip.h"
 #include "format/format.h"
 #include "format/pprof.h"
-#include "server/rpc.h"
 #include "server/sample_types.h"
 
 /* Room for "/999g" behind the client's identity. */
@@ -400,48 +397,4 @@ void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx)
 	for (struct item *item = upload->first; item; item = item->next)
 		put(upload, item);
 	count_down(upload);
-}
-
-/* ---- answers ---- */
-
-static const struct upload_answer answers[] = {
-	[UPLOAD_MALFORMED] = {UPLOAD_MALFORMED, "malformed", 400, RPC_INVALID_ARGUMENT},
-	[UPLOAD_INVALID] = {UPLOAD_INVALID, "invalid", 400, RPC_INVALID_ARGUMENT},
-	[UPLOAD_TOO_LARGE] = {UPLOAD_TOO_LARGE, "too_large", 413, RPC_RESOURCE_EXHAUSTED},
-	[UPLOAD_UNSUPPORTED] = {UPLOAD_UNSUPPORTED, "unsupported", 415, RPC_UNIMPLEMENTED},
-	[UPLOAD_SERIES_LIMIT] = {UPLOAD_SERIES_LIMIT, "series_limit", 429, RPC_RESOURCE_EXHAUSTED},
-	[UPLOAD_BUSY] = {UPLOAD_BUSY, "busy", 503, RPC_UNAVAILABLE},
-	[UPLOAD_DISK_FULL] = {UPLOAD_DISK_FULL, "disk_full", 507, RPC_UNAVAILABLE},
-	[UPLOAD_INTERNAL] = {UPLOAD_INTERNAL, "internal", 500, RPC_INTERNAL},
-};
-
-const struct upload_answer *upload_answer_of(int code)
-{
-	static const struct {
-		int code;
-		enum upload_refusal refusal;
-	} map[] = {
-		{ERR_CORRUPT, UPLOAD_MALFORMED},
-		{ERR_USAGE, UPLOAD_INVALID},
-		{ERR_LIMIT, UPLOAD_TOO_LARGE},
-		{ERR_UNSUPPORTED, UPLOAD_UNSUPPORTED},
-		{UPLOAD_ERR_SERIES, UPLOAD_SERIES_LIMIT},
-		{-EAGAIN, UPLOAD_BUSY},
-		{-ENOSPC, UPLOAD_DISK_FULL},
-	};
-
-	for (size_t i = 0; i < array_len(map); i++)
-		if (map[i].code == code)
-			return &answers[map[i].refusal];
-	return &answers[UPLOAD_INTERNAL];
-}
-
-const char *upload_refusal_name(enum upload_refusal refusal)
-{
-	return answers[refusal].word;
-}
-
-void upload_count_refusal(struct server *server, int code)
-{
-	atomic_fetch_add(&server->counters.refused[upload_answer_of(code)->refusal], 1);
 }
