@@ -48,6 +48,8 @@ struct member {
 	int64_t asleep_since_ns; /* 0: it runs, or is not known to sleep */
 	int64_t probe_at_ns;	 /* asleep: not before this */
 	struct node_id node;	 /* last true stack */
+	struct node_id ran_node; /* last one that it was seen running with; root: never */
+	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
 	bool has_node;
 	bool has_stack; /* node is of the last python_stack(), not the native marker's */
 	bool is_listed; /* while the list of threads is compared */

@@ -12,7 +12,9 @@
 #define NAMES_FIRST_NS (300 * NS_PER_MS)
 #define NAMES_MOST_NS (10 * NS_PER_S)
 #define IDLE_RELEASE_NS (2 * NS_PER_S) /* a thread not paused for this long gets off the leash */
-#define ONCE_TRIES 200		       /* of a dump, until every thread has a true stack */
+#define SETTLE_WAIT_NS                                                                             \
+	(2 * NS_PER_S) /* CPU time waits this long for a sample that finds it running */
+#define ONCE_TRIES 200 /* of a dump, until every thread has a true stack */
 #define ONCE_GAP_NS (2 * NS_PER_MS)
 
 void sampler_init(struct sampler *sampler, const struct sampler_config *config,
@@ -178,6 +180,8 @@ static int do_chores(struct sampler *sampler, int64_t now_ns)
 	if (r < 0)
 		return r;
 	r = stream_departed(&sampler->stream, now_ns);
+	if (r == 0)
+		r = stream_settle(&sampler->stream, now_ns, SETTLE_WAIT_NS);
 	if (r == 0 && sampler->config->with_sources)
 		r = sources_send_next(&sampler->sources);
 	if (r >= 0)
@@ -288,7 +292,9 @@ static int explain_end(struct sampler *sampler, int code, struct err *err)
 		return err_set(err, ERR_GONE, "process %d became another program", pid);
 	if (process_cpu(pid, &total_ns) < 0)
 		total_ns = -1;
-	code = stream_last(&sampler->stream, clock_monotonic_ns(), total_ns);
+	code = stream_settle(&sampler->stream, clock_monotonic_ns(), 0);
+	if (code == 0)
+		code = stream_last(&sampler->stream, clock_monotonic_ns(), total_ns);
 	if (code < 0)
 		return err_sys(err, code, "sending the last samples of process %d", pid);
 	return err_set(err, ERR_GONE, "process %d has ended", pid);
@@ -323,6 +329,8 @@ int sampler_run(struct sampler *sampler, struct err *err)
 	r = sampler->config->is_once ? run_once(sampler) : loop(sampler);
 	if (r == 0)
 		r = stream_departed(&sampler->stream, clock_monotonic_ns());
+	if (r == 0)
+		r = stream_settle(&sampler->stream, clock_monotonic_ns(), 0);
 	if (r < 0)
 		r = explain_end(sampler, r, err);
 	if (r != -EPIPE)

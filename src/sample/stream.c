@@ -87,6 +87,19 @@ static void count(struct stream *stream, const struct member *member)
 	stream->stats->stepped += member->was_stepped;
 }
 
+/* Invariant 2 of account.h.  A state that is not known may well be running. */
+static int64_t take_cpu(struct member *member, int64_t now_ns)
+{
+	bool is_running = member->state == STATE_RUNNING || member->state == STATE_RUNNING_GIL ||
+			  member->state == STATE_UNKNOWN;
+
+	if (!is_running || member->news == MEMBER_SAME)
+		return 0;
+	member->ran_node = member->node;
+	member->paid_ns = now_ns;
+	return account_take_cpu(&member->account, member->cpu.cpu_ns);
+}
+
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 {
 	int r = stream_threads(stream, false);
@@ -104,7 +117,7 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 			.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
 			.flags = sample_flags(member, flags),
 			.wall_ns = account_take_wall(&member->account, now_ns),
-			.cpu_ns = account_take_cpu(&member->account, member->cpu.cpu_ns),
+			.cpu_ns = take_cpu(member, now_ns),
 		};
 		stream->ledger.given_ns += sample.cpu_ns;
 		count(stream, member);
@@ -129,6 +142,25 @@ static int give(struct stream *stream, int64_t now_ns, uint32_t thread, struct n
 
 	stream->ledger.given_ns += cpu_ns;
 	return capture_write_sample(stream->writer, &sample);
+}
+
+int stream_settle(struct stream *stream, int64_t now_ns, int64_t wait_ns)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < stream->crew->n && r == 0; i++) {
+		struct member *member = &stream->crew->members[i];
+		int64_t cpu_ns;
+
+		if (!member->is_defined || !member->has_node || now_ns - member->paid_ns < wait_ns)
+			continue;
+		cpu_ns = account_take_cpu(&member->account, member->cpu.cpu_ns);
+		member->paid_ns = now_ns;
+		if (cpu_ns > 0)
+			r = give(stream, now_ns, member->id,
+				 member->ran_node.v ? member->ran_node : member->node, 0, cpu_ns);
+	}
+	return r;
 }
 
 static int give_unseen(struct stream *stream, int64_t now_ns, int64_t cpu_ns)

@@ -46,6 +46,12 @@ int stream_threads(struct stream *stream, bool is_fresh) nodiscard;
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags) nodiscard;
 
 /*
+ * CPU time of members that were charged for it but not met running for `wait_ns`: to the stack that they
+ * ran with last, or to the one they have.
+ */
+int stream_settle(struct stream *stream, int64_t now_ns, int64_t wait_ns) nodiscard;
+
+/*
  * The CPU time of threads that ended since the last call: to the stacks they were last seen with, by
  * how long nobody had looked at them; to the unseen when no thread that we knew has ended.
  */

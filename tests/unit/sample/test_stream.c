@@ -129,6 +129,48 @@ static void stream_carries_lost_time_to_the_next_sample(void **state)
 	end(&f);
 }
 
+/* The thread runs a burst, then waits: the burst's time must not land on the wait. */
+static void stream_gives_cpu_time_to_samples_that_found_the_thread_running(void **state)
+{
+	struct fixture f;
+	struct member *member;
+
+	(void)state;
+	begin(&f);
+	member = &f.crew.members[0];
+	burn(10 * NS_PER_MS);
+	all_members(&f, MEMBER_PROVEN);
+	member->state = STATE_SLEEPING;
+	assert_int_equal(stream_samples(&f.stream, 100, 0), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.cpu_ns, 0);
+	all_members(&f, MEMBER_PAUSED);
+	member->state = STATE_RUNNING_GIL;
+	assert_int_equal(stream_samples(&f.stream, 200, 0), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_true(f.cpu_ns >= 10 * NS_PER_MS);
+	end(&f);
+}
+
+static void stream_settles_what_no_running_sample_came_for(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	burn(10 * NS_PER_MS);
+	all_members(&f, MEMBER_PROVEN);
+	f.crew.members[0].state = STATE_SLEEPING;
+	assert_int_equal(stream_samples(&f.stream, 100, 0), 0);
+	assert_int_equal(stream_settle(&f.stream, 150, 1000), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.cpu_ns, 0);
+	assert_int_equal(stream_settle(&f.stream, 1200, 1000), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_true(f.cpu_ns >= 10 * NS_PER_MS);
+	end(&f);
+}
+
 static void *short_life(void *ctx)
 {
 	(void)ctx;
@@ -215,6 +257,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stream_carries_lost_time_to_the_next_sample),
+		cmocka_unit_test(stream_gives_cpu_time_to_samples_that_found_the_thread_running),
+		cmocka_unit_test(stream_settles_what_no_running_sample_came_for),
 		cmocka_unit_test(stream_gives_the_time_of_unseen_threads_to_a_thread_of_its_own),
 		cmocka_unit_test(stream_gives_the_last_time_of_a_thread_to_that_thread),
 	};
