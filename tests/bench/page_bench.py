@@ -11,10 +11,9 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-import conftest  # noqa: E402
-import seed  # noqa: E402
+from e2e import conftest, seed  # noqa: E402
 
 BASELINE_S = 1.0
 RUNS = 5

@@ -12,8 +12,8 @@ import urllib.request
 
 import pytest
 
-import seed
-from fake_server import FakeServer
+from . import seed
+from .fake_server import FakeServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PYROMETER_BUILD", ROOT / "build"))

@@ -2,7 +2,7 @@
 """A tree far larger than a picture: what is too small is merged openly, and no number changes by it."""
 
 import pytest
-import seed
+from . import seed
 
 GROUPS, LEAVES = 150, 130
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-import seed
+from . import seed
 
 
 @pytest.fixture

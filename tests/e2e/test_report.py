@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import pytest
-import seed
-from fake_server import CPU, view_of
-from test_states import HOSTILE
+from . import seed
+from .fake_server import CPU, view_of
+from .test_states import HOSTILE
 
 
 def document(dist, data, noscript=""):

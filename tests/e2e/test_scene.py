@@ -4,7 +4,7 @@
 import time
 
 import pytest
-import seed
+from . import seed
 
 
 def drag(page, site, from_ms, until_ms, shift=False):

@@ -3,8 +3,8 @@
 
 import json
 
-import seed
-from fake_server import FakeServer
+from . import seed
+from .fake_server import FakeServer
 
 HOSTILE = [
     "<img src=x onerror=window.__owned=1>",

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD
+from .conftest import BUILD
 
 
 @pytest.fixture(scope="module")
