@@ -47,7 +47,7 @@ static void handle_free(struct open_file *handle)
 		sqlite3_finalize(handle->statements[i]);
 	/* Closing does it too, but not while a reader has the file open. */
 	if (handle->db)
-		sqlite3_wal_checkpoint_v2(handle->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sql_checkpoint(handle->db, true);
 	sql_close(handle->db);
 	if (handle->file->handle == handle)
 		handle->file->handle = NULL;
@@ -194,10 +194,7 @@ void files_checkpoint(struct files *files, int from_pages, bool all)
 
 		if (!handle || handle->in_transaction || handle->wal_pages < from_pages)
 			continue;
-		/* A busy reader only means that the rest is moved next time. */
-		(void)sqlite3_wal_checkpoint_v2(
-			handle->db, NULL,
-			all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		sql_checkpoint(handle->db, all);
 		handle->wal_pages = 0;
 	}
 }

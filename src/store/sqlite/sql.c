@@ -55,6 +55,14 @@ int sql_exec(sqlite3 *db, const char *text, struct err *err)
 	return 0;
 }
 
+void sql_checkpoint(sqlite3 *db, bool all)
+{
+	sqlite3_busy_timeout(db, 0);
+	sqlite3_wal_checkpoint_v2(
+		db, NULL, all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+}
+
 void sql_rollback(sqlite3 *db)
 {
 	/* A failing rollback leaves the transaction open; the next BEGIN says so. */

@@ -36,6 +36,11 @@ int sql_open_frozen(const char *path, const char *vfs_name, sqlite3 **ret_db,
 void sql_close(sqlite3 *db); /* NULL is fine; statements must be finalised */
 
 int sql_exec(sqlite3 *db, const char *text, struct err *err) nodiscard;
+/*
+ * Move what is in the log to the database, `all`: and empty the log.  What a reader still needs stays;
+ * it waits for nobody.
+ */
+void sql_checkpoint(sqlite3 *db, bool all);
 /* Back to before BEGIN; fine when there is no transaction any more. */
 void sql_rollback(sqlite3 *db);
 int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret_stmt, struct err *err) nodiscard;

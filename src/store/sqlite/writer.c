@@ -116,8 +116,7 @@ static void keep_house(struct sqlite_store *store, bool force)
 	if (now >= store->checkpoint_at_ns) {
 		store->checkpoint_at_ns = now + CHECKPOINT_EVERY_NS;
 		files_checkpoint(&store->files, 1, true);
-		(void)sqlite3_wal_checkpoint_v2(store->catalogue.db, NULL,
-						SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sql_checkpoint(store->catalogue.db, true);
 		dicts_evict(store);
 	}
 	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
