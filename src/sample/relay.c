@@ -256,11 +256,6 @@ void relay_next_stream(struct relay *relay)
 	map64_reset(&relay->thread_ids);
 }
 
-bool relay_has_begun(const struct relay *relay)
-{
-	return relay->has_begun;
-}
-
 bool relay_has_ended(const struct relay *relay)
 {
 	return relay->has_ended;

@@ -27,7 +27,6 @@ void relay_free(struct relay *relay);
 const struct capture_events *relay_events(void);
 
 void relay_next_stream(struct relay *relay);
-bool relay_has_begun(const struct relay *relay);  /* a header was passed on */
 bool relay_has_ended(const struct relay *relay);  /* an end was passed on */
 int64_t relay_last_ns(const struct relay *relay); /* the latest time that was passed on */
 int64_t relay_lost_ns(const struct relay *relay); /* between streams: nobody was there */

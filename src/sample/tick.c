@@ -196,6 +196,28 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
 }
 
 /*
+ * Interrupted, but not stopped in time: on a crowded machine it waits for a CPU.  Until it gets one nothing
+ * of it moves, and the number of its time slices proves that it got none from before the interrupt until
+ * after the read: as true as a pause.
+ */
+static int read_queued(struct tick *tick, struct member *member, uint64_t slices)
+{
+	int r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+	bool has_moved;
+
+	if (r < 0)
+		return r;
+	has_moved = thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices;
+	member->asleep_since_ns = 0;
+	member->state = STATE_RUNNING_GIL;
+	if (r == PYTHON_COMPLETE && !has_moved)
+		take_stack(tick, member, MEMBER_PROVEN);
+	else
+		lose(tick, member, has_moved);
+	return 1;
+}
+
+/*
  * Pause a holder and read it.  1: it is done with, whatever came of it; 0: it does not hold the GIL any
  * more; negative: the process is gone.
  */
@@ -204,8 +226,14 @@ static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
 	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
 	bool is_stopped;
 	int64_t held_ns;
+	uint64_t slices;
 	int r;
 
+	if (thread_cpu(&member->files, &member->cpu) < 0) {
+		member->news = MEMBER_LOST;
+		return 1;
+	}
+	slices = member->cpu.slices;
 	switch (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns)) {
 	case PAUSE_STOPPED_ALREADY:
 		tick->is_stopped = true;
@@ -220,8 +248,6 @@ static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
 	case PAUSE_ASLEEP: /* with the GIL in its hands: probe() reads it as it is */
 		return 1;
 	case PAUSE_TRACED:
-		tick->other_tracer = pauser_other_tracer(tick->pauser);
-		/* fall through */
 	case PAUSE_DENIED:
 		tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
 		return 0;
@@ -229,8 +255,7 @@ static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
 		member->news = MEMBER_LOST;
 		return 1;
 	default:
-		lose(tick, member, false);
-		return 1;
+		return read_queued(tick, member, slices);
 	}
 	if (r < 0)
 		return r;

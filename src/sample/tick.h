@@ -39,7 +39,6 @@ struct tick {
 	struct node_id native_node; /* stack of a thread without Python frames */
 	bool is_nonblocking;
 	int64_t nonblocking_until_ns; /* somebody else traces it: try to pause again then */
-	pid_t other_tracer;	      /* who; 0: nobody so far */
 	struct histogram pauses;      /* how long each held the target */
 	int64_t last_ns;  /* the moment of the last tick: new threads' wall time begins there */
 	bool is_stopped;  /* by its user, as the pause found */
