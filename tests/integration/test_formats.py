@@ -237,3 +237,23 @@ def test_every_readable_format_says_the_same_of_one_profile(tool, tmp_path):
         seen.append((got["columns"][0]["sum"], sorted((row["name"], row["self"], row["total"])
                                                       for row in got["functions"])))
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_the_capture_in_the_documentation_is_one(pyrometer, tmp_path):
+    text = (ROOT / "docs" / "CAPTURE.md").read_text()
+    path = tmp_path / "example.pyro"
+    path.write_bytes(bytes.fromhex(re.search(r"```hex\n(.*?)```", text, re.S).group(1)))
+    done = subprocess.run([pyrometer, "convert", path, "-f", "raw", "-o", "-"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "main (/srv/app.py:7) 1\n"
+
+
+def test_the_examples_in_the_documentation_are_read(tool, tmp_path):
+    text = (ROOT / "docs" / "FORMATS.md").read_text()
+    scope, raw = tmp_path / "speedscope", tmp_path / "raw"
+    scope.write_text(re.search(r"```json\n(.*?)```", text, re.S).group(1))
+    raw.write_text("\n".join(re.findall(r"^    (.* \d+)$", text, re.M)) + "\n")
+    for path, total in ((scope, 30), (raw, 74)):
+        got, = tool("sums", path)
+        assert (got["format"], got["code"], got["columns"][0]["sum"]) == (path.name, 0, total)
