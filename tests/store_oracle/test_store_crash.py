@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from test_store_oracle import CPU, DAY, EPOCH, S, labels
+from .test_store_oracle import CPU, DAY, EPOCH, S, labels
 
-from conftest import change_database
+from .conftest import change_database
 
 KILLS = int(os.environ.get("STORE_KILLS", 12))
 NOW = EPOCH + 2 * DAY

@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 
-from conftest import change_database
-from oracle import Oracle, matcher
-from test_store_crash import NOW, everything, profile
-from test_store_oracle import CPU, DAY, EPOCH, HOUR, MINUTE, S
+from .conftest import change_database
+from .oracle import Oracle, matcher
+from .test_store_crash import NOW, everything, profile
+from .test_store_oracle import CPU, DAY, EPOCH, HOUR, MINUTE, S
 
 ALL = '{__profile_type__="%s"}' % CPU
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from oracle import S, Oracle, matcher
+from .oracle import S, Oracle, matcher
 
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86400 * S
 EPOCH = 1763800000 * S - (1763800000 * S) % DAY  # a midnight
