@@ -22,7 +22,9 @@
  *   5. http_server_stop() takes no new request, lets those in flight finish for stop_ns, then tells
  *      the rest 503.  It leaves no thread and no socket behind.
  *
- * Cost: about 20 µs of CPU a request besides the handler's; an idle connection holds about 8 KiB.
+ * Cost: about 30 µs of CPU a request besides the handler's, 170 µs with a new connection (relaying bytes
+ * to libmicrohttpd through a socket pair instead of handing it the socket: 55 µs, and 500 instead of 300
+ * for a body of 1 MB); an idle connection holds less than 64 KiB.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
