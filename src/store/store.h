@@ -112,7 +112,8 @@ struct store_stats {
 	uint64_t blocks, bytes_on_disk, series, stack_nodes, strings;
 	uint64_t queue_depth;
 	int64_t oldest_ns, newest_ns;
-	bool is_full; /* reads go on, puts fail with -ENOSPC */
+	bool is_full;	/* reads go on, puts fail with -ENOSPC until there is room again */
+	bool is_failed; /* the disk failed: reads go on, no put is acknowledged until a restart */
 };
 
 struct store_ops {

@@ -193,3 +193,78 @@ def test_the_oracle_notices_a_wrong_answer(open_store):
     values[next(iter(values))] += 1
     with pytest.raises(AssertionError):
         check_merge(store, oracle, SELECTORS[2][0], ("cpu", "nanoseconds"), EPOCH, EPOCH + 3 * DAY)
+
+
+def test_groups_are_the_lines_of_their_series(open_store):
+    history, oracle = History(11, ragged=False), Oracle()
+    store = open_store(EPOCH + 2 * DAY)
+    put_all(store, oracle, [history.profile(at) for at in history.times(150)])
+    fields = {"from": EPOCH, "until": EPOCH + DAY, "step": 10 * MINUTE}
+    for _ in range(2):
+        lines = store.ask("timeline", selector=SELECTORS[2][0], group_by=["host"], **fields)["lines"]
+        assert [line["group"] for line in lines] == sorted(line["group"] for line in lines)
+        assert len(lines) > 3
+        for line in lines:
+            host = line["group"].split('"')[1]
+            want = oracle.timeline(matcher('{host="%s"}' % host), ("cpu", "nanoseconds"), EPOCH, EPOCH + DAY, 10 * MINUTE)
+            assert [p[1:] for p in line["points"]] == want, host
+        store.ask("settle")
+
+
+def test_gauges_average_and_repeat_until_the_next(open_store):
+    store = open_store(EPOCH + 2 * DAY)
+    for i, level in enumerate([100, 300, 200]):
+        store.ask("put", labels=labels("memory", "s"), period="space:bytes", gauge=1, start=EPOCH + i * 60 * S,
+                  duration=60 * S, columns=["inuse_space:bytes:"], stacks=["a"], values=[level])
+    store.ask("wait")
+    ask = {"selector": "{}", "from": EPOCH, "until": EPOCH + 240 * S}
+    for _ in range(2):
+        points = store.ask("timeline", step=20 * S, **ask)["lines"][0]["points"]
+        assert [p[1] / p[4] for p in points[:9]] == [100] * 3 + [300] * 3 + [200] * 3
+        assert all(p[2] == 0 for p in points[9:]), "after the last nothing is known"
+        merged = store.ask("merge", **ask)
+        assert merged["columns"][""]["a"] / merged["profiles"] == 200
+        # A range inside one profile shows its level.
+        inside = store.ask("merge", selector="{}", **{"from": EPOCH + 70 * S, "until": EPOCH + 80 * S})
+        assert inside["columns"][""]["a"] / inside["profiles"] == 300
+        store.ask("settle")
+
+
+def test_tenants_share_nothing(open_store):
+    store = open_store(EPOCH + 2 * DAY)
+    for tenant, value in (("one", 1000), ("two", 2000)):
+        store.ask("put", tenant=tenant, id="same", labels=labels("process_cpu", "s"), period="cpu:nanoseconds",
+                  start=EPOCH, duration=10 * S, columns=["cpu:nanoseconds:"], stacks=["a"], values=[value])
+    assert store.ask("wait")["codes"] == [0, 0]
+    whole = {"selector": "{}", "from": EPOCH, "until": EPOCH + DAY}
+    assert store.ask("merge", tenant="one", **whole)["columns"][""] == {"a": 1000}
+    assert store.ask("merge", tenant="two", **whole)["columns"][""] == {"a": 2000}
+    assert store.ask("merge", tenant="three", **whole)["columns"][""] == {}
+    assert store.ask("series", tenant="three", **whole)["list"] == []
+
+
+def test_series_are_those_with_data_in_the_range(open_store):
+    store = open_store(EPOCH + 2 * DAY)
+    for host, hours in (("a", (1, 5)), ("b", (3,))):
+        for hour in hours:
+            store.ask("put", labels=labels("process_cpu", "s", host=host), period="cpu:nanoseconds",
+                      start=EPOCH + hour * HOUR, duration=10 * S, stacks=["x"], values=[1000, 1],
+                      columns=["cpu:nanoseconds:", "samples:count:"])
+    store.ask("wait")
+    for _ in range(2):
+        def hosts(begin, end, selector="{}"):
+            rows = store.ask("series", selector=selector, **{"from": EPOCH + begin * HOUR, "until": EPOCH + end * HOUR})
+            return [(row["labels"].split('host="')[1][0], row["type"].split(":")[1]) for row in rows["list"]]
+        assert hosts(0, 6) == [("a", "cpu"), ("a", "samples"), ("b", "cpu"), ("b", "samples")]
+        assert hosts(2, 4) == [("b", "cpu"), ("b", "samples")], "a has data before and after, not in between"
+        assert hosts(0, 2, '{__profile_type__=~".*:samples:.*"}') == [("a", "samples")]
+        store.ask("settle")
+
+
+def test_values_of_several_types_need_a_type(open_store):
+    store = open_store(EPOCH + 2 * DAY)
+    store.ask("put", labels=labels("process_cpu", "s"), period="cpu:nanoseconds", start=EPOCH, duration=10 * S,
+              columns=["cpu:nanoseconds:", "samples:count:"], stacks=["x"], values=[1000, 1])
+    store.ask("wait")
+    answer = store.try_ask("merge", selector="{}", **{"from": EPOCH, "until": EPOCH + HOUR})
+    assert answer["code"] == -4100 and "__profile_type__" in answer["error"]

@@ -241,6 +241,7 @@ static void stats(struct store *base, struct store_stats *ret_stats)
 	*ret_stats = store->counts;
 	ret_stats->queue_depth = store->queue_items;
 	ret_stats->is_full = store->is_full;
+	ret_stats->is_failed = store->failed < 0;
 	add_catalogue(store, ret_stats);
 	pthread_mutex_unlock(&store->lock);
 	ret_stats->bytes_on_disk += bytes_of(path, "") + bytes_of(path, "-wal");

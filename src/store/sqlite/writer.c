@@ -126,9 +126,11 @@ static void keep_house(struct sqlite_store *store, bool force)
 	}
 }
 
-/* Roll up; with `force` until nothing is due. */
+/* Roll up; with `force` until nothing is due.  On a full disk not more often than puts are tried. */
 static void roll_up(struct sqlite_store *store, bool force)
 {
+	if (store->is_full && clock_monotonic_ns() < store->full_until_ns)
+		return;
 	rollup_begin_families(store);
 	while (rollup_step(store, force) && force)
 		;

@@ -247,6 +247,7 @@ static void after_a_failed_sync_nothing_is_acknowledged_any_more(void **state)
 		struct faulty_vfs *vfs = faulty_vfs_new((uint64_t)after);
 		struct fixture fixture;
 		bool has[N_PUTS], failed = false;
+		struct store_stats stats;
 		size_t acked;
 
 		set_up(&fixture, true);
@@ -259,6 +260,8 @@ static void after_a_failed_sync_nothing_is_acknowledged_any_more(void **state)
 			failed = failed || r < 0;
 		}
 		assert_true(failed);
+		fixture.store->ops->stats(fixture.store, &stats);
+		assert_true(stats.is_failed);
 		acked = fixture.ledger.acked;
 		assert_true(read_numbers(fixture.store, has, N_PUTS) >= acked);
 		tear_down(&fixture);
