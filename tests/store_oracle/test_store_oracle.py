@@ -268,3 +268,15 @@ def test_values_of_several_types_need_a_type(open_store):
     store.ask("wait")
     answer = store.try_ask("merge", selector="{}", **{"from": EPOCH, "until": EPOCH + HOUR})
     assert answer["code"] == -4100 and "__profile_type__" in answer["error"]
+
+
+def test_a_range_of_all_times_costs_what_is_there(open_store):
+    history, oracle = History(12, ragged=False), Oracle()
+    store = open_store(EPOCH + 2 * DAY)
+    put_all(store, oracle, [history.profile(at) for at in history.times(80)])
+    for _ in range(2):
+        for begin, end in ((0, 2**63 - 1), (0, EPOCH + DAY), (EPOCH + DAY, 2**63 - 1), (2**63 - 5, 2**63 - 1)):
+            check_merge(store, oracle, SELECTORS[2][0], ("cpu", "nanoseconds"), begin, end)
+        store.ask("settle")
+    got = store.ask("merge", selector=SELECTORS[2][0], **{"from": 0, "until": 2**63 - 1})
+    assert got["took"] < 10**9

@@ -369,21 +369,45 @@ static bool steps_are_windows(const struct steps *steps)
 	       steps->step_ns % levels[level].window_ns == 0;
 }
 
+/*
+ * The whole days that can hold anything of the members: a range "from the beginning" has fifty years of
+ * windows to look at otherwise.  Days, so that no window is cut by it.  The store's lock is held.
+ */
+static struct store_range days_of(struct series *const *members, size_t n_members)
+{
+	int64_t day = levels[LEVEL_1D].window_ns;
+	struct store_range all = {INT64_MAX, 0};
+
+	for (size_t i = 0; i < n_members; i++) {
+		all.from_ns = min_of(all.from_ns, members[i]->first_ns);
+		all.until_ns = max_of(all.until_ns, members[i]->last_ns);
+	}
+	all.from_ns -= all.from_ns % day;
+	if (all.until_ns <= INT64_MAX - day)
+		all.until_ns += day - all.until_ns % day;
+	return all;
+}
+
 static void plan_steps(struct plan *plan, struct query *query, struct series *const *members,
 		       size_t n_members, const struct steps *steps)
 {
 	const struct family *family = members[0]->family;
 	bool at_once = steps->n == 1 || steps_are_windows(steps);
 	size_t n = at_once ? 1 : steps->n;
+	struct store_range days;
 
 	pthread_mutex_lock(&query->store->lock);
+	days = days_of(members, n_members);
 	for (size_t i = 0; i < n; i++) {
 		int64_t from = steps->from_ns + (int64_t)i * steps->step_ns;
 		int64_t until =
 			at_once ? steps->until_ns : min_of(from + steps->step_ns, steps->until_ns);
 
-		plan_family(plan, query->store, family, members, n_members, steps->max_level,
-			    (struct store_range){from, until});
+		from = max_of(from, days.from_ns);
+		until = min_of(until, days.until_ns);
+		if (from < until)
+			plan_family(plan, query->store, family, members, n_members,
+				    steps->max_level, (struct store_range){from, until});
 	}
 	pthread_mutex_unlock(&query->store->lock);
 }

@@ -18,7 +18,7 @@ struct line_sums {
 	int64_t profiles_before;
 };
 
-/* The block's value in [from, until) of its length, in the type's unit; -1, -1: all of it. */
+/* The block's value in [from, until) of its length, in the type's unit. */
 static int64_t value_of(const struct query *query, const struct block *block, bool is_whole,
 			int64_t from, int64_t until)
 {
