@@ -53,6 +53,7 @@ struct acceptor {
 	int epoll_fd, wake_fd;
 	int spare_fd;		/* given up for a moment when descriptors run out, to say 503 */
 	atomic_bool is_closing; /* stop listening */
+	atomic_bool is_closed;	/* done: no front end gets a socket any more */
 	atomic_bool is_ending;	/* end the thread */
 	bool is_listening;
 	struct guest *guests;
@@ -268,11 +269,20 @@ static void accept_all(struct acceptor *acceptor, int listen_fd)
 	}
 }
 
+/* Nobody new, and nobody who has not said anything yet. */
 static void stop_listening(struct acceptor *acceptor)
 {
+	struct guest *next;
+
 	for (size_t i = 0; i < acceptor->server->n_listen; i++)
 		close(acceptor->server->listen_fd[i]);
+	for (struct guest *guest = acceptor->guests; guest; guest = next) {
+		next = guest->next;
+		if (guest->kind == WATCH_FIRST)
+			remove_guest(acceptor, guest, false);
+	}
 	acceptor->is_listening = false;
+	atomic_store(&acceptor->is_closed, true);
 }
 
 /* ---- the loop ---- */
@@ -382,8 +392,12 @@ int acceptor_start(struct http_server *server, struct acceptor **ret_acceptor, s
 
 void acceptor_stop_listening(struct acceptor *acceptor)
 {
+	struct timespec pause = clock_timespec(NS_PER_MS);
+
 	atomic_store(&acceptor->is_closing, true);
 	wake(acceptor);
+	while (!atomic_load(&acceptor->is_closed))
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
 void acceptor_free(struct acceptor *acceptor)

@@ -151,6 +151,7 @@ int thread_begin(pthread_t *thread, const char *name, void *(*run)(void *), void
 /* ---- acceptor.c ---- */
 int acceptor_start(struct http_server *server, struct acceptor **ret_acceptor,
 		   struct err *err) nodiscard;
+/* Returns when no connection will be handed to a front end any more. */
 void acceptor_stop_listening(struct acceptor *acceptor);
 void acceptor_free(struct acceptor *acceptor);
 /* Tell front_h1 of the connection `id` when the other side of `fd` hangs up, once. */
