@@ -46,12 +46,14 @@ static void sleep_futex(void)
 
 static void sleep_child(void)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
+		/* The test may have killed the parent before that took hold. */
+		while (getppid() == parent)
 			pause();
+		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
 }
