@@ -110,18 +110,24 @@ bool launch_has_ended(struct launch *launch)
 	return launch->pid == 0;
 }
 
+bool launch_ends_soon(struct launch *launch)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + END_PATIENCE_NS;
+
+	while (!launch_has_ended(launch) && clock_monotonic_ns() < deadline_ns)
+		(void)poll(NULL, 0, END_POLL_MS);
+	return launch->pid == 0;
+}
+
 void launch_end(struct launch *launch)
 {
-	int64_t deadline = clock_monotonic_ns() + END_PATIENCE_NS;
 
 	close_fd(&launch->gate_fd);
 	close_fd(&launch->failure_fd);
 	if (launch->pid == 0 || launch_has_ended(launch))
 		return;
 	kill(launch->pid, SIGTERM);
-	while (!launch_has_ended(launch) && clock_monotonic_ns() < deadline)
-		poll(NULL, 0, END_POLL_MS);
-	if (launch->pid > 0 && kill(launch->pid, SIGKILL) == 0)
+	if (!launch_ends_soon(launch) && kill(launch->pid, SIGKILL) == 0)
 		while (waitpid(launch->pid, &launch->status, 0) < 0 && errno == EINTR)
 			continue;
 	launch->pid = 0;

@@ -27,6 +27,8 @@ int launch_prepare(struct launch *launch, char **argv, struct err *err) nodiscar
 int launch_go(struct launch *launch, struct err *err) nodiscard;
 /* Has the program ended?  Then its status is known and its pid no longer ours. */
 bool launch_has_ended(struct launch *launch);
+/* The same, but one that is about to end is waited for, some seconds at most. */
+bool launch_ends_soon(struct launch *launch);
 /* Ask it to end (SIGTERM), then insist (SIGKILL), and wait for it. */
 void launch_end(struct launch *launch);
 /* The exit code that tells our caller what happened to the program: 128 + signal when killed. */

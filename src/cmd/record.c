@@ -247,7 +247,7 @@ static int target_exit_code(struct job *job)
 
 	if (facts->code == 0)
 		return EXIT_CODE_OK;
-	if (job->command && is_gone && launch_has_ended(launch)) {
+	if (job->command && is_gone && launch_ends_soon(launch)) {
 		if (facts->n_samples == 0)
 			log_warn("the program ended before it could be sampled");
 		return launch_exit_code(launch);

@@ -58,13 +58,15 @@ static int open_signals(struct err *err)
 	return fd < 0 ? err_sys(err, -errno, "cannot receive signals") : fd;
 }
 
-/* A zombie is no program that could become anything. */
+/* Or is about to: a process on its way out has no executable any more, before it is a zombie. */
 static bool has_ended(pid_t pid)
 {
 	struct process process;
+	char exe[TARGET_COMMAND_MAX];
 
-	return process_load(pid, &process, NULL) < 0 || process.state == 'Z' ||
-	       process.state == 'X';
+	if (process_load(pid, &process, NULL) < 0 || process.state == 'Z' || process.state == 'X')
+		return true;
+	return !process.is_kernel && process_exe(pid, exe, sizeof(exe), NULL) == -ESRCH;
 }
 
 static bool is_asked_to_end(const struct reader *reader)
@@ -94,8 +96,12 @@ static int open_target(struct reader *reader, int64_t patience_ns, struct err *e
 
 	for (;;) {
 		r = target_open(&reader->target, reader->config->pid, reader->names, err);
-		if (r == 0 || !may_pass(r, clock_monotonic_ns() - began_ns, patience_ns) ||
-		    has_ended(reader->config->pid))
+		if (r == 0)
+			return 0;
+		if (has_ended(reader->config->pid))
+			return err_set(err, ERR_GONE, "process %d has ended",
+				       (int)reader->config->pid);
+		if (!may_pass(r, clock_monotonic_ns() - began_ns, patience_ns))
 			return r;
 		if (is_asked_to_end(reader))
 			return err_set(err, r, "ended before process %d had become a Python",
@@ -221,12 +227,12 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 
 	while (r == 0) {
 		r = sample(reader, beat, &config, err);
-		if (r != ERR_GONE || !target_is_alive(&reader->target))
+		if (r != ERR_GONE || !target_lives_on(&reader->target))
 			return r;
 		target_done(&reader->target);
 		r = open_target(reader, EXEC_PATIENCE_NS, err);
 		if (r < 0)
-			return err_prefix(err, r, "it became another program");
+			return r == ERR_GONE ? r : err_prefix(err, r, "it became another program");
 		r = write_process(reader);
 	}
 	return r;

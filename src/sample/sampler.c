@@ -288,7 +288,7 @@ static int explain_end(struct sampler *sampler, int code, struct err *err)
 		return err_set(err, code, "process %d may not be read any more", pid);
 	if (!means_gone(code))
 		return err_sys(err, code, "sampling process %d", pid);
-	if (target_is_alive(sampler->target))
+	if (target_lives_on(sampler->target))
 		return err_set(err, ERR_GONE, "process %d became another program", pid);
 	if (process_cpu(pid, &total_ns) < 0)
 		total_ns = -1;

@@ -65,7 +65,7 @@ void sampler_done(struct sampler *sampler);
 
 /*
  * Run until the end.  0 as asked; ERR_GONE with the reason when the target ended or became another
- * program (target_is_alive() tells); -EPIPE when the front is gone; else what went wrong.  Statistics are written, the end record
+ * program (target_lives_on() tells); -EPIPE when the front is gone; else what went wrong.  Statistics are written, the end record
  * is the caller's.
  */
 int sampler_run(struct sampler *sampler, struct err *err) nodiscard;

@@ -2,8 +2,12 @@
 #include "sample/target.h"
 
 #include <errno.h>
+#include <poll.h>
 
+#include "base/clock.h"
 #include "proc/rights.h"
+
+#define SETTLE_POLL_MS 1
 
 static int open_mapping(void *ctx, const struct mapping *mapping, struct err *err)
 {
@@ -70,7 +74,17 @@ void target_done(struct target *target)
 	*target = (struct target){0};
 }
 
-bool target_is_alive(const struct target *target)
+bool target_lives_on(const struct target *target)
 {
-	return process_is_alive(target->process.id);
+	int64_t deadline_ns = clock_monotonic_ns() + TARGET_SETTLE_NS;
+	char exe[TARGET_COMMAND_MAX];
+
+	while (process_is_alive(target->process.id)) {
+		/* On its way out it has no executable any more. */
+		if (process_exe(target->process.id.pid, exe, sizeof(exe), NULL) >= 0 ||
+		    clock_monotonic_ns() > deadline_ns)
+			return true;
+		(void)poll(NULL, 0, SETTLE_POLL_MS);
+	}
+	return false;
 }

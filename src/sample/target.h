@@ -37,6 +37,11 @@ struct target {
 int target_open(struct target *target, pid_t pid, struct names *names, struct err *err) nodiscard;
 void target_done(struct target *target); /* all-zero is fine */
 
-bool target_is_alive(const struct target *target);
+/*
+ * A process whose memory cannot be read any more has ended or become another program; for a moment nobody
+ * can tell which.  Waits until it is clear, at most TARGET_SETTLE_NS.  True: it lives on.
+ */
+bool target_lives_on(const struct target *target);
+#define TARGET_SETTLE_NS (500 * 1000000ll)
 
 #endif
