@@ -266,6 +266,13 @@ static int save_nodes(struct dict *dict, sqlite3 *catalogue, uint32_t until, str
 	return r;
 }
 
+void dict_set_saved(struct dict *dict, struct dict_counts counts)
+{
+	__atomic_store_n(&dict->saved.strings, counts.strings, __ATOMIC_RELAXED);
+	__atomic_store_n(&dict->saved.frames, counts.frames, __ATOMIC_RELAXED);
+	__atomic_store_n(&dict->saved.nodes, counts.nodes, __ATOMIC_RELAXED);
+}
+
 int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_counts,
 	      struct err *err)
 {
@@ -274,9 +281,9 @@ int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_cou
 	int r = 0;
 
 	/* Ids 0 (empty string, empty frame, root) are in every table by itself. */
-	dict->saved.strings = max_of(dict->saved.strings, 1u);
-	dict->saved.frames = max_of(dict->saved.frames, 1u);
-	dict->saved.nodes = max_of(dict->saved.nodes, 1u);
+	dict_set_saved(dict, (struct dict_counts){max_of(dict->saved.strings, 1u),
+						  max_of(dict->saved.frames, 1u),
+						  max_of(dict->saved.nodes, 1u)});
 	if (dict->saved.strings < now.strings)
 		r = save_strings(dict, catalogue, now.strings, err);
 	if (r == 0 && dict->saved.frames < now.frames)

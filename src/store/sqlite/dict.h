@@ -72,6 +72,11 @@ uint32_t *dict_translate(struct dict *dict, const struct profile *profile, struc
 /* Inside the writer's transaction: write what is new; *ret_counts is what will be on disk then. */
 int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_counts,
 	      struct err *err) nodiscard;
+/*
+ * What of it is on disk.  The service's lock is held; atomic, because stats read the numbers under the
+ * store's lock only.
+ */
+void dict_set_saved(struct dict *dict, struct dict_counts counts);
 /* Inside a transaction: delete all rows. */
 int dict_delete(uint32_t id, sqlite3 *catalogue, struct err *err) nodiscard;
 

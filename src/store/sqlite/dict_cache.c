@@ -127,7 +127,7 @@ int dicts_save(struct sqlite_store *store, struct item *items, struct err *err)
 			r = dict_save(dict, store->catalogue.db, &counts, err);
 			/* Undone by dicts_forget() when the transaction fails. */
 			if (r == 0)
-				dict->saved = counts;
+				dict_set_saved(dict, counts);
 		}
 		pthread_mutex_unlock(&dict->service->lock);
 	}
@@ -140,7 +140,7 @@ void dicts_forget(struct item *items)
 		if (!item->dict)
 			continue;
 		pthread_mutex_lock(&item->dict->service->lock);
-		item->dict->saved = (struct dict_counts){0};
+		dict_set_saved(item->dict, (struct dict_counts){0});
 		pthread_mutex_unlock(&item->dict->service->lock);
 	}
 }
