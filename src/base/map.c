@@ -150,19 +150,32 @@ static void idtab_insert(struct idtab *tab, struct idtab_slot slot)
 	tab->slots[i] = slot;
 }
 
+static void idtab_resize(struct idtab *tab, size_t cap)
+{
+	struct idtab bigger = {.cap = cap, .n = tab->n};
+
+	bigger.slots = xcalloc(bigger.cap, sizeof(*bigger.slots));
+	for (size_t i = 0; i < tab->cap; i++)
+		if (tab->slots[i].used)
+			idtab_insert(&bigger, tab->slots[i]);
+	free(tab->slots);
+	*tab = bigger;
+}
+
+void idtab_reserve(struct idtab *tab, size_t n)
+{
+	size_t cap = tab->cap ? tab->cap : TABLE_FIRST_CAP;
+
+	while (cap / 4 * 3 <= n)
+		cap *= 2;
+	if (cap > tab->cap)
+		idtab_resize(tab, cap);
+}
+
 void idtab_add(struct idtab *tab, uint64_t hash, uint32_t id)
 {
-	if (tab->n * 4 >= tab->cap * 3) {
-		struct idtab bigger = {.cap = tab->cap ? tab->cap * 2 : TABLE_FIRST_CAP,
-				       .n = tab->n};
-
-		bigger.slots = xcalloc(bigger.cap, sizeof(*bigger.slots));
-		for (size_t i = 0; i < tab->cap; i++)
-			if (tab->slots[i].used)
-				idtab_insert(&bigger, tab->slots[i]);
-		free(tab->slots);
-		*tab = bigger;
-	}
+	if (tab->n * 4 >= tab->cap * 3)
+		idtab_resize(tab, tab->cap ? tab->cap * 2 : TABLE_FIRST_CAP);
 	idtab_insert(tab, (struct idtab_slot){.hash = hash, .id = id, .used = 1});
 	tab->n++;
 }

@@ -46,6 +46,8 @@ void idtab_done(struct idtab *tab); /* all-zero is an empty table */
 /* The id whose thing equals `key`, or UINT32_MAX. */
 uint32_t idtab_find(const struct idtab *tab, uint64_t hash, idtab_equal_fn *equal,
 		    const void *things, const void *key);
+/* Room for `n` ids without growing on the way; n must not come from outside unchecked. */
+void idtab_reserve(struct idtab *tab, size_t n);
 /* Add an id that is known to be absent. */
 void idtab_add(struct idtab *tab, uint64_t hash, uint32_t id);
 

@@ -21,6 +21,7 @@
 #define PPROF_MAX_LABELS_PER_SAMPLE 64
 /* Locations times their inlined lines, over the whole file: seconds of work, not minutes. */
 #define PPROF_MAX_FRAMES_PUSHED (256u << 20)
+#define PPROF_MAX_RESERVED_NODES ((size_t)1 << 14)
 #define UNKNOWN_NAME "[unknown]"
 #define NO_STATE STATE_COUNT
 
@@ -409,6 +410,10 @@ static int new_series(struct reader *reader, const struct labels *labels, struct
 	r = reader->split->series(reader->split->ctx, labels, &series->profile, err);
 	if (r < 0)
 		return r;
+	/* Mostly there is one series, and its stacks are a dozen new nodes each. */
+	if (reader->n_series == 1)
+		tree_reserve(&series->profile->tree, (uint32_t)min_of(reader->tables.n_samples * 16,
+								      PPROF_MAX_RESERVED_NODES));
 	profile_describe(reader, series->profile);
 	series->columns = xcalloc(reader->tables.n_types * (STATE_COUNT + 1), sizeof(int16_t));
 	/* Without a sample the types are all that is known: they stay. */

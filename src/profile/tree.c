@@ -48,6 +48,13 @@ void tree_done(struct tree *tree)
 	*tree = (struct tree){0};
 }
 
+void tree_reserve(struct tree *tree, uint32_t n)
+{
+	n = min_of(n, min_of(tree->max_nodes, TREE_MAX_NODES));
+	tree_grow(tree, n);
+	idtab_reserve(&tree->children, n);
+}
+
 bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
 		     struct node_id *ret_child)
 {

@@ -44,6 +44,8 @@ struct tree {
 
 void tree_init(struct tree *tree);
 void tree_done(struct tree *tree);
+/* Room for `n` nodes without growing on the way, where their number can be guessed. */
+void tree_reserve(struct tree *tree, uint32_t n);
 
 /* The child of that frame, made when it is not there; past a ceiling the parent itself. */
 struct node_id tree_child(struct tree *tree, struct node_id parent, struct frame_id frame);

@@ -15,7 +15,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build" / "tests" / "tools" / "format_tool"
 GOAL = 1500
-STACKS, DEPTH, FUNCTIONS = 300, 30, 350
+STACKS, DEPTH, FUNCTIONS = 300, 30, 430
 ROUNDS = 400
 
 
