@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/sqlite/store_private.h"
 
 /* ---- families that have grown ---- */
@@ -192,6 +193,19 @@ static int load_file(struct sqlite_store *store, struct block_file *file, struct
 	return r;
 }
 
+/* Time went on at least to the newest data; a clock far beyond that has to be believed first. */
+static void guard_clock(struct sqlite_store *store)
+{
+	for (size_t id = 1; id < store->catalogue.series.n; id++) {
+		const struct series *series = store->catalogue.series.items[id];
+
+		if (series)
+			store->clock_guard.seen_real_ns =
+				max_of(store->clock_guard.seen_real_ns, series->last_ns);
+	}
+	store->clock_guard.seen_mono_ns = clock_monotonic_ns();
+}
+
 int rollup_load(struct sqlite_store *store, struct err *err)
 {
 	struct table *files = &store->catalogue.files;
@@ -219,5 +233,6 @@ int rollup_load(struct sqlite_store *store, struct err *err)
 			return err_prefix(err, r, "cannot open block file %s", file->path);
 		}
 	}
+	guard_clock(store);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "store/sqlite/store_private.h"
@@ -157,10 +158,18 @@ static int drop_dicts(struct sqlite_store *store, int month, struct err *err)
 	return r;
 }
 
-void retention_step(struct sqlite_store *store)
+static int64_t now_to_delete_by(struct sqlite_store *store, bool is_confirmed)
+{
+	int64_t real = store_now_ns(store);
+	int64_t guarded = clock_guard_now(&store->clock_guard, real, clock_monotonic_ns());
+
+	return is_confirmed ? real : guarded;
+}
+
+void retention_step(struct sqlite_store *store, bool is_confirmed)
 {
 	const struct table *files = &store->catalogue.files;
-	int64_t now = store_now_ns(store);
+	int64_t now = now_to_delete_by(store, is_confirmed);
 	struct err err = {0};
 	bool any = false;
 

@@ -50,7 +50,8 @@ int sqlite_store_open(const struct store_config *config, struct store **ret_stor
 
 /*
  * Wait until every roll-up that can be done now is done, and expired files are deleted.  For tests
- * and benches; the writer does the same by itself within seconds.
+ * and benches; the writer rolls up by itself within seconds and deletes within minutes (after a leap of
+ * the clock by more than a day: within an hour, clock_guard.h).
  */
 void sqlite_store_settle(struct store *store);
 

@@ -18,6 +18,7 @@
 
 #include "store/sqlite/accum.h"
 #include "store/sqlite/catalogue.h"
+#include "store/sqlite/clock_guard.h"
 #include "store/sqlite/dict.h"
 #include "store/sqlite/dirty.h"
 #include "store/sqlite/files.h"
@@ -100,6 +101,7 @@ struct sqlite_store {
 	struct files files;
 	struct accum roll_accum;
 	struct block_room roll_room;
+	struct clock_guard clock_guard;
 	int64_t retention_at_ns, checkpoint_at_ns, tick_at_ns; /* monotonic */
 };
 
@@ -160,7 +162,8 @@ void rollup_begin_families(struct sqlite_store *store);
 int rollup_load(struct sqlite_store *store, struct err *err) nodiscard;
 
 /* ---- retention.c ---- */
-void retention_step(struct sqlite_store *store);
+/* `is_confirmed`: the clock is right, however far it went. */
+void retention_step(struct sqlite_store *store, bool is_confirmed);
 
 /* ---- queries ---- */
 int sqlite_series(struct store *base, const struct store_query *query, struct arena *arena,

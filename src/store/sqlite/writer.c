@@ -122,7 +122,7 @@ static void keep_house(struct sqlite_store *store, bool force)
 	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
 	if (force || now >= store->retention_at_ns) {
 		store->retention_at_ns = now + RETENTION_EVERY_NS;
-		retention_step(store);
+		retention_step(store, force);
 	}
 }
 

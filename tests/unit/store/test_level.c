@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/sqlite/clock_guard.h"
 #include "store/sqlite/dirty.h"
 #include "store/sqlite/level.h"
 #include "unit.h"
@@ -102,6 +103,30 @@ static void dirty_gives_windows_that_are_over_and_quiet(void **state)
 	dirty_done(&dirty);
 }
 
+/* ---- the clock ---- */
+
+static void a_clock_that_leaps_is_believed_after_an_hour(void **state)
+{
+	const int64_t hour = 3600 * NS_PER_S;
+	struct clock_guard guard = {NOW, 1, 0};
+
+	(void)state;
+	assert_int_equal(clock_guard_now(&guard, NOW + hour, 1 + hour), NOW + hour);
+	/* Ten years on: only the time that passed counts, until an hour has. */
+	assert_int_equal(clock_guard_now(&guard, NOW + 3650 * DAY_NS, 2 * hour),
+			 NOW + 2 * hour - 1);
+	assert_int_equal(clock_guard_now(&guard, NOW + 3650 * DAY_NS, 2 * hour + hour / 2),
+			 NOW + 2 * hour + hour / 2 - 1);
+	assert_int_equal(clock_guard_now(&guard, NOW + 3650 * DAY_NS, 3 * hour),
+			 NOW + 3650 * DAY_NS);
+	/* Back again is never a danger; nor is a leap that was undone in time. */
+	assert_int_equal(clock_guard_now(&guard, NOW + 4 * hour, 4 * hour), NOW + 4 * hour);
+	assert_int_equal(clock_guard_now(&guard, NOW + 90 * DAY_NS, 4 * hour + 5),
+			 NOW + 4 * hour + 5);
+	assert_int_equal(clock_guard_now(&guard, NOW + 5 * hour, 5 * hour), NOW + 5 * hour);
+	assert_int_equal(guard.leapt_mono_ns, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +135,7 @@ int main(void)
 		cmocka_unit_test(level_names_months_and_days),
 		cmocka_unit_test(dirty_marks_all_coarser_windows),
 		cmocka_unit_test(dirty_gives_windows_that_are_over_and_quiet),
+		cmocka_unit_test(a_clock_that_leaps_is_believed_after_an_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
