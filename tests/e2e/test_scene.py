@@ -190,6 +190,15 @@ def test_before_and_after_show_what_was_saved(page, site):
     page.shot("compare-light")
 
 
+def test_lines_in_a_comparison_speak_of_the_later_range(page, site):
+    before, now = hump(site), after(site)
+    page.open(site.service(base=f"{before[0]}-{before[1]}", sel=f"{now[0]}-{(now[0] + now[1]) // 2}"))
+    page.until(lambda: page.rows().get("foo", [""])[0] == "0.60", "the comparison")
+    page.click_box("foo")
+    page.sees(".lines h2", "foo")
+    page.sees(".lines-sum", "0.064 cores")
+
+
 def test_without_a_price_the_banner_speaks_of_cores_only(page, site):
     page.open(compared(site))
     page.sees(".banner", "0.80 → 0.26 cores")

@@ -70,7 +70,7 @@ function LinesBody({
 			<p class="lines-sum">
 				self <b>{percent(data.self, data.view_total)}</b> of all, total{" "}
 				<b>{percent(data.total, data.view_total)}</b>
-				{numbers.hasRate && <> · {numbers.main(data.total)}</>}
+				{numbers.hasRate && <> · {numbers.mainOfLater(data.total)}</>}
 				<span class="dim"> · lines add up to {percent(sum, data.view_total)} = self</span>
 			</p>
 			<div class="code" role="table" tabIndex={0} aria-label="Lines with their share of all">

@@ -42,6 +42,11 @@ export class Numbers {
 		return this.hasRate ? rateText(this.rate(value), this.measure) : this.value(value);
 	}
 
+	/** The same for a value of the later range of a comparison, which is the only range elsewhere. */
+	mainOfLater(value: number): string {
+		return this.hasRate ? rateText(this.rateB(value), this.measure) : this.value(value);
+	}
+
 	/** A value per millisecond of wall time, as a rate. */
 	ratePerMs(value: number): number {
 		return rateOf(value, this.scale, 1);
