@@ -151,7 +151,8 @@ def page(new_page):
 
 
 class Site:
-    def __init__(self, url, begin_ms):
+    def __init__(self, kind, url, begin_ms):
+        self.kind = kind
         self.url = url
         self.begin = begin_ms
         self.end = begin_ms + seed.LENGTH_MS
@@ -231,7 +232,7 @@ def start_server(binary, tmp_path_factory):
 def real_site(start_server, dist, begin_ms):
     url = start_server()
     seed.send_scene(url, begin_ms)
-    return Site(url, begin_ms)
+    return Site("real", url, begin_ms)
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -239,4 +240,4 @@ def site(request, begin_ms):
     """The scene, on the real server and on the fake one: so the fake cannot drift from what is true."""
     if request.param == "real":
         return request.getfixturevalue("real_site")
-    return Site(request.getfixturevalue("fake").url, begin_ms)
+    return Site("fake", request.getfixturevalue("fake").url, begin_ms)

@@ -49,7 +49,7 @@ def test_drag_over_the_hump_shows_foo_75_and_bar_25(page, site):
     page.sees(".pane-foot", "self of all: 100.0 %")
     widths = {name: box["w"] for name, box in page.boxes().items()}
     assert widths["foo"] / widths["bar"] == pytest.approx(3, rel=0.02)
-    page.shot("hump")
+    page.shot(f"hump-{site.kind}")
 
 
 def test_click_zooms_at_once_and_back_and_forward_undo_and_redo(page, site):
@@ -170,7 +170,7 @@ def test_lines_of_foo_add_up_to_its_self(page, site):
     assert hot.count() == 1 and "% 65537" in hot.inner_text() and "67.5 %" in hot.inner_text()
     assert "def foo(steps):" in page.text(".code")
     assert "fn=" in page.raw.url
-    page.shot("lines")
+    page.shot(f"lines-{site.kind}")
     page.raw.locator(".lines .close").click()
     page.until(lambda: "foo" in page.rows(), "the table again")
 
@@ -187,7 +187,7 @@ def test_before_and_after_show_what_was_saved(page, site):
     assert boxes["foo"]["colour"] == "rgb(31,111,181)"
     assert boxes["bar"]["colour"] == "rgb(230,232,235)"
     assert page.raw.locator(".legend.diff .step").count() == 7
-    page.shot("compare-light")
+    page.shot(f"compare-{site.kind}")
 
 
 def test_lines_in_a_comparison_speak_of_the_later_range(page, site):
@@ -237,7 +237,7 @@ def test_theme_follows_the_system_and_a_choice_stays(new_page, site):
         page.sees(".banner", "$100,000 → $33,000")
         colour = "getComputedStyle(document.body).backgroundColor"
         assert page.raw.evaluate(colour) == ground
-        page.shot(f"compare-{scheme}")
+        page.shot(f"compare-{scheme}-{site.kind}")
     page.raw.keyboard.press("T")
     page.until(lambda: page.raw.evaluate(colour) == "rgb(246, 247, 249)", "light by choice")
     page.raw.reload()
@@ -251,7 +251,7 @@ def test_phone_shows_table_and_flame_without_sideways_scrolling(new_page, site):
     )
     page.boxes()
     assert page.raw.evaluate("document.documentElement.scrollWidth") <= 390
-    page.shot("phone")
+    page.shot(f"phone-{site.kind}")
     box = page.settled("work")
     page.raw.evaluate("document.querySelector('.flame').scrollIntoView()")
     box = page.settled("work")

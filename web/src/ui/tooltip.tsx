@@ -2,8 +2,8 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { DiffNumbers } from "../flame/look.ts";
 import type { FlameModel } from "../flame/model.ts";
-import { percent, signed } from "../model/units.ts";
-import { changeText, type Numbers, sides } from "./numbers.ts";
+import { number3, percent, signed } from "../model/units.ts";
+import { type Numbers, sides } from "./numbers.ts";
 
 export interface Point {
 	x: number;
@@ -112,28 +112,33 @@ function Rows({ model, box, root, numbers }: Props) {
 }
 
 function DiffRows({ model, box, diff, numbers }: Props & { diff: DiffNumbers }) {
-	const { before, after, unit } = sides(model, box, diff, numbers);
+	const { before, after } = sides(model, box, diff, numbers);
 	const what =
 		diff.mode === "share" ? "% of its total" : numbers.hasRate ? numbers.measure.rateName : "% of before";
-	const change = diff.change(box);
+	const isSame = diff.change(box) === "same";
 	return (
 		<table>
 			<tbody>
 				<tr>
-					<th>change</th>
-					<td>{changeText(model, box, diff, numbers)}</td>
+					<th>before</th>
+					<td>{number3(before)}</td>
 					<td>{what}</td>
 				</tr>
-				{before > 0 && change !== "new" && (
-					<tr>
-						<th></th>
-						<td>{signed(100 * (after / before - 1), (x) => `${x.toFixed(1)} %`)}</td>
-						<td>of before</td>
-					</tr>
-				)}
 				<tr>
-					<th></th>
-					<td colSpan={2}>{change === "same" ? `within noise: no change${unit && ""}` : ""}</td>
+					<th>after</th>
+					<td>{number3(after)}</td>
+					<td>{what}</td>
+				</tr>
+				<tr>
+					<th>change</th>
+					<td>{signed(after - before)}</td>
+					<td>
+						{isSame
+							? "within noise"
+							: before > 0
+								? `${signed(100 * (after / before - 1), (x) => x.toFixed(1))} % of before`
+								: "new"}
+					</td>
 				</tr>
 			</tbody>
 		</table>
