@@ -25,12 +25,12 @@ def generate(seconds, step, series, stacks, mode):
 def show(title, numbers):
     print(f"{title}:")
     print(f"  put             {numbers['puts_per_cpu_s']:8.0f} profiles/CPU s, {numbers['puts_per_s']:.0f}/s,"
-          f" {numbers['commits']:.0f} commits, roll-up {numbers['rollup_cpu_us_per_profile']:.0f} us each")
+          f" {numbers['commits']:.0f} commits, rolling up the rest {numbers['rollup_cpu_us_per_profile']:.0f} us CPU a profile")
     print(f"  on disk         {numbers['bytes_per_stack']:8.2f} bytes per stack of a profile, all levels")
     for name in ("merge_all", "merge_all_odd", "merge_half", "timeline"):
         if f"rolled_{name}_ms" in numbers:
             fine, rolled = numbers[f"fine_{name}_ms"], numbers[f"rolled_{name}_ms"]
-            print(f"  {name:15} {rolled:8.2f} ms; from the finest level only {fine:.2f} ms: {fine / rolled:.1f} x")
+            print(f"  {name:15} {rolled:8.2f} ms; before the windows were rolled up (most not yet) {fine:.2f} ms: {fine / rolled:.1f} x")
     print(f"  memory          {numbers['rss_mb']:8.0f} MB")
 
 
