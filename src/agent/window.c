@@ -212,12 +212,19 @@ int window_sample(struct window_cutter *cutter, const struct capture_sample *sam
 	return 0;
 }
 
+/* A last moment in which nothing was seen says nothing: a target that could not be read, mostly. */
+static bool is_worth_it(const struct window *window, int64_t end_ns)
+{
+	return window->profile.n_samples || end_ns - window->from_ns >= WINDOW_LEAST_NS;
+}
+
 int window_finish(struct window_cutter *cutter)
 {
 	int64_t end_ns = cutter->reached_ns;
 	int r = 0;
 
-	while (r == 0 && cutter->older && cutter->older->from_ns < end_ns)
+	while (r == 0 && cutter->older && cutter->older->from_ns < end_ns &&
+	       is_worth_it(cutter->older, end_ns))
 		r = hand_over(cutter, min_of(cutter->older->until_ns, end_ns));
 	return r;
 }

@@ -184,6 +184,21 @@ static void windows_skip_a_long_silence(void **state)
 	stream_done(&stream);
 }
 
+static void windows_leave_out_a_last_moment_without_samples(void **state)
+{
+	struct stream stream;
+
+	(void)state;
+	stream_init(&stream);
+	assert_int_equal(window_reached(stream.cutter, NS_PER_S / 2), 0);
+	assert_int_equal(window_finish(stream.cutter), 0);
+	assert_int_equal(stream.n, 0);
+	put_sample(&stream, NS_PER_S / 2, 1, 1);
+	assert_int_equal(window_finish(stream.cutter), 0);
+	assert_int_equal(stream.n, 1);
+	stream_done(&stream);
+}
+
 static void windows_refuse_times_that_no_clock_shows(void **state)
 {
 	struct capture_header header = {.start_real_ns = INT64_MAX};
@@ -203,6 +218,7 @@ int main(void)
 		cmocka_unit_test(windows_share_a_sample_at_their_border),
 		cmocka_unit_test(windows_lose_nothing_of_a_random_stream),
 		cmocka_unit_test(windows_skip_a_long_silence),
+		cmocka_unit_test(windows_leave_out_a_last_moment_without_samples),
 		cmocka_unit_test(windows_refuse_times_that_no_clock_shows),
 	};
 
