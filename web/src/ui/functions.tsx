@@ -153,7 +153,8 @@ function diffColumns(props: Props, mode: DiffMode): Column[] {
 			id: "delta",
 			title: `Δ ${unit}`,
 			about: "after minus before; grey: within noise",
-			value: (i) => Math.abs(b(i) - a(i)),
+			// Of equal changes the costlier function comes first.
+			value: (i) => Math.abs(b(i) - a(i)) + 1e-9 * (a(i) + b(i)),
 			cell: (i) => (
 				<span class={changeClass(b(i) - a(i), isNoise(i))}>
 					{a(i) === 0 && b(i) === 0 ? "–" : isNoise(i) ? "±0" : signed(b(i) - a(i))}
