@@ -14,7 +14,8 @@
 #include "sample/wire.h"
 
 #define STOP_GRACE_NS (5 * NS_PER_S) /* for the last samples after session_stop() */
-#define PIECES_PER_PUMP 64	     /* so that a pump ends while the reader goes on sending */
+#define LEAVE_PATIENCE_NS (2 * NS_PER_S)
+#define PIECES_PER_PUMP 64 /* so that a pump ends while the reader goes on sending */
 
 struct session {
 	struct names *names;
@@ -100,6 +101,9 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
+	/* A reader that has said its last word lets the target go in order; killing is for the others. */
+	if (session->has_keeper && session->has_ended)
+		(void)!keeper_wait(&session->keeper, clock_monotonic_ns() + LEAVE_PATIENCE_NS);
 	if (session->has_keeper)
 		keeper_done(&session->keeper);
 	if (session->receiver.fd >= 0)
