@@ -69,6 +69,7 @@ enum {
 #include "base/err.h"
 #include "base/map.h"
 #include "format/format.h"
+#include "format/stack.h"
 
 /* ---- a file's tables, with every index checked: pprof_tables.c ---- */
 
@@ -138,5 +139,25 @@ uint32_t pprof_find_location(const struct pprof_tables *tables, uint64_t id);
 /* A string index of `field`: ERR_CORRUPT when negative or past the end. */
 int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const char *field,
 		       struct err *err) nodiscard;
+
+/* ---- names and frames of a file's tables: pprof_frames.c ---- */
+
+/* By index, id + 1; made on first use. */
+struct pprof_frames {
+	const struct pprof_tables *tables;
+	struct names *names;
+	struct stack *stack;
+	uint32_t *strings, *line_frames, *location_frames;
+	uint64_t pushed; /* frames so far, inlined ones counted */
+};
+
+void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
+		       struct names *names, struct stack *stack);
+void pprof_frames_done(struct pprof_frames *frames); /* all-zero is fine */
+
+struct str_id pprof_string_id(struct pprof_frames *frames, uint32_t index);
+const char *pprof_string_text(struct pprof_frames *frames, uint32_t index);
+/* Push the frames of a location, the innermost inlined one first. */
+void pprof_push_location(struct pprof_frames *frames, uint32_t index);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/vec.h"
 #include "codec/gzip.h"
 #include "codec/proto.h"
-#include "format/frame_kind.h"
 #include "format/marker.h"
 #include "format/pprof.h"
 #include "format/pprof_private.h"
@@ -22,7 +21,6 @@
 /* Locations times their inlined lines, over the whole file: seconds of work, not minutes. */
 #define PPROF_MAX_FRAMES_PUSHED (256u << 20)
 #define PPROF_MAX_RESERVED_NODES ((size_t)1 << 14)
-#define UNKNOWN_NAME "[unknown]"
 #define NO_STATE STATE_COUNT
 
 struct label_ref {
@@ -45,10 +43,7 @@ struct reader {
 	struct stack stack;
 	struct arena arena; /* of one look-up of labels */
 	uint64_t seed;
-	uint64_t pushed; /* frames so far, against PPROF_MAX_FRAMES_PUSHED */
-
-	/* By index, id + 1; made on first use. */
-	uint32_t *strings, *line_frames, *location_frames;
+	struct pprof_frames frames;
 	bool *counts_samples; /* per type: is it samples/count? */
 
 	struct series *series;
@@ -70,12 +65,10 @@ struct reader {
 
 static void reader_done(struct reader *reader)
 {
+	pprof_frames_done(&reader->frames);
 	pprof_tables_done(&reader->tables);
 	stack_done(&reader->stack);
 	arena_done(&reader->arena);
-	free(reader->strings);
-	free(reader->line_frames);
-	free(reader->location_frames);
 	free(reader->counts_samples);
 	free(reader->values);
 	for (size_t i = 0; i < reader->n_series; i++) {
@@ -83,119 +76,6 @@ static void reader_done(struct reader *reader)
 		free(reader->series[i].columns);
 	}
 	free(reader->series);
-}
-
-/* ---- frames ---- */
-
-static struct str_id string_id(struct reader *reader, uint32_t index)
-{
-	const struct pprof_text *text = &reader->tables.strings[index];
-	uint32_t *known = &reader->strings[index];
-
-	if (!*known)
-		*known = names_str(reader->names, text->bytes, text->len).v + 1;
-	return (struct str_id){*known - 1};
-}
-
-static const char *string_text(struct reader *reader, uint32_t index)
-{
-	return names_text(reader->names, string_id(reader, index), NULL);
-}
-
-static const struct pprof_mapping *mapping_of(const struct reader *reader,
-					      const struct pprof_location *location)
-{
-	return location->mapping ? &reader->tables.mappings[location->mapping - 1] : NULL;
-}
-
-/* The file does not say what kind of code it is; the places where it comes from do. */
-static enum frame_kind kind_of(struct reader *reader, const struct pprof_mapping *mapping,
-			       const char *name, const char *file)
-{
-	enum frame_kind kind = frame_kind_of_file(file);
-	size_t len = strlen(name);
-
-	if (kind == FRAME_PYTHON)
-		return kind;
-	if (mapping && mapping->file)
-		return strncmp(string_text(reader, mapping->file), "[kernel", 7) == 0
-			       ? FRAME_KERNEL
-			       : FRAME_NATIVE;
-	if (!*file && ((len > 2 && name[0] == '[' && name[len - 1] == ']') ||
-		       marker_parse(name).kind != MARKER_NONE))
-		return FRAME_MARKER;
-	return kind;
-}
-
-static void set_module(struct reader *reader, const struct pprof_mapping *mapping,
-		       struct frame *frame)
-{
-	if (!mapping || frame->kind != FRAME_NATIVE)
-		return;
-	frame->module = string_id(reader, mapping->file);
-	frame->build_id = string_id(reader, mapping->build_id);
-}
-
-static struct frame_id make_line_frame(struct reader *reader, const struct pprof_location *location,
-				       const struct pprof_line *line)
-{
-	const struct pprof_mapping *mapping = mapping_of(reader, location);
-	struct pprof_function none = {0}, *function = &none;
-	struct frame frame = {.line = line->line};
-	uint32_t name;
-
-	if (line->function)
-		function = &reader->tables.functions[line->function - 1];
-	name = function->name ? function->name : function->system_name;
-	frame.name = name ? string_id(reader, name) : names_cstr(reader->names, UNKNOWN_NAME);
-	frame.file = string_id(reader, function->file);
-	frame.first_line = function->start_line;
-	frame.kind = (uint8_t)kind_of(reader, mapping, names_text(reader->names, frame.name, NULL),
-				      names_text(reader->names, frame.file, NULL));
-	if (frame.kind == FRAME_PYTHON && function->system_name &&
-	    string_id(reader, function->system_name).v != frame.name.v)
-		frame.qualname = string_id(reader, function->system_name);
-	if (frame.kind == FRAME_MARKER)
-		frame.line = frame.first_line = 0;
-	set_module(reader, mapping, &frame);
-	return names_frame(reader->names, &frame);
-}
-
-/* A location without lines was never symbolised: it keeps its address, so that it still can be. */
-static struct frame_id make_bare_frame(struct reader *reader, const struct pprof_location *location)
-{
-	const struct pprof_mapping *mapping = mapping_of(reader, location);
-	struct frame frame = {.kind = FRAME_NATIVE};
-	char name[32];
-
-	snprintf(name, sizeof(name), "0x%" PRIx64, location->address);
-	frame.name = names_cstr(reader->names, location->address ? name : UNKNOWN_NAME);
-	set_module(reader, mapping, &frame);
-	if (frame.build_id.v)
-		frame.address = location->address;
-	return names_frame(reader->names, &frame);
-}
-
-static void push_location(struct reader *reader, uint32_t index)
-{
-	const struct pprof_location *location = &reader->tables.locations[index];
-
-	reader->pushed += max_of(location->n_lines, 1u);
-	for (uint32_t i = 0; i < location->n_lines; i++) {
-		uint32_t at = location->first_line + i;
-		uint32_t *known = &reader->line_frames[at];
-
-		if (!*known)
-			*known = make_line_frame(reader, location, &reader->tables.lines[at]).v + 1;
-		stack_push(&reader->stack, (struct frame_id){*known - 1});
-	}
-	if (!location->n_lines) {
-		uint32_t *known = &reader->location_frames[index];
-
-		if (!*known)
-			*known = make_bare_frame(reader, location).v + 1;
-		stack_push(&reader->stack, (struct frame_id){*known - 1});
-	}
 }
 
 /* ---- fields of a sample ---- */
@@ -213,8 +93,8 @@ static int read_locations(struct reader *reader, const struct proto_field *field
 				       "not a valid pprof: a sample names location %" PRIu64
 				       ", which is not there",
 				       id);
-		push_location(reader, location - 1);
-		if (reader->pushed > PPROF_MAX_FRAMES_PUSHED)
+		pprof_push_location(&reader->frames, location - 1);
+		if (reader->frames.pushed > PPROF_MAX_FRAMES_PUSHED)
 			return err_set(err, ERR_LIMIT,
 				       "the stacks of the pprof have more than %u frames",
 				       PPROF_MAX_FRAMES_PUSHED);
@@ -339,8 +219,8 @@ static bool label_number(const struct label_ref *label, const char *text, int64_
 static int take_label(struct reader *reader, const struct label_ref *label, struct meaning *meaning,
 		      struct err *err)
 {
-	const char *key = string_text(reader, (uint32_t)label->key);
-	const char *text = string_text(reader, (uint32_t)label->str);
+	const char *key = pprof_string_text(&reader->frames, (uint32_t)label->key);
+	const char *text = pprof_string_text(&reader->frames, (uint32_t)label->str);
 	enum thread_state state;
 
 	if (strcmp(key, PPROF_LABEL_PID) == 0 && label_number(label, text, &meaning->pid))
@@ -385,8 +265,8 @@ static int column_of(struct reader *reader, struct series *series, size_t type, 
 
 	if (*index)
 		return *index - 1;
-	column = profile_column(series->profile, string_text(reader, wanted->type),
-				string_text(reader, wanted->unit),
+	column = profile_column(series->profile, pprof_string_text(&reader->frames, wanted->type),
+				pprof_string_text(&reader->frames, wanted->unit),
 				state == NO_STATE ? NULL
 						  : thread_state_name((enum thread_state)state));
 	if (column < 0)
@@ -531,15 +411,15 @@ static void prepare(struct reader *reader, const struct format_limits *limits)
 	const struct pprof_tables *tables = &reader->tables;
 
 	stack_init(&reader->stack, limits->max_depth);
-	reader->strings = xcalloc(tables->n_strings, sizeof(*reader->strings));
-	reader->line_frames = xcalloc(tables->n_lines, sizeof(*reader->line_frames));
-	reader->location_frames = xcalloc(tables->n_locations, sizeof(*reader->location_frames));
+	pprof_frames_init(&reader->frames, tables, reader->names, &reader->stack);
 	reader->values = xcalloc(tables->n_types, sizeof(*reader->values));
 	reader->counts_samples = xcalloc(tables->n_types, sizeof(*reader->counts_samples));
 	for (size_t i = 0; i < tables->n_types; i++)
 		reader->counts_samples[i] =
-			strcmp(string_text(reader, tables->types[i].type), "samples") == 0 &&
-			strcmp(string_text(reader, tables->types[i].unit), "count") == 0;
+			strcmp(pprof_string_text(&reader->frames, tables->types[i].type),
+			       "samples") == 0 &&
+			strcmp(pprof_string_text(&reader->frames, tables->types[i].unit),
+			       "count") == 0;
 }
 
 static int read_raw(const void *data, size_t len, const struct format_limits *limits,

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strings, functions and locations of a pprof file as our names and frames, each made on first use. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "format/frame_kind.h"
+#include "format/marker.h"
+#include "format/pprof_private.h"
+
+#define UNKNOWN_NAME "[unknown]"
+
+void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
+		       struct names *names, struct stack *stack)
+{
+	*frames = (struct pprof_frames){.tables = tables, .names = names, .stack = stack};
+	frames->strings = xcalloc(tables->n_strings, sizeof(*frames->strings));
+	frames->line_frames = xcalloc(tables->n_lines, sizeof(*frames->line_frames));
+	frames->location_frames = xcalloc(tables->n_locations, sizeof(*frames->location_frames));
+}
+
+void pprof_frames_done(struct pprof_frames *frames)
+{
+	free(frames->strings);
+	free(frames->line_frames);
+	free(frames->location_frames);
+	*frames = (struct pprof_frames){0};
+}
+
+struct str_id pprof_string_id(struct pprof_frames *frames, uint32_t index)
+{
+	const struct pprof_text *text = &frames->tables->strings[index];
+	uint32_t *known = &frames->strings[index];
+
+	if (!*known)
+		*known = names_str(frames->names, text->bytes, text->len).v + 1;
+	return (struct str_id){*known - 1};
+}
+
+const char *pprof_string_text(struct pprof_frames *frames, uint32_t index)
+{
+	return names_text(frames->names, pprof_string_id(frames, index), NULL);
+}
+
+static const struct pprof_mapping *mapping_of(const struct pprof_frames *frames,
+					      const struct pprof_location *location)
+{
+	return location->mapping ? &frames->tables->mappings[location->mapping - 1] : NULL;
+}
+
+/* The file does not say what kind of code it is; the places where it comes from do. */
+static enum frame_kind kind_of(struct pprof_frames *frames, const struct pprof_mapping *mapping,
+			       const char *name, const char *file)
+{
+	enum frame_kind kind = frame_kind_of_file(file);
+	size_t len = strlen(name);
+
+	if (kind == FRAME_PYTHON)
+		return kind;
+	if (mapping && mapping->file)
+		return strncmp(pprof_string_text(frames, mapping->file), "[kernel", 7) == 0
+			       ? FRAME_KERNEL
+			       : FRAME_NATIVE;
+	if (!*file && ((len > 2 && name[0] == '[' && name[len - 1] == ']') ||
+		       marker_parse(name).kind != MARKER_NONE))
+		return FRAME_MARKER;
+	return kind;
+}
+
+static void set_module(struct pprof_frames *frames, const struct pprof_mapping *mapping,
+		       struct frame *frame)
+{
+	if (!mapping || frame->kind != FRAME_NATIVE)
+		return;
+	frame->module = pprof_string_id(frames, mapping->file);
+	frame->build_id = pprof_string_id(frames, mapping->build_id);
+}
+
+static struct frame_id make_line_frame(struct pprof_frames *frames,
+				       const struct pprof_location *location,
+				       const struct pprof_line *line)
+{
+	const struct pprof_mapping *mapping = mapping_of(frames, location);
+	struct pprof_function none = {0}, *function = &none;
+	struct frame frame = {.line = line->line};
+	uint32_t name;
+
+	if (line->function)
+		function = &frames->tables->functions[line->function - 1];
+	name = function->name ? function->name : function->system_name;
+	frame.name = name ? pprof_string_id(frames, name) : names_cstr(frames->names, UNKNOWN_NAME);
+	frame.file = pprof_string_id(frames, function->file);
+	frame.first_line = function->start_line;
+	frame.kind = (uint8_t)kind_of(frames, mapping, names_text(frames->names, frame.name, NULL),
+				      names_text(frames->names, frame.file, NULL));
+	if (frame.kind == FRAME_PYTHON && function->system_name &&
+	    pprof_string_id(frames, function->system_name).v != frame.name.v)
+		frame.qualname = pprof_string_id(frames, function->system_name);
+	if (frame.kind == FRAME_MARKER)
+		frame.line = frame.first_line = 0;
+	set_module(frames, mapping, &frame);
+	return names_frame(frames->names, &frame);
+}
+
+/* A location without lines was never symbolised: it keeps its address, so that it still can be. */
+static struct frame_id make_bare_frame(struct pprof_frames *frames,
+				       const struct pprof_location *location)
+{
+	const struct pprof_mapping *mapping = mapping_of(frames, location);
+	struct frame frame = {.kind = FRAME_NATIVE};
+	char name[32];
+
+	snprintf(name, sizeof(name), "0x%" PRIx64, location->address);
+	frame.name = names_cstr(frames->names, location->address ? name : UNKNOWN_NAME);
+	set_module(frames, mapping, &frame);
+	if (frame.build_id.v)
+		frame.address = location->address;
+	return names_frame(frames->names, &frame);
+}
+
+void pprof_push_location(struct pprof_frames *frames, uint32_t index)
+{
+	const struct pprof_location *location = &frames->tables->locations[index];
+
+	frames->pushed += max_of(location->n_lines, 1u);
+	for (uint32_t i = 0; i < location->n_lines; i++) {
+		uint32_t at = location->first_line + i;
+		uint32_t *known = &frames->line_frames[at];
+
+		if (!*known)
+			*known =
+				make_line_frame(frames, location, &frames->tables->lines[at]).v + 1;
+		stack_push(frames->stack, (struct frame_id){*known - 1});
+	}
+	if (!location->n_lines) {
+		uint32_t *known = &frames->location_frames[index];
+
+		if (!*known)
+			*known = make_bare_frame(frames, location).v + 1;
+		stack_push(frames->stack, (struct frame_id){*known - 1});
+	}
+}
