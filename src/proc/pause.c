@@ -213,6 +213,9 @@ static enum pause_outcome run_briefly(struct pauser *pauser, int64_t deadline_ns
 		if (thread_cpu(&tracee->thread, &now) < 0)
 			break;
 	}
+	/* Invariant 6: it may have gone to sleep. */
+	if (thread_may_call(&tracee->thread) == PAUSE_ASLEEP)
+		return PAUSE_ASLEEP;
 	if (tracee->state == TRACEE_RUNNING)
 		tracee_call(tracee);
 	return await_stop(pauser, deadline_ns);
