@@ -125,8 +125,8 @@ def test_every_signal_arrives_once_in_order_with_its_info(target, driver, option
     pauser = driver(process.pid, "--hz", 1000, *options)
     check_signals(finish(process))
     paused = finish(pauser)
-    assert paused["stopped"] > 100
-    assert paused["signals_passed"] > 100
+    assert paused["stopped"] > 20
+    assert paused["signals_passed"] > 20
 
 
 @pytest.mark.parametrize("options", [[], ["--nudge-every", 3], ["--release-every", 5]],
