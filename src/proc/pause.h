@@ -125,7 +125,11 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs) nodiscard;
 /* End the pause.  The thread may have been killed meanwhile: that is served, not reported. */
 void pause_resume(struct pauser *pauser);
 
-/* Take the leash off one thread, off those not paused for `idle_ns`, or off all. */
+/*
+ * Take the leash off one thread, or off those not paused for `idle_ns`.  A thread that could not be
+ * asked now without disturbing what it waits for comes off at its next stop, or when asked again: so
+ * call it again, as chores do, until pauser_threads() says that it is off.
+ */
 void pauser_release(struct pauser *pauser, pid_t tid);
 void pauser_release_idle(struct pauser *pauser, int64_t idle_ns);
 

@@ -178,8 +178,8 @@ static void released_thread_is_traced_by_nobody(void **state)
 	pause_resume(pauser);
 	pauser_release_idle(pauser, NS_PER_S);
 	assert_int_equal(pauser_threads(pauser), 1);
-	pauser_release(pauser, pid);
 	while (pauser_threads(pauser) && clock_monotonic_ns() < until) {
+		pauser_release(pauser, pid);
 		usleep(1000);
 		pauser_pump(pauser);
 	}
