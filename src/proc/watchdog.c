@@ -347,7 +347,7 @@ int keeper_wait(struct keeper *keeper, int64_t deadline_ns)
 		ppoll(&fd, 1, &timeout, NULL);
 	}
 	keeper->pid = 0;
-	return status_code(status);
+	return WIFSIGNALED(status) ? -EOWNERDEAD : status_code(status);
 }
 
 void keeper_done(struct keeper *keeper)

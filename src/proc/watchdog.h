@@ -89,7 +89,8 @@ void keeper_stop(struct keeper *keeper, int64_t grace_ns);
 
 /*
  * Wait until keeper and reader have ended, at most until `deadline_ns` (CLOCK_MONOTONIC), then kill
- * them.  Returns the last reader's exit code, 128 + signal when it died of one, or -ETIMEDOUT.
+ * them.  Returns the last reader's exit code, 128 + signal when it died of one, -ETIMEDOUT, or
+ * -EOWNERDEAD when somebody killed the keeper itself (the reader dies with it).
  */
 int keeper_wait(struct keeper *keeper, int64_t deadline_ns) nodiscard;
 

@@ -15,7 +15,8 @@
 
 #define STOP_GRACE_NS (5 * NS_PER_S) /* for the last samples after session_stop() */
 #define LEAVE_PATIENCE_NS (2 * NS_PER_S)
-#define PIECES_PER_PUMP 64 /* so that a pump ends while the reader goes on sending */
+#define STOP_SLACK_NS NS_PER_S /* what keeper and kernel need on top, before we lose patience */
+#define PIECES_PER_PUMP 64     /* so that a pump ends while the reader goes on sending */
 
 struct session {
 	struct names *names;
@@ -27,6 +28,7 @@ struct session {
 	struct reader_config reader;
 	struct keeper keeper;
 	bool has_keeper, has_ended;
+	int64_t stop_by_ns; /* the readers were asked to end and must have by then; 0: not asked */
 	const struct capture_events *events;
 	void *ctx;
 	struct session_facts facts;
@@ -117,8 +119,10 @@ void session_free(struct session *session)
 
 void session_stop(struct session *session)
 {
-	if (!session->has_ended)
-		keeper_stop(&session->keeper, STOP_GRACE_NS);
+	if (session->has_ended || session->stop_by_ns)
+		return;
+	session->stop_by_ns = clock_monotonic_ns() + STOP_GRACE_NS + STOP_SLACK_NS;
+	keeper_stop(&session->keeper, STOP_GRACE_NS);
 }
 
 /* ---- events ---- */
@@ -159,11 +163,20 @@ static int keeper_is_gone(struct session *session)
 	struct err err;
 	int code = keeper_wait(&session->keeper, clock_monotonic_ns() + NS_PER_S);
 
-	if (code > 128)
+	if (code == -EOWNERDEAD)
+		err_set(&err, -EIO, "somebody killed the process that watches the reader");
+	else if (code > 128)
 		err_set(&err, -EIO, "the reader was killed by signal %d too often", code - 128);
 	else
 		err_set(&err, -EIO, "the reader gave up");
 	return end_ourselves(session, err.code, err.text);
+}
+
+/* Keeper and reader were stopped or frozen by somebody: session_free() kills them. */
+static int lose_patience(struct session *session)
+{
+	return end_ourselves(session, -ETIMEDOUT,
+			     "the reader did not end when asked to, and is killed");
 }
 
 static int decode(struct session *session, const struct wire_piece *piece, struct err *err)
@@ -186,10 +199,13 @@ int session_pump(struct session *session, struct err *err)
 		struct wire_piece piece;
 		int r = wire_receive(&session->receiver, &piece);
 
-		if (r ==
-		    0) /* keeper and reader hold the other end: when both are gone, it is -EPIPE */
-			return 0;
-		if (r < 0)
+		if (r == 0) {
+			bool is_late =
+				session->stop_by_ns && clock_monotonic_ns() > session->stop_by_ns;
+
+			return is_late ? lose_patience(session) : 0;
+		}
+		if (r < 0) /* keeper and reader held the other end: both are gone */
 			return keeper_is_gone(session);
 		r = decode(session, &piece, err);
 		if (r < 0)

@@ -55,7 +55,10 @@ void session_fds(const struct session *session, struct pollfd fds[SESSION_FDS]);
 int session_pump(struct session *session, struct err *err) nodiscard;
 bool session_has_ended(const struct session *session);
 
-/* Ask for an orderly end: the rest of the samples and the end record follow. */
+/*
+ * Ask for an orderly end: the rest of the samples and the end record follow, from the session itself
+ * when the readers take longer than a few seconds (somebody stopped them): so keep on pumping.
+ */
 void session_stop(struct session *session);
 
 struct session_facts {
