@@ -52,7 +52,7 @@ int launch_prepare(struct launch *launch, char **argv, struct err *err)
 {
 	int gate[2], failure[2];
 
-	*launch = (struct launch){.gate_fd = -1, .failure_fd = -1};
+	*launch = (struct launch){.gate_fd = -1, .failure_fd = -1, .program = argv[0]};
 	if (pipe2(gate, O_CLOEXEC) < 0)
 		return err_sys(err, -errno, "cannot start %s", argv[0]);
 	if (pipe2(failure, O_CLOEXEC) < 0) {
@@ -90,7 +90,7 @@ int launch_go(struct launch *launch, struct err *err)
 	ssize_t n;
 
 	if (write(launch->gate_fd, "", 1) != 1)
-		return err_sys(err, -errno, "cannot start the program");
+		return err_sys(err, -errno, "cannot start %s", launch->program);
 	close_fd(&launch->gate_fd);
 	do {
 		n = read(launch->failure_fd, &code, sizeof(code));
@@ -99,8 +99,8 @@ int launch_go(struct launch *launch, struct err *err)
 	if (n == 0)
 		return 0;
 	launch_end(launch);
-	return n == sizeof(code) && code < 0 ? err_sys(err, code, "cannot run the program")
-					     : err_set(err, -EIO, "cannot run the program");
+	return err_sys(err, n == sizeof(code) && code < 0 ? code : -EIO, "cannot run '%s'",
+		       launch->program);
 }
 
 bool launch_has_ended(struct launch *launch)

@@ -20,6 +20,7 @@ struct launch {
 	int gate_fd;	/* closing it without a byte ends the waiting child */
 	int failure_fd; /* errno of a failed exec; end of file when it succeeded */
 	int status;	/* as waitpid() gives it, once ended */
+	const char *program; /* its name as given, borrowed */
 };
 
 int launch_prepare(struct launch *launch, char **argv, struct err *err) nodiscard;

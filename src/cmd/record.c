@@ -33,8 +33,8 @@ struct options {
 static const struct opt record_opts[] = {
 	{'p', "pid", OPT_INT, AT(pid), "PID", "sample this running process", 1, INT32_MAX},
 	{'o', "output", OPT_STR, AT(output), "FILE",
-	 "write the result here ('-' for stdout); a file that is there is replaced when there is "
-	 "one"},
+	 "write the result here ('-' for stdout; by default pyrometer-DATE-TIME.svg or the like); "
+	 "a file that is there stays until the result is whole"},
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
 	 "flamegraph, html, raw, speedscope, pprof or pyro (the capture, for pyrometer convert); "
 	 "by default what the file's ending says"},
@@ -206,6 +206,19 @@ static int start(struct job *job, struct err *err)
 
 /* ---- afterwards ---- */
 
+/* An empty picture would be a riddle. */
+static void say_if_empty(const struct job *job)
+{
+	const struct capture_facts *facts = job->fold ? capture_fold_facts(job->fold) : NULL;
+
+	if (!facts || facts->n_samples == 0 || facts->n_kept > 0)
+		return;
+	log_warn("the result is empty: in all %" PRIu64 " samples the threads waited%s; "
+		 "to see them, give --idle",
+		 facts->n_samples,
+		 job->options.gil ? ", were stopped or ran without the GIL" : " or were stopped");
+}
+
 static int finish_output(struct job *job, struct err *err)
 {
 	bool is_output_error = true;
@@ -223,6 +236,7 @@ static int finish_output(struct job *job, struct err *err)
 		return is_output_error ? EXIT_CODE_OUTPUT : (int)exit_code_of(r);
 	if (!job->output.is_stdout)
 		log_info("wrote %s", job->output.path);
+	say_if_empty(job);
 	return EXIT_CODE_OK;
 }
 
@@ -233,8 +247,11 @@ static int fail_in_run(struct job *job, int code, const struct err *err)
 		return command_fail(err);
 	if (code == -EPIPE)
 		return EXIT_CODE_OK;
-	log_error("%s; what was written so far is in %s", job->sink_err.text,
-		  output_keep_part(&job->output));
+	if (job->output.real)
+		log_error("%s; what was written so far is in %s", job->sink_err.text,
+			  output_keep_part(&job->output));
+	else /* into a pipe or a device: nobody can look there */
+		log_error("%s", job->sink_err.text);
 	return EXIT_CODE_OUTPUT;
 }
 
@@ -298,9 +315,10 @@ static int run(struct job *job)
 {
 	struct err err = {0};
 	int r = recording_run(&job->recording, &err), code;
+	bool is_all_pushed;
 
 	progress_wipe(&job->progress);
-	record_push_finish(job->push);
+	is_all_pushed = record_push_finish(job->push);
 	if (r < 0)
 		return fail_in_run(job, r, &err);
 	code = conclude(job);
@@ -308,7 +326,7 @@ static int run(struct job *job)
 		say_what_was_odd(&job->recording.facts, job->options.nonblocking);
 		summary_print(&job->recording.facts, job->options.rate_hz);
 	}
-	return code;
+	return code == EXIT_CODE_OK && !is_all_pushed ? EXIT_CODE_FAILED : code;
 }
 
 static void job_done(struct job *job)

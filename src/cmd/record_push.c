@@ -85,18 +85,21 @@ int record_push_start(const struct record_push_options *options, struct sinks *s
 	return 0;
 }
 
-void record_push_finish(struct record_push *push)
+bool record_push_finish(struct record_push *push)
 {
 	struct agent_stats stats;
+	int r;
 
 	if (!push)
-		return;
-	if (agent_finish(push->agent) < 0)
+		return true;
+	r = agent_finish(push->agent);
+	if (r < 0)
 		log_warn("not everything could be sent in time");
 	agent_stats(push->agent, &stats);
 	log_info("pushed %" PRIu64 " requests (%" PRIu64 " tries failed, %" PRIu64
 		 " refused, %" PRIu64 " dropped, %" PRIu64 " still waiting)",
 		 stats.pushed, stats.retries, stats.refused, stats.dropped, stats.waiting);
+	return r == 0 && (stats.pushed > 0 || stats.refused + stats.dropped == 0);
 }
 
 void record_push_free(struct record_push *push)

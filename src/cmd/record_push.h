@@ -25,8 +25,11 @@ int record_push_check(const struct record_push_options *options, struct err *err
 int record_push_start(const struct record_push_options *options, struct sinks *sinks,
 		      struct names *names, struct tree *tree, struct record_push **ret_push,
 		      struct err *err) nodiscard;
-/* Send what is left, for a few seconds at most; says what could not be sent.  NULL is fine. */
-void record_push_finish(struct record_push *push);
+/*
+ * Send what is left, for a few seconds at most; says what could not be sent.  Returns false when the last
+ * profiles are lost, or no profile at all was taken: what the exit code has to tell.  NULL is fine.
+ */
+bool record_push_finish(struct record_push *push);
 void record_push_free(struct record_push *push);
 
 #endif

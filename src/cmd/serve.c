@@ -92,6 +92,8 @@ static int make_dir(const char *path, struct err *err)
 	char part[PATH_MAX_BYTES];
 	struct stat info;
 
+	if (!*path)
+		return err_set(err, ERR_USAGE, "the name of the data directory is empty");
 	if ((size_t)snprintf(part, sizeof(part), "%s", path) >= sizeof(part))
 		return err_set(err, ERR_USAGE, "the path of the data directory is too long");
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
