@@ -215,6 +215,16 @@ static enum verdict judge(int code, const struct agent_answer *answer)
 	}
 }
 
+static void explain_answer(const struct agent_answer *answer, struct err *err)
+{
+	/* No path of ours: another program answers there. */
+	bool is_elsewhere = answer->status == 404 || answer->status == 405;
+
+	err_set(err, -EPROTO, "the server answered %d%s%s%s", answer->status,
+		is_elsewhere ? " (it takes no profiles: is its address right?)" : "",
+		answer->text[0] ? ": " : "", answer->text);
+}
+
 /* Send what is in sender->record. */
 static enum verdict try_once(struct sender *sender, struct agent_answer *answer, struct err *err)
 {
@@ -241,8 +251,7 @@ static enum verdict try_once(struct sender *sender, struct agent_answer *answer,
 	if (sender->transport.send(sender->transport.ctx, &request, answer, err) < 0)
 		return VERDICT_LATER;
 	if (answer->status / 100 != 2)
-		err_set(err, -EPROTO, "the server answered %d%s%s", answer->status,
-			answer->text[0] ? ": " : "", answer->text);
+		explain_answer(answer, err);
 	return judge(0, answer);
 }
 

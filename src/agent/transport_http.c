@@ -75,11 +75,31 @@ static void transport_free(void *ctx)
 	free(http);
 }
 
+/* What comes behind "://"; whether there is such a host is seen when something is sent. */
+static bool names_a_host(const char *authority)
+{
+	size_t len = strcspn(authority, "/?#");
+	const char *at = memrchr(authority, '@', len);
+	const char *host = at ? at + 1 : authority;
+
+	if (host == authority + len || *host == ':')
+		return false;
+	if (*host == '[' && !memchr(host, ']', (size_t)(authority + len - host)))
+		return false;
+	for (const char *c = authority; *c; c++)
+		if (*c <= ' ' || *c == 0x7f)
+			return false;
+	return true;
+}
+
 static int check_url(const char *url, struct err *err)
 {
 	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
 		return err_set(err, ERR_USAGE,
 			       "'%s' is no address to push to: write it as http://HOST:PORT", url);
+	if (!names_a_host(strstr(url, "://") + 3))
+		return err_set(err, ERR_USAGE,
+			       "'%s' names no host to push to: write it as http://HOST:PORT", url);
 	if (strlen(url) > URL_MAX_BYTES || strpbrk(url, "?#"))
 		return err_set(err, ERR_USAGE,
 			       "the address to push to is too long or has a query: write it as "

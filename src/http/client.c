@@ -194,6 +194,9 @@ static int read_result(struct http_client *client, CURLcode result, const char *
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result != CURLE_OK && !(result == CURLE_WRITE_ERROR && answer->is_cut)) {
 		shown_url(url, shown, sizeof(shown));
+		if (result == CURLE_ABORTED_BY_CALLBACK)
+			return err_set(err, -ECANCELED,
+				       "%s: it had not answered when waiting was given up", shown);
 		return err_set(err, code_of(result), "%s: %s", shown,
 			       client->curl_text[0] ? client->curl_text
 						    : curl_easy_strerror(result));
