@@ -181,10 +181,9 @@ static int explain_caps(const struct case_file *file, struct err *err)
 
 static int explain_unknown(const struct case_file *file, int code, struct err *err)
 {
-	return err_sys(err, -EPERM,
-		       "not allowed to look into process %d (%s); a security module (AppArmor, "
-		       "SELinux) may forbid "
-		       "it: see the kernel log (dmesg)",
+	return err_set(err, -EPERM,
+		       "not allowed to look into process %d (%s): a security module (AppArmor, "
+		       "SELinux) may forbid it, the kernel log (dmesg) then says so",
 		       (int)file->pid, err_name(code));
 }
 
