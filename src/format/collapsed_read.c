@@ -267,6 +267,10 @@ int collapsed_read_lines(const void *data, size_t len, const struct format_limit
 	if (r < 0)
 		return r;
 	*ret_result = result;
+	if (!result.n_good && !result.n_bad)
+		return err_set(err, ERR_CORRUPT,
+			       "no collapsed stacks: the text is empty (a line is "
+			       "'frame;frame;frame COUNT')");
 	if (!result.n_good || result.n_bad * 100 > result.n_good * COLLAPSED_BAD_PERCENT)
 		return err_set(err, ERR_CORRUPT,
 			       "not collapsed stacks: %llu of %llu lines are bad, the first is "
