@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong, and what is said then: one line, what to do, the exit code that belongs to it."""
 
+import http.server
 import os
 import resource
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -70,7 +73,7 @@ def test_a_command_that_is_no_python(pyrometer, tmp_path):
 
 def test_a_command_that_cannot_be_run(pyrometer, tmp_path):
     says(run([pyrometer, "record", "-f", "raw", "-o", tmp_path / "x", "--", "/nonexistent/program"]), 1,
-         "cannot run", "o such file")
+         "cannot run '/nonexistent/program'", "o such file")
     (tmp_path / "plain").write_text("no program")
     done = run([pyrometer, "record", "-f", "raw", "-o", tmp_path / "x", "--", tmp_path / "plain"])
     assert done.returncode in (1, 3) and "ermission denied" in done.stderr
@@ -234,6 +237,27 @@ def test_a_device_that_is_always_full(pyrometer, target):
     says(done, 6, "/dev/full", "o space left")
 
 
+def test_a_capture_into_a_full_device_names_no_file_to_look_into(pyrometer, target):
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "5", "-f", "pyro", "-o", "/dev/full"])
+    says(done, 6, "/dev/full", "o space left")
+    assert "so far" not in done.stderr
+
+
+def test_an_empty_result_is_explained(pyrometer, spawn, target):
+    """Of a program that only waits, and of one that is stopped."""
+    idle = spawn([PYTHON, "-c", "import time; print(flush=True); time.sleep(1000)"], stdout=subprocess.PIPE)
+    assert idle.stdout.readline() == b"\n"
+    target.send_signal(signal.SIGSTOP)
+    wait_until(lambda: state(target.pid) == "T", what="the stop")
+    for pid in (idle.pid, target.pid):
+        done = run([pyrometer, "record", "-p", pid, "-d", "0.5", "-f", "raw", "-o", "-"])
+        assert done.returncode == 0 and done.stdout == ""
+        assert "the result is empty" in done.stderr and "--idle" in done.stderr
+        done = run([pyrometer, "record", "-p", pid, "-d", "0.5", "-f", "raw", "-o", "-", "--idle"])
+        assert done.returncode == 0 and "<module>" in done.stdout and "empty" not in done.stderr
+    assert state(target.pid) == "T"
+
+
 def test_a_file_size_limit_is_an_error_and_not_the_end(pyrometer, target, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
@@ -278,3 +302,93 @@ def test_a_program_that_loses_its_reader_for_good_is_told_so(pyrometer, target, 
 def tracer(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
         return int(file.read().partition("TracerPid:\t")[2].split()[0])
+
+
+def child_of(pid):
+    """The keeper of a front, the reader of a keeper."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return int((file.read().split() or [0])[0])
+
+
+@pytest.fixture
+def recording(pyrometer, target, spawn, tmp_path):
+    """A recording in full swing: its process, its keeper, its reader."""
+    front = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", tmp_path / "x"],
+                  stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: tracer(target.pid), 30, "the first pause")
+    keeper = child_of(front.pid)
+    reader = child_of(keeper)
+    time.sleep(0.3)
+    yield front, keeper, reader
+    if front.poll() is None:
+        front.kill()
+    wait_until(lambda: not any(state(pid) not in ("Z", None) for pid in (keeper, reader)), 30, "the end of all")
+
+
+def test_a_killed_keeper_is_told_and_the_result_kept(recording, target, tmp_path):
+    front, keeper, _ = recording
+    os.kill(keeper, signal.SIGKILL)
+    _, errors = front.communicate(timeout=60)
+    assert front.returncode == 1, errors
+    assert "killed the process that watches the reader; the result so far is kept" in errors
+    assert "<module>" in (tmp_path / "x").read_text()
+    wait_until(lambda: tracer(target.pid) == 0 and state(target.pid) in "RS", what="the target being free")
+
+
+def test_a_stopped_keeper_cannot_hold_up_the_end(recording, target, tmp_path):
+    """Nobody passes on then that the recording shall end."""
+    front, keeper, _ = recording
+    os.kill(keeper, signal.SIGSTOP)
+    wait_until(lambda: state(keeper) == "T", what="the stop")
+    front.send_signal(signal.SIGINT)
+    _, errors = front.communicate(timeout=60)
+    assert front.returncode == 1, errors
+    assert "the reader did not end when asked to" in errors
+    assert "<module>" in (tmp_path / "x").read_text()
+    wait_until(lambda: tracer(target.pid) == 0 and state(target.pid) in "RS", what="the target being free")
+
+
+# ---- servers that are none ----
+
+@pytest.mark.parametrize("url", ["http://", "http://:4040", "http://[::1", "http:///x", "http://u@", "http://a b",
+                                 "ftp://host", "host:4040", "", "http://host/?x"])
+def test_an_address_to_push_to_that_is_none_is_refused(pyrometer, target, url):
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "5", "--push", url, "--service", "s"])
+    says(done, 2, "http://HOST:PORT")
+
+
+def push_briefly(pyrometer, target, url, seconds="1"):
+    return run([pyrometer, "record", "-p", target.pid, "-d", seconds, "--push", url, "--service", "s"])
+
+
+def test_what_could_not_be_pushed_is_told_by_the_exit_code(pyrometer, target, free_port):
+    done = push_briefly(pyrometer, target, f"http://127.0.0.1:{free_port}")
+    assert done.returncode == 1, done.stderr
+    assert "could not be pushed and are lost" in done.stderr and "Couldn't connect" in done.stderr
+
+
+def test_another_server_than_ours_is_recognised(pyrometer, target):
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_error(404, "\x1b[31mno")
+
+        def log_message(self, format, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        done = push_briefly(pyrometer, target, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert done.returncode == 1, done.stderr
+    assert "answered 404 (it takes no profiles: is its address right?)" in done.stderr and "\x1b" not in done.stderr
+
+
+def test_a_server_that_never_answers_does_not_hold_up_the_end(pyrometer, target):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = push_briefly(pyrometer, target, f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert done.returncode == 1, done.stderr
+    assert "it had not answered when waiting was given up" in done.stderr
+    assert tracer(target.pid) == 0

@@ -63,6 +63,7 @@ def test_a_second_server_on_one_directory_names_the_first(pyrometer, start):
     (["--listen", "192.0.2.1:0"], 1, "cannot listen"),
     (["--retention", "soon"], 2, "retention"),
     (["--retention", "1s"], 2, "retention"),
+    (["--data", ""], 2, "empty"),
     (["--data", "/dev/null"], 1, "/dev/null"),
     (["--data", "/proc/nothing/here"], 1, "/proc/nothing"),
     (["extra"], 2, "extra"),
