@@ -16,10 +16,10 @@
 #include "base/err.h"
 
 struct launch {
-	pid_t pid;	/* 0: nothing was launched, or it has been waited for */
-	int gate_fd;	/* closing it without a byte ends the waiting child */
-	int failure_fd; /* errno of a failed exec; end of file when it succeeded */
-	int status;	/* as waitpid() gives it, once ended */
+	pid_t pid;	     /* 0: nothing was launched, or it has been waited for */
+	int gate_fd;	     /* closing it without a byte ends the waiting child */
+	int failure_fd;	     /* errno of a failed exec; end of file when it succeeded */
+	int status;	     /* as waitpid() gives it, once ended */
 	const char *program; /* its name as given, borrowed */
 };
 

@@ -89,12 +89,25 @@ static bool may_pass(int code, int64_t waited_ns, int64_t patience_ns)
 	return false;
 }
 
-static int open_target(struct reader *reader, int64_t patience_ns, struct err *err)
+/* Nobody shall stand still, nor the keeper lose patience, while there is nothing to pause. */
+static void let_go(struct reader *reader, struct heartbeat *beat)
+{
+	pauser_release_idle(reader->pauser, 0);
+	(void)pauser_pump(reader->pauser);
+	if (pauser_threads(reader->pauser) > 0)
+		beat_now(beat);
+	else
+		beat_rest(beat);
+}
+
+static int open_target(struct reader *reader, struct heartbeat *beat, int64_t patience_ns,
+		       struct err *err)
 {
 	int64_t began_ns = clock_monotonic_ns();
 	int r;
 
 	for (;;) {
+		let_go(reader, beat);
 		r = target_open(&reader->target, reader->config->pid, reader->names, err);
 		if (r == 0)
 			return 0;
@@ -230,7 +243,7 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		if (r != ERR_GONE || !target_lives_on(&reader->target))
 			return r;
 		target_done(&reader->target);
-		r = open_target(reader, EXEC_PATIENCE_NS, err);
+		r = open_target(reader, beat, EXEC_PATIENCE_NS, err);
 		if (r < 0)
 			return r == ERR_GONE ? r : err_prefix(err, r, "it became another program");
 		r = write_process(reader);
@@ -246,7 +259,7 @@ static int open_all(struct reader *reader, struct heartbeat *beat, struct err *e
 	reader->pauser = pauser_new(beat, err);
 	if (!reader->pauser)
 		return -EIO;
-	return open_target(reader, reader->config->is_launched ? LAUNCH_PATIENCE_NS : 0, err);
+	return open_target(reader, beat, reader->config->is_launched ? LAUNCH_PATIENCE_NS : 0, err);
 }
 
 /* Attach, sample, say how it ended; returns 0 or the error that nobody could be told. */

@@ -348,6 +348,18 @@ def test_a_stopped_keeper_cannot_hold_up_the_end(recording, target, tmp_path):
     wait_until(lambda: tracer(target.pid) == 0 and state(target.pid) in "RS", what="the target being free")
 
 
+@needs_python
+def test_a_target_that_becomes_another_program_is_waited_for_and_told(pyrometer, spawn, tmp_path):
+    """It may be a Python again in a moment: the reader waits some seconds, and is not taken for stuck meanwhile."""
+    code = "import os, sys, time\nend = time.time() + 3\nwhile time.time() < end: pass\nos.execvp('sleep', ['sleep', '1000'])"
+    process = spawn([PYTHON, "-c", code])
+    wait_until(lambda: run([pyrometer, "dump", "-p", process.pid]).returncode == 0, what="a Python")
+    done = run([pyrometer, "record", "-p", process.pid, "-f", "raw", "-o", tmp_path / "x"])
+    says(done, 5, "it became another program", "sleep", "not a Python process", "the result so far is kept")
+    assert "<module>" in (tmp_path / "x").read_text() and state(process.pid) == "S"
+    assert tracer(process.pid) == 0
+
+
 # ---- servers that are none ----
 
 @pytest.mark.parametrize("url", ["http://", "http://:4040", "http://[::1", "http:///x", "http://u@", "http://a b",
