@@ -2,6 +2,7 @@
 """The life of a server: starting, refusing to start, stopping, being killed, running out of disk."""
 
 import os
+import pathlib
 import random
 import signal
 import stat
@@ -55,6 +56,24 @@ def test_a_second_server_on_one_directory_names_the_first(pyrometer, start):
     line = fails(pyrometer, "--listen", "127.0.0.1:0", "--data", server.data)
     assert str(server.process.pid) in line
     assert server.get("/ready").status == 200
+
+
+@pytest.mark.parametrize("damage,text", [
+    (lambda path: path.unlink(), "is missing or empty"),
+    (lambda path: path.write_bytes(b""), "is missing or empty"),
+    (lambda path: path.write_bytes(b"garbage " * 9216), "restore it from a backup"),
+    (lambda path: path.write_bytes(path.read_bytes()[:5000] + b"X" + path.read_bytes()[5001:]), "checksum"),
+], ids=["lost", "emptied", "garbage", "one-bit"])
+def test_a_catalogue_that_is_damaged_is_refused_and_left_alone(pyrometer, start, damage, text):
+    server = start()
+    assert server.ingest("main;work 5", name="s").status == 200
+    assert server.stop()[0] == 0
+    catalogue = pathlib.Path(server.data) / "catalogue.db"
+    damage(catalogue)
+    before = catalogue.read_bytes() if catalogue.exists() else None
+    line = fails(pyrometer, "--listen", "127.0.0.1:0", "--data", server.data, code=1)
+    assert text in line and "restore it from a backup" in line
+    assert (catalogue.read_bytes() if catalogue.exists() else None) == before
 
 
 @pytest.mark.parametrize("args,code,text", [

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/vec.h"
@@ -301,6 +303,46 @@ static int load_all(struct catalogue *catalogue, struct err *err)
 	return r;
 }
 
+static bool is_folder_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	bool is_empty = true;
+
+	if (!folder)
+		return true;
+	while (is_empty && (entry = readdir(folder)))
+		is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	closedir(folder);
+	return is_empty;
+}
+
+/* A new catalogue would give its ids out anew, and show old blocks with the names of others. */
+static int refuse_lost(const char *path, const char *blocks_dir, struct err *err)
+{
+	struct stat file;
+	bool is_there = stat(path, &file) == 0 && file.st_size > 0;
+
+	if (is_there || is_folder_empty(blocks_dir))
+		return 0;
+	return err_set(err, ERR_CORRUPT, "%s is missing or empty, but %s holds profiles", path,
+		       blocks_dir);
+}
+
+/* What a person can do about it, where the file itself is the trouble. */
+static int open_failed(struct err *err, int code)
+{
+	if (err && code == ERR_CORRUPT) {
+		struct err why = *err;
+
+		return err_set(err, code,
+			       "cannot open the catalogue: %s; restore it from a backup, or use "
+			       "another data directory",
+			       why.text);
+	}
+	return err_prefix(err, code, "cannot open the catalogue");
+}
+
 int catalogue_open(struct catalogue *catalogue, const char *dir, const char *vfs_name,
 		   struct err *err)
 {
@@ -312,12 +354,14 @@ int catalogue_open(struct catalogue *catalogue, const char *dir, const char *vfs
 	if (asprintf(&path, "%s/catalogue.db", dir) < 0 ||
 	    asprintf(&catalogue->blocks_dir, "%s/blocks", dir) < 0)
 		abort();
-	r = sql_open_writer(path, vfs_name, &catalogue_schema, &catalogue->db, err);
+	r = refuse_lost(path, catalogue->blocks_dir, err);
+	if (r == 0)
+		r = sql_open_writer(path, vfs_name, &catalogue_schema, &catalogue->db, err);
 	if (r == 0)
 		r = load_all(catalogue, err);
 	if (r < 0) {
 		catalogue_close(catalogue);
-		return err_prefix(err, r, "cannot open the catalogue");
+		return open_failed(err, r);
 	}
 	return 0;
 }

@@ -45,7 +45,12 @@ static int code_of(sqlite3 *db)
 
 int sql_error(sqlite3 *db, const char *what, struct err *err)
 {
-	return err_set(err, code_of(db), "%s: %s", what, sqlite3_errmsg(db));
+	/* SQLite's words for it are "disk I/O error". */
+	bool is_sum_wrong = sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA;
+
+	return err_set(err, code_of(db), "%s: %s", what,
+		       is_sum_wrong ? "a page is damaged (its checksum is wrong)"
+				    : sqlite3_errmsg(db));
 }
 
 int sql_exec(sqlite3 *db, const char *text, struct err *err)
