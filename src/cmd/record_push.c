@@ -88,18 +88,20 @@ int record_push_start(const struct record_push_options *options, struct sinks *s
 bool record_push_finish(struct record_push *push)
 {
 	struct agent_stats stats;
-	int r;
+	uint64_t dropped_before;
 
 	if (!push)
 		return true;
-	r = agent_finish(push->agent);
-	if (r < 0)
+	agent_stats(push->agent, &stats);
+	dropped_before = stats.dropped;
+	if (agent_finish(push->agent) < 0)
 		log_warn("not everything could be sent in time");
 	agent_stats(push->agent, &stats);
 	log_info("pushed %" PRIu64 " requests (%" PRIu64 " tries failed, %" PRIu64
 		 " refused, %" PRIu64 " dropped, %" PRIu64 " still waiting)",
 		 stats.pushed, stats.retries, stats.refused, stats.dropped, stats.waiting);
-	return r == 0 && (stats.pushed > 0 || stats.refused + stats.dropped == 0);
+	return stats.dropped == dropped_before &&
+	       (stats.pushed > 0 || stats.refused + stats.dropped == 0);
 }
 
 void record_push_free(struct record_push *push)

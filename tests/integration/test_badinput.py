@@ -379,6 +379,13 @@ def test_what_could_not_be_pushed_is_told_by_the_exit_code(pyrometer, target, fr
     assert "could not be pushed and are lost" in done.stderr and "Couldn't connect" in done.stderr
 
 
+def test_what_waits_in_a_spool_is_not_lost(pyrometer, target, free_port, tmp_path):
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "--push", f"http://127.0.0.1:{free_port}",
+                "--service", "s", "--spool", tmp_path / "spool"])
+    assert done.returncode == 0, done.stderr
+    assert "in the spool" in done.stderr and "lost" not in done.stderr
+
+
 def test_another_server_than_ours_is_recognised(pyrometer, target):
     class Elsewhere(http.server.BaseHTTPRequestHandler):
         def do_POST(self):

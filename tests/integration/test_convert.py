@@ -18,10 +18,12 @@ def capture(pyrometer, tmp_path_factory):
     """Two seconds of a program with threads that do different things, idle ones included."""
     path = tmp_path_factory.mktemp("capture") / "in.pyro"
     with subprocess.Popen([PYTHON, "-u", TARGETS / "load_threads.py"], stdout=subprocess.PIPE) as target:
-        assert target.stdout.readline() == b"ready\n"
-        done = run([pyrometer, "record", "-p", target.pid, "-d", "2", "-r", "200", "-o", path])
-        tid = {line.split()[1]: int(line.split()[0]) for line in thread_names(target.pid)}
-        target.kill()
+        try:
+            assert target.stdout.readline() == b"ready\n"
+            done = run([pyrometer, "record", "-p", target.pid, "-d", "2", "-r", "200", "-o", path])
+            tid = {line.split()[1]: int(line.split()[0]) for line in thread_names(target.pid)}
+        finally:  # else a failure would wait for it for ever
+            target.kill()
     assert done.returncode == 0, done.stderr
     return path, target.pid, tid
 

@@ -31,7 +31,9 @@ def program(*parts):
 @pytest.fixture
 def target(spawn):
     def start(name, *args):
-        return spawn([program("tests", "targets", f"evil_{name}"), *args], stdout=subprocess.PIPE, text=True)
+        # A process group of its own, in our session, is no orphaned one: in those SIGTSTP stops nobody.
+        return spawn([program("tests", "targets", f"evil_{name}"), *args], stdout=subprocess.PIPE, text=True,
+                     preexec_fn=os.setpgrp)
     return start
 
 
