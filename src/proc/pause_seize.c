@@ -13,21 +13,30 @@
 #include "base/clock.h"
 #include "proc/process.h"
 
+static bool has_ended(int letter)
+{
+	return letter < 0 || letter == 'Z' || letter == 'X';
+}
+
 enum pause_outcome thread_may_call(struct thread *thread)
 {
 	struct thread_view view;
 	int r = thread_look(thread, &view);
 	int letter;
 
-	if (r < 0)
-		return r == -EPERM || r == -EACCES ? PAUSE_DENIED : PAUSE_GONE;
+	if (r < 0) {
+		/* What has ended has no memory left, and is nobody's to look at but root's. */
+		bool is_denied = (r == -EPERM || r == -EACCES) && !has_ended(thread_letter(thread));
+
+		return is_denied ? PAUSE_DENIED : PAUSE_GONE;
+	}
 	if (view.doing == THREAD_RUNNING)
 		return PAUSE_STOPPED;
 	if (view.doing != THREAD_BLOCKED)
 		return PAUSE_ASLEEP;
 	/* Not in a call and not running: waits for a page, was stopped, or is ending. */
 	letter = thread_letter(thread);
-	if (letter < 0 || letter == 'Z' || letter == 'X')
+	if (has_ended(letter))
 		return PAUSE_GONE;
 	return letter == 'T' || letter == 't' || letter == 'R' ? PAUSE_STOPPED : PAUSE_ASLEEP;
 }
@@ -97,7 +106,7 @@ static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, in
 	if (pauser->other_tracer)
 		return PAUSE_TRACED;
 	letter = thread_letter(thread);
-	return letter < 0 || letter == 'Z' || letter == 'X' ? PAUSE_GONE : PAUSE_DENIED;
+	return has_ended(letter) ? PAUSE_GONE : PAUSE_DENIED;
 }
 
 enum pause_outcome pauser_leash(struct pauser *pauser, pid_t pid, pid_t tid, int64_t deadline_ns)

@@ -155,11 +155,13 @@ static void thread_that_ends_in_its_pause_is_served(void **state)
 	struct pauser *pauser = pauser_new(NULL, NULL);
 	volatile uint64_t *count;
 	pid_t pid = counting_child(&count);
+	siginfo_t info;
 
 	(void)state;
 	assert_int_equal(pause_thread(pauser, pid, pid, soon()), PAUSE_STOPPED);
 	kill(pid, SIGKILL);
-	usleep(20000);
+	/* Dead, and left for us to reap: its status stays with its parent (WNOWAIT). */
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	pause_resume(pauser);
 	assert_int_equal(pause_thread(pauser, pid, pid, soon()), PAUSE_GONE);
 	pauser_free(pauser);
