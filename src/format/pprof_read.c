@@ -44,7 +44,7 @@ struct reader {
 	struct arena arena; /* of one look-up of labels */
 	uint64_t seed;
 	struct pprof_frames frames;
-	bool *counts_samples; /* per type: is it samples/count? */
+	int64_t *sample_value; /* per type: the value of one sample; 0: it does not tell */
 
 	struct series *series;
 	size_t n_series, series_cap;
@@ -69,7 +69,7 @@ static void reader_done(struct reader *reader)
 	pprof_tables_done(&reader->tables);
 	stack_done(&reader->stack);
 	arena_done(&reader->arena);
-	free(reader->counts_samples);
+	free(reader->sample_value);
 	free(reader->values);
 	for (size_t i = 0; i < reader->n_series; i++) {
 		free(reader->series[i].text);
@@ -368,12 +368,21 @@ static int settle_labels(struct reader *reader, struct err *err)
 
 /* ---- samples ---- */
 
+/* Stacks are added up before they are sent: an entry stands for as many samples as its value says. */
+static int64_t count_samples(const struct reader *reader)
+{
+	for (size_t i = 0; i < reader->n_values; i++)
+		if (reader->sample_value[i] > 0)
+			return max_of(reader->values[i] / reader->sample_value[i], (int64_t)1);
+	return 1;
+}
+
 static int add_sample(struct reader *reader, struct err *err)
 {
 	struct profile *profile = reader->at_series->profile;
 	struct node_id node =
 		stack_node(&reader->stack, &profile->tree, reader->names, reader->at_base, true);
-	int64_t n_samples = 1;
+	int64_t n_samples = count_samples(reader);
 
 	for (size_t i = 0; i < reader->n_values; i++) {
 		int column = column_of(reader, reader->at_series, i, reader->at_state, err);
@@ -381,8 +390,6 @@ static int add_sample(struct reader *reader, struct err *err)
 		if (column < 0)
 			return column;
 		profile_add(profile, (size_t)column, node, reader->values[i]);
-		if (reader->counts_samples[i])
-			n_samples = reader->values[i];
 	}
 	profile->n_samples += min_of(n_samples, INT64_MAX - profile->n_samples);
 	return 0;
@@ -406,6 +413,22 @@ static int read_samples(struct reader *reader, struct err *err)
 	return r;
 }
 
+static bool is_text(struct reader *reader, uint32_t index, const char *text)
+{
+	return strcmp(pprof_string_text(&reader->frames, index), text) == 0;
+}
+
+/* Of "samples/count" it is 1, of a type in the period's unit the period. */
+static int64_t sample_value_of(struct reader *reader, const struct pprof_tables *tables,
+			       const struct pprof_value_type *type)
+{
+	if (is_text(reader, type->type, "samples") && is_text(reader, type->unit, "count"))
+		return 1;
+	if (tables->period > 0 && tables->period_type.unit == type->unit)
+		return tables->period;
+	return 0;
+}
+
 static void prepare(struct reader *reader, const struct format_limits *limits)
 {
 	const struct pprof_tables *tables = &reader->tables;
@@ -413,13 +436,9 @@ static void prepare(struct reader *reader, const struct format_limits *limits)
 	stack_init(&reader->stack, limits->max_depth);
 	pprof_frames_init(&reader->frames, tables, reader->names, &reader->stack);
 	reader->values = xcalloc(tables->n_types, sizeof(*reader->values));
-	reader->counts_samples = xcalloc(tables->n_types, sizeof(*reader->counts_samples));
+	reader->sample_value = xcalloc(tables->n_types, sizeof(*reader->sample_value));
 	for (size_t i = 0; i < tables->n_types; i++)
-		reader->counts_samples[i] =
-			strcmp(pprof_string_text(&reader->frames, tables->types[i].type),
-			       "samples") == 0 &&
-			strcmp(pprof_string_text(&reader->frames, tables->types[i].unit),
-			       "count") == 0;
+		reader->sample_value[i] = sample_value_of(reader, tables, &tables->types[i]);
 }
 
 static int read_raw(const void *data, size_t len, const struct format_limits *limits,

@@ -109,14 +109,15 @@ void view_scale_down(struct profile *value, int64_t scale)
 
 int64_t view_samples(const struct profile *from, const struct profile *value, int64_t scale)
 {
-	bool is_known = value->n_columns && from->period > 0 &&
-			from->period_unit.v == value->columns[0].type.unit.v;
+	bool has_period = value->n_columns && from->period > 0 &&
+			  from->period_unit.v == value->columns[0].type.unit.v;
 	double by_period =
-		is_known ? (double)profile_sum(value, 0) * (double)scale / (double)from->period : 0;
+		has_period ? (double)profile_sum(value, 0) * (double)scale / (double)from->period
+			   : 0;
 
-	if (by_period >= (double)VIEW_MAX_EXACT)
-		return VIEW_MAX_EXACT;
-	return max_of(from->n_samples, llround(by_period));
+	if (from->n_samples > 0)
+		return from->n_samples;
+	return by_period >= (double)VIEW_MAX_EXACT ? VIEW_MAX_EXACT : llround(by_period);
 }
 
 /* ---- the tree ---- */

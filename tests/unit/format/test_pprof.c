@@ -222,6 +222,35 @@ static void pprof_splits_by_labels_that_it_does_not_know(void **state)
 	made_done(&made);
 }
 
+/* Stacks are added up before they are sent: 70 ms at a period of 10 ms are seven samples. */
+static void pprof_counts_samples_by_the_period(void **state)
+{
+	struct names *names = names_new();
+	struct profile sent, got;
+	struct pprof_write_opts opts = {0};
+	struct frame frame = {.name = names_cstr(names, "f"), .kind = FRAME_PYTHON};
+	struct frame_id id = names_frame(names, &frame);
+	struct buf bytes;
+
+	(void)state;
+	profile_init(&sent, names);
+	profile_init(&got, names);
+	buf_init(&bytes, 1 << 20);
+	sent.period_type = names_cstr(names, "cpu");
+	sent.period_unit = names_cstr(names, "nanoseconds");
+	sent.period = 10;
+	assert_int_equal(profile_column(&sent, "cpu", "nanoseconds", ""), 0);
+	profile_add(&sent, 0, tree_stack(&sent.tree, &id, 1), 70);
+	profile_add(&sent, 0, (struct node_id){0}, 3);
+	assert_int_equal(pprof_write_profile(&sent, &opts, &bytes, NULL), 0);
+	assert_int_equal(read_all(&bytes, &got, NULL), 0);
+	assert_int_equal(got.n_samples, 7 + 1);
+	buf_done(&bytes);
+	profile_done(&got);
+	profile_done(&sent);
+	names_free(names);
+}
+
 static void pprof_without_samples_is_one_empty_series(void **state)
 {
 	struct made made;
@@ -484,6 +513,7 @@ int main(void)
 		cmocka_unit_test(pprof_reads_back_what_was_written),
 		cmocka_unit_test(pprof_resolves_sparse_ids_and_unpacked_lists),
 		cmocka_unit_test(pprof_splits_by_labels_that_it_does_not_know),
+		cmocka_unit_test(pprof_counts_samples_by_the_period),
 		cmocka_unit_test(pprof_without_samples_is_one_empty_series),
 		cmocka_unit_test(pprof_refuses_what_is_malformed),
 		cmocka_unit_test(pprof_checks_every_string_index_on_both_sides),
