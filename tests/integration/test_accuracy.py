@@ -27,15 +27,13 @@ def begin(spawn, python, program, *args):
 def test_no_stack_is_shown_that_never_was(pyrometer, spawn, python, program):
     target, line = begin(spawn, python, program)
     possible = {tuple(path[:n]) for path in json.loads(line) for n in range(len(path) + 1)}
-    for _ in range(3):  # a crowded machine drops more, but must not show more
-        done = run([pyrometer, "record", "-p", target.pid, "-d", "1.5", "-r", "2000", "-f", "raw", "-o", "-"])
-        assert done.returncode == 0, done.stderr
-        shown = {tuple(functions(stack)): count for stack, count in read_raw(done.stdout)}
-        assert not set(shown) - possible
-        figures = summary(done.stderr)
-        assert figures["samples"] > 100
-        if figures["dropped"] <= 0.01 * figures["samples"]:
-            break
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "1.5", "-r", "2000", "-f", "raw", "-o", "-"])
+    assert done.returncode == 0, done.stderr
+    shown = {tuple(functions(stack)): count for stack, count in read_raw(done.stdout)}
+    impossible = set(shown) - possible
+    assert not impossible
+    figures = summary(done.stderr)
+    assert figures["samples"] > 100
     assert figures["dropped"] <= max(3, 0.01 * figures["samples"]), done.stderr
 
 
