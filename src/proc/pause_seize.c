@@ -88,6 +88,12 @@ static int seize_until(struct pauser *pauser, pid_t tid, int64_t deadline_ns)
 	return r;
 }
 
+static void adopt(struct pauser *pauser, struct thread *thread)
+{
+	(void)tracees_add(&pauser->tracees, thread);
+	thread_init(thread, thread->pid, thread->tid); /* its files are the table's now */
+}
+
 static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, int64_t deadline_ns)
 {
 	int letter, r;
@@ -95,9 +101,14 @@ static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, in
 	if (pauser->tracees.n >= PAUSER_MAX_THREADS)
 		return PAUSE_TIMEOUT;
 	r = seize_until(pauser, thread->tid, deadline_ns);
+	/* Led out just after it had succeeded; or served meanwhile as one that took this id in execve. */
+	if (r == -EPERM && process_tracer(thread->tid) == gettid())
+		r = 0;
+	else if (r == 0)
+		tracees_drop(&pauser->tracees, tracees_find(&pauser->tracees, thread->tid));
 	if (r == 0) {
-		(void)tracees_add(&pauser->tracees, thread);
-		thread_init(thread, thread->pid, thread->tid); /* its files are the table's now */
+		if (!tracees_find(&pauser->tracees, thread->tid))
+			adopt(pauser, thread);
 		return PAUSE_STOPPED;
 	}
 	if (r == -ESRCH || r == -EINTR)
