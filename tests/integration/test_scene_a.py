@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -91,7 +92,7 @@ def scene(pyrometer, tmp_path_factory):
         wait_until(is_ready, 20, "the server is ready")
         cpu_at_start = cpu_seconds(demo.pid)
         profiler = start(pyrometer, "record", "-p", demo.pid, "-r", RATE_HZ, "--push", url, "--service", "demo",
-                         "--label", "env=test", "--source")
+                         "--label", "env=test", "--source", stderr=subprocess.PIPE, text=True)
         scene = Scene(url, demo_url)
         scene.profiler, scene.demo = profiler, demo
         scene.first_profile_s = time.monotonic()
@@ -105,7 +106,9 @@ def scene(pyrometer, tmp_path_factory):
         time.sleep(WINDOW_S)
         scene.live_through("after", 0)
         profiler.send_signal(signal.SIGINT)
-        scene.profiler_exit = profiler.wait(timeout=20)
+        _, summary = profiler.communicate(timeout=20)
+        scene.profiler_exit = profiler.returncode
+        scene.delivered = float(re.search(r"([\d.]+) % delivered", summary)[1])
         scene.cpu_s = cpu_seconds(demo.pid) - cpu_at_start
         scene.ranges["all"] = window["from"], int(time.time() * 1000) + 1000
         yield scene
@@ -132,6 +135,12 @@ def table_of(answer):
     return rows
 
 
+def needs_cpu(scene):
+    """Shares are asked for where the profiler got the CPU time to take its samples at random times."""
+    if scene.delivered < 95:
+        pytest.skip(f"the machine was too busy: {scene.delivered} % of the ticks delivered")
+
+
 def test_the_profiler_ends_in_order_and_its_first_profile_comes_soon(scene):
     assert scene.profiler_exit == 0
     assert scene.first_profile_s < 10
@@ -139,6 +148,7 @@ def test_the_profiler_ends_in_order_and_its_first_profile_comes_soon(scene):
 
 def test_work_is_three_quarters_foo_and_one_quarter_bar(scene):
     view = scene.get("view", **scene.range_of("before"))
+    needs_cpu(scene)
     rows = table_of(view)
     work = rows["work"]["total"]
     assert view["samples"] >= SAMPLES
@@ -176,6 +186,7 @@ def test_cpu_seconds_on_the_timeline_are_the_kernels(scene):
 
 
 def test_before_and_after_tell_what_was_saved(scene):
+    needs_cpu(scene)
     before, after = scene.range_of("before"), scene.range_of("after")
     diff = scene.get("diff", **before, from_b=after["from"], until_b=after["until"])
     rows = table_of(diff)
