@@ -6,9 +6,10 @@
  *      one.  Dropped, torn and late ticks leave their time to the next sample, so the weights of a
  *      thread add up to the time that it was watched.
  *   2. A thread's CPU time is the kernel's charge (schedstat), and goes to the samples that found it
- *      running: each stands for what was charged since the last of them.  Given to whichever sample comes
- *      next, most of it would land on the waits that end short bursts (measured: bursts of 10 ms every
- *      50 ms at 100 Hz, 63 %).  What no running sample comes for is given to the stack that ran last.
+ *      running: one period each, and a part of what is still owed, so that shares are those of the
+ *      random ticks and sums those of the kernel.  Given to whichever sample comes next, it would land
+ *      on the waits that end short bursts; given whole to the next running one, on how they begin
+ *      (a function that is 24 % of 5 ms bursts showed as 45 %).  What is owed for long is settled.
  *   3. What a thread used between its last sample and its end, and what threads used that came and
  *      went between two ticks, is in no schedstat any more, but in the total of the process.  The
  *      ledger knows what was given out and what the living have not yet been given; the rest is
@@ -28,7 +29,8 @@ struct account {
 
 /* Both give the time since the last call and move on; readings that go backwards give 0. */
 int64_t account_take_wall(struct account *account, int64_t now_ns);
-int64_t account_take_cpu(struct account *account, int64_t charged_ns);
+/* `period_ns`: of the ticks (invariant 2); 0: all that is owed. */
+int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t period_ns);
 
 struct ledger {
 	int64_t base_ns;  /* total of the process when we began */

@@ -313,6 +313,7 @@ static int begin(struct sampler *sampler, struct err *err)
 	if (r < 0)
 		return r;
 	stream_begin(&sampler->stream);
+	sampler->stream.period_ns = (int64_t)((double)NS_PER_S / sampler->config->rate_hz);
 	sampler->tick.last_ns = now_ns;
 	sampler->chores_due_ns = now_ns + CHORES_NS;
 	pace_init(&sampler->pace, sampler->config->rate_hz, now_ns,

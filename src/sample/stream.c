@@ -88,7 +88,7 @@ static void count(struct stream *stream, const struct member *member)
 }
 
 /* Invariant 2 of account.h.  A state that is not known may well be running. */
-static int64_t take_cpu(struct member *member, int64_t now_ns)
+static int64_t take_cpu(const struct stream *stream, struct member *member, int64_t now_ns)
 {
 	bool is_running = member->state == STATE_RUNNING || member->state == STATE_RUNNING_GIL ||
 			  member->state == STATE_UNKNOWN;
@@ -97,7 +97,7 @@ static int64_t take_cpu(struct member *member, int64_t now_ns)
 		return 0;
 	member->ran_node = member->node;
 	member->paid_ns = now_ns;
-	return account_take_cpu(&member->account, member->cpu.cpu_ns);
+	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->period_ns);
 }
 
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
@@ -117,7 +117,7 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 			.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
 			.flags = sample_flags(member, flags),
 			.wall_ns = account_take_wall(&member->account, now_ns),
-			.cpu_ns = take_cpu(member, now_ns),
+			.cpu_ns = take_cpu(stream, member, now_ns),
 		};
 		stream->ledger.given_ns += sample.cpu_ns;
 		count(stream, member);
@@ -154,7 +154,7 @@ int stream_settle(struct stream *stream, int64_t now_ns, int64_t wait_ns)
 
 		if (!member->is_defined || !member->has_node || now_ns - member->paid_ns < wait_ns)
 			continue;
-		cpu_ns = account_take_cpu(&member->account, member->cpu.cpu_ns);
+		cpu_ns = account_take_cpu(&member->account, member->cpu.cpu_ns, 0);
 		member->paid_ns = now_ns;
 		if (cpu_ns > 0)
 			r = give(stream, now_ns, member->id,
