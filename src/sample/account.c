@@ -3,32 +3,23 @@
 
 #include "base/compiler.h"
 
-/* A sample carries this part of what its thread is owed beyond one period. */
-#define ACCOUNT_CATCH_UP 16
-
-static int64_t take(int64_t *from_ns, int64_t now_ns)
-{
-	int64_t passed = now_ns - *from_ns;
-
-	if (passed <= 0)
-		return 0;
-	*from_ns = now_ns;
-	return passed;
-}
+/* A sample carries this part of what its thread is owed beyond the spacing of ticks. */
+#define CATCH_UP 16
 
 int64_t account_take_wall(struct account *account, int64_t now_ns)
 {
-	return take(&account->wall_ns, now_ns);
+	int64_t passed = max_of(now_ns - account->wall_ns, (int64_t)0);
+
+	account->wall_ns += passed;
+	return passed;
 }
 
-int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t period_ns)
+int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t spacing_ns)
 {
-	int64_t owed = charged_ns - account->cpu_ns, given = owed;
+	int64_t owed = max_of(charged_ns - account->cpu_ns, (int64_t)0), given = owed;
 
-	if (owed <= 0)
-		return 0;
-	if (period_ns > 0)
-		given = min_of(owed, period_ns + (owed - period_ns) / ACCOUNT_CATCH_UP);
+	if (spacing_ns > 0)
+		given = min_of(owed, spacing_ns + (owed - spacing_ns) / CATCH_UP);
 	account->cpu_ns += given;
 	return given;
 }

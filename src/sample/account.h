@@ -6,14 +6,15 @@
  *      one.  Dropped, torn and late ticks leave their time to the next sample, so the weights of a
  *      thread add up to the time that it was watched.
  *   2. A thread's CPU time is the kernel's charge (schedstat), and goes to the samples that found it
- *      running: one period each, and a part of what is still owed, so that shares are those of the
- *      random ticks and sums those of the kernel.  Given to whichever sample comes next, it would land
- *      on the waits that end short bursts; given whole to the next running one, on how they begin
- *      (a function that is 24 % of 5 ms bursts showed as 45 %).  What is owed for long is settled.
+ *      running: to each the mean time between ticks, and a part of what is owed beyond it, so that
+ *      shares are those of the random ticks and sums those of the kernel.  Given to whichever sample
+ *      comes next, it would land on the waits that end short bursts; given whole to the next running
+ *      one, on how bursts begin (a function that is 24 % of bursts of 5 ms showed as 45 %).  What is
+ *      owed for long goes to the stack that ran last.
  *   3. What a thread used between its last sample and its end, and what threads used that came and
  *      went between two ticks, is in no schedstat any more, but in the total of the process.  The
  *      ledger knows what was given out and what the living have not yet been given; the rest is
- * theirs.
+ *      theirs.
  *
  * Pure arithmetic; callers bring the readings.
  */
@@ -24,13 +25,16 @@
 
 struct account {
 	int64_t wall_ns; /* up to this moment its wall time is in samples */
-	int64_t cpu_ns;	 /* up to this reading its CPU time is in samples */
+	int64_t cpu_ns;	 /* so much of its CPU time is in samples */
 };
 
-/* Both give the time since the last call and move on; readings that go backwards give 0. */
+/* The time since the last call; a clock that goes backwards gives 0. */
 int64_t account_take_wall(struct account *account, int64_t now_ns);
-/* `period_ns`: of the ticks (invariant 2); 0: all that is owed. */
-int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t period_ns);
+/*
+ * What a running sample carries when the thread was charged `charged_ns` in all: about `spacing_ns`,
+ * the mean time between ticks; with 0 all that is owed.  Never more than is owed, never negative.
+ */
+int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t spacing_ns);
 
 struct ledger {
 	int64_t base_ns;  /* total of the process when we began */

@@ -21,7 +21,9 @@
 
 struct pace {
 	int64_t period_ns;
-	int64_t due_ns; /* when the next tick shall begin */
+	int64_t due_ns;	 /* when the next tick shall begin */
+	int64_t last_ns; /* when the last one began */
+	int64_t spacing_ns; /* mean time between ticks lately: the period, more where some were missed */
 	uint64_t random;
 	uint64_t ticks, late, missed;
 };

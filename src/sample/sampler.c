@@ -121,6 +121,7 @@ static int one_tick(struct sampler *sampler, bool is_late)
 	/* A last tick that comes late stands for the end that was asked for: wall weights add up to it. */
 	if (sampler->config->end_ns)
 		now_ns = min_of(now_ns, sampler->config->end_ns);
+	sampler->stream.spacing_ns = sampler->pace.spacing_ns;
 	r = stream_samples(&sampler->stream, now_ns, flags);
 	return r < 0 ? r : name_threads(sampler, now_ns);
 }
@@ -313,7 +314,6 @@ static int begin(struct sampler *sampler, struct err *err)
 	if (r < 0)
 		return r;
 	stream_begin(&sampler->stream);
-	sampler->stream.period_ns = (int64_t)((double)NS_PER_S / sampler->config->rate_hz);
 	sampler->tick.last_ns = now_ns;
 	sampler->chores_due_ns = now_ns + CHORES_NS;
 	pace_init(&sampler->pace, sampler->config->rate_hz, now_ns,

@@ -97,7 +97,7 @@ static int64_t take_cpu(const struct stream *stream, struct member *member, int6
 		return 0;
 	member->ran_node = member->node;
 	member->paid_ns = now_ns;
-	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->period_ns);
+	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->spacing_ns);
 }
 
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)

@@ -23,7 +23,7 @@ struct stream {
 	struct capture_stats *stats;
 	struct ledger ledger;
 	int64_t begun_ns;    /* t = 0 */
-	int64_t period_ns;   /* mean time between ticks; 0: samples carry all that is owed */
+	int64_t spacing_ns;  /* mean time between ticks; 0: samples carry all that is owed */
 	uint32_t process_id; /* capture_process.id */
 	uint32_t unseen_id;  /* capture_thread.id of STREAM_UNSEEN_NAME; 0: not needed so far */
 	struct node_id unseen_node;

@@ -48,6 +48,28 @@ static void pace_does_not_drift_when_ticks_take_time(void **state)
 	assert_true(pace.missed < TICKS / 100);
 }
 
+static void pace_tells_the_spacing_of_ticks_also_when_some_are_missed(void **state)
+{
+	struct pace pace;
+	int64_t now = 0;
+	double sum = 0;
+
+	(void)state;
+	pace_init(&pace, 1000, 0, 3);
+	for (int i = 0; i < TICKS; i++) {
+		now = pace.due_ns;
+		(void)pace_tick(&pace, now);
+		sum += (double)pace.spacing_ns / NS_PER_MS;
+	}
+	assert_true(fabs(sum / TICKS - 1) < 0.05);
+	/* Four of five periods are gone before the next look. */
+	for (int i = 0; i < TICKS; i++) {
+		now = pace.due_ns > now + 5 * NS_PER_MS ? pace.due_ns : now + 5 * NS_PER_MS;
+		(void)pace_tick(&pace, now);
+	}
+	assert_true(fabs((double)pace.spacing_ns / (5.0 * NS_PER_MS) - 1) < 0.1);
+}
+
 static void pace_counts_late_and_missed_ticks(void **state)
 {
 	struct pace pace;
@@ -75,6 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pace_keeps_the_rate_with_exponential_gaps),
 		cmocka_unit_test(pace_does_not_drift_when_ticks_take_time),
+		cmocka_unit_test(pace_tells_the_spacing_of_ticks_also_when_some_are_missed),
 		cmocka_unit_test(pace_counts_late_and_missed_ticks),
 		cmocka_unit_test(pace_gives_each_seed_its_own_ticks),
 	};
