@@ -14,11 +14,10 @@ struct fold_process {
 	bool is_defined;
 	int32_t pid;
 	struct frame_id marker;
-	const char *command; /* of the names */
 };
 
 struct fold_thread {
-	struct capture_fold_thread shown; /* name NULL: not defined */
+	const char *name; /* NULL: not defined */
 	uint32_t process;
 	uint32_t timed_index; /* into timed_threads */
 	uint32_t marker_key;  /* changes with the name: what the memo knows threads by */
@@ -149,7 +148,6 @@ static int on_process(void *ctx, const struct capture_process *process)
 	fold->facts.n_processes += !known->is_defined;
 	known->is_defined = true;
 	known->pid = process->pid;
-	known->command = keep_text(fold, process->command);
 	if (fold->opts.process_markers)
 		known->marker = marker_process(fold->names, process->pid, process->command);
 	return 0;
@@ -186,16 +184,11 @@ static int on_thread(void *ctx, const struct capture_thread *thread)
 	fold->threads = vec_grow(fold->threads, &fold->threads_cap, (size_t)thread->id + 1,
 				 sizeof(*fold->threads));
 	known = &fold->threads[thread->id];
-	if (!known->shown.name) {
+	if (!known->name) {
 		fold->facts.n_threads++;
 		timed_thread_add(fold, known);
 	}
-	known->shown = (struct capture_fold_thread){
-		.pid = process->pid,
-		.tid = thread->tid,
-		.name = keep_text(fold, thread->name),
-		.process_command = process->command,
-	};
+	known->name = keep_text(fold, thread->name);
 	known->process = thread->process;
 	known->marker_key = ++fold->last_marker_key;
 	if (fold->opts.thread_markers)
@@ -204,7 +197,7 @@ static int on_thread(void *ctx, const struct capture_thread *thread)
 	fold->timed_threads[known->timed_index] = (struct timed_thread){
 		.pid = process->pid,
 		.tid = thread->tid,
-		.name = known->shown.name,
+		.name = known->name,
 	};
 	return 0;
 }
@@ -365,10 +358,3 @@ const struct capture_facts *capture_fold_facts(const struct capture_fold *fold)
 	return &fold->facts;
 }
 
-const struct capture_fold_thread *capture_fold_thread_get(const struct capture_fold *fold,
-							  uint32_t id)
-{
-	if (id >= fold->threads_cap || !fold->threads[id].shown.name)
-		return NULL;
-	return &fold->threads[id].shown;
-}

@@ -78,15 +78,6 @@ struct capture_facts {
 };
 const struct capture_facts *capture_fold_facts(const struct capture_fold *fold);
 
-/* A thread of the capture, by capture_thread.id; NULL when it was not defined. */
-struct capture_fold_thread {
-	int32_t pid, tid;
-	const char *name;
-	const char *process_command;
-};
-const struct capture_fold_thread *capture_fold_thread_get(const struct capture_fold *fold,
-							  uint32_t id);
-
 /*
  * Where a sample's stack stands in a tree: markers and frames as `opts` asks for.  The agent has a
  * tree per window; `memo` (all-zero at the start, map64_done() at the end) belongs to that tree.
