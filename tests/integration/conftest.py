@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every integration test shares: the binary, free ports, interpreters, clean ends."""
+"""What every integration test shares: the binary, free ports, clean ends."""
 
-import glob
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))  # for `import pythons`
 TARGETS = ROOT / "tests" / "targets"
 SHARED = ROOT.parent / "shared"
 
@@ -72,39 +72,3 @@ def wait_until(condition, seconds=10.0, what="condition"):
             return result
         time.sleep(0.02)
     pytest.fail(f"{what}: not within {seconds} s")
-
-
-def find_interpreters():
-    """(version, path) of every CPython here, one a minor version: pyenv's, PATH's and the system's."""
-    candidates = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python")))
-    candidates += glob.glob("/opt/*/bin/python3*") + ["/usr/bin/python3", shutil.which("python3") or ""]
-    found = {}
-    for path in candidates:
-        if not os.access(path, os.X_OK):
-            continue
-        try:
-            text = subprocess.run([path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-                                  capture_output=True, text=True, timeout=20).stdout.strip()
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if text:
-            found.setdefault((text, os.path.realpath(path)), path)
-    return [(version, path) for (version, _), path in sorted(found.items())]
-
-
-INTERPRETERS = find_interpreters()
-SUPPORTED = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
-
-
-def interpreter_params(versions=SUPPORTED):
-    """Parameters for @pytest.mark.parametrize("python", …): an absent version is a reported skip."""
-    params = []
-    for version in versions:
-        paths = [path for found, path in INTERPRETERS if found == version]
-        if not paths:
-            params.append(pytest.param(None, id=version,
-                                       marks=pytest.mark.skip(reason=f"needs CPython {version}")))
-        for path in paths:
-            kind = "system" if path.startswith("/usr/bin") else "own"
-            params.append(pytest.param(path, id=f"{version}-{kind}"))
-    return params

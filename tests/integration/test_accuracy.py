@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS, interpreter_params
+import pythons
+from conftest import TARGETS
 from profiles import cpu_seconds, functions, read_pprof, read_raw, run, summary
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 TRUTHS = sorted(path.stem for path in TARGETS.glob("truth_*.py") if path.stem != "truth_stacks")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 
@@ -23,7 +24,7 @@ def begin(spawn, python, program, *args):
 
 
 @pytest.mark.parametrize("program", TRUTHS)
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_no_stack_is_shown_that_never_was(pyrometer, spawn, python, program):
     target, line = begin(spawn, python, program)
     possible = {tuple(path[:n]) for path in json.loads(line) for n in range(len(path) + 1)}

@@ -12,10 +12,11 @@ import time
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS, wait_until
+import pythons
+from conftest import TARGETS, wait_until
 from profiles import read_pprof, run, state
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 needs_python = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS
+import pythons
+from conftest import TARGETS
 from profiles import functions, read_pprof, read_raw, run
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 
 

@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS, interpreter_params
+import pythons
+from conftest import TARGETS
 from profiles import run, state
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 
 
@@ -33,7 +34,7 @@ def threads_of(text):
     return found
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_dump_shows_what_every_thread_does(pyrometer, start, python):
     target = start("load_threads", python=python)
     done = run([pyrometer, "dump", "-p", target.pid])

@@ -10,10 +10,11 @@ import urllib.parse
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS, wait_until
+import pythons
+from conftest import TARGETS, wait_until
 from profiles import fields, read_pprof
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 
 

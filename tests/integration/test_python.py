@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from conftest import INTERPRETERS, ROOT, SUPPORTED, TARGETS, interpreter_params, wait_until
+import pythons
+from conftest import ROOT, TARGETS, wait_until
 
 TRUTHS = sorted(path.stem for path in TARGETS.glob("truth_*.py") if path.stem != "truth_stacks")
 
@@ -63,7 +64,7 @@ def parse_dump(text):
     return threads
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params(builds="all"))
 def test_stacks_and_names_are_those_that_the_program_says(driver, spawn, python):
     target, expected = start(spawn, python, "truth_stacks")
     done, _ = run_driver(driver, "dump", target.pid)
@@ -79,7 +80,7 @@ def test_stacks_and_names_are_those_that_the_program_says(driver, spawn, python)
 
 
 @pytest.mark.parametrize("program", TRUTHS)
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_no_impossible_stack_when_the_holder_is_paused(driver, spawn, python, program):
     target, paths = start(spawn, python, program)
     possible = {tuple(path[:n]) for path in paths for n in range(len(path) + 1)}
@@ -94,7 +95,7 @@ def test_no_impossible_stack_when_the_holder_is_paused(driver, spawn, python, pr
     assert lost <= max(3, counts["ticks"] // 100), counts
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_unpaused_reading_shows_only_what_is_equal_twice(driver, spawn, python):
     target, paths = start(spawn, python, "truth_sizes")
     done, counts = run_driver(driver, "nopause", target.pid, 2000, 0.5)
@@ -103,7 +104,7 @@ def test_unpaused_reading_shows_only_what_is_equal_twice(driver, spawn, python):
     assert counts["complete"] + counts["torn"] + counts["not_holder"] + counts["over_budget"] <= counts["ticks"]
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_threads_that_come_and_go_are_followed(driver, spawn, python):
     target = spawn([python, "-c", """
 import threading
@@ -121,7 +122,7 @@ while True:
     assert target.poll() is None
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_all_interpreters_of_a_process_are_seen(driver, spawn, python):
     code = """
 import threading
@@ -146,7 +147,9 @@ threading.Event().wait()
 
 
 def own_interpreter():
-    return next((path for version, path in INTERPRETERS if version in SUPPORTED and "pyenv" in path), None)
+    """One that can be copied and started elsewhere: its library lies beside it in its own prefix."""
+    return next((python.path for python in pythons.every()
+                 if python.tag in pythons.READABLE and python.is_shared and python.libc == "glibc"), None)
 
 
 def test_a_renamed_library_and_program_are_found(driver, spawn, tmp_path):
@@ -240,7 +243,7 @@ def test_a_program_that_poses_as_python_is_refused(driver, spawn, tmp_path, word
     assert f"error {code} " in done.stderr and says in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("python", interpreter_params(["2.7", "3.6", "3.7"]))
+@pytest.mark.parametrize("python", pythons.params(["2.7", "3.6", "3.7"]))
 def test_an_unsupported_version_is_named(driver, spawn, python):
     target = spawn([python, "-c", "import time, sys; sys.stdout.write('1\\n'); sys.stdout.flush(); time.sleep(1000)"],
                    stdout=subprocess.PIPE)
@@ -251,14 +254,14 @@ def test_an_unsupported_version_is_named(driver, spawn, python):
 
 
 def include_dirs():
-    for version, path in INTERPRETERS:
-        if version not in SUPPORTED:
+    for python in pythons.every():
+        if python.tag not in pythons.READABLE:
             continue
-        where = subprocess.run([path, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
+        where = subprocess.run([python.path, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
                                capture_output=True, text=True).stdout.strip()
         has_headers = pathlib.Path(where, "internal", "pycore_pystate.h").exists()
-        yield pytest.param(where, id=f"{version}-{path.replace('/', '_')}",
-                           marks=[] if has_headers else pytest.mark.skip(reason=f"needs headers of {path}"))
+        yield pytest.param(where, id=python.id,
+                           marks=[] if has_headers else pytest.mark.skip(reason=f"needs headers of {python.path}"))
 
 
 @pytest.mark.parametrize("include", list(include_dirs()))

@@ -12,10 +12,11 @@ import urllib.parse
 
 import pytest
 
-from conftest import INTERPRETERS, SUPPORTED, TARGETS, interpreter_params, wait_until
+import pythons
+from conftest import TARGETS, wait_until
 from profiles import functions, read_pprof, read_raw, run, state, summary
 
-PYTHON = next((path for version, path in INTERPRETERS if version in SUPPORTED), None)
+PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
 
 
@@ -29,7 +30,7 @@ def start(spawn):
     return begin
 
 
-@pytest.mark.parametrize("python", interpreter_params())
+@pytest.mark.parametrize("python", pythons.params())
 def test_every_stack_of_a_busy_thread_is_whole(pyrometer, start, python):
     target = start("load_deep", "50", python=python)
     done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "-r", "500", "-f", "raw", "-o", "-"])
