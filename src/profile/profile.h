@@ -40,8 +40,8 @@ enum thread_state {
 const char *thread_state_name(enum thread_state state);
 int thread_state_parse(const char *text, enum thread_state *ret_state) nodiscard;
 /*
- * Counts as idle in every "hide idle": asleep, stopped, waiting for a lock or I/O.  Who waits for
- * the GIL wants to run, as users of py-spy expect, and what is unknown is never hidden.
+ * Counts as idle in every "hide idle": asleep, stopped, waiting for a lock, for I/O, or for the GIL
+ * (it uses no CPU, and py-spy hides it, too).  What is unknown is never hidden.
  */
 bool thread_state_is_idle(enum thread_state state);
 
