@@ -92,6 +92,23 @@ int opt_parse_int(const char *text, int64_t least, int64_t most, int64_t *ret_va
 	return 0;
 }
 
+int opt_parse_pid(const char *text, int64_t *ret_pid, struct err *err)
+{
+	const char *digits = text + 2;
+	char *end;
+	unsigned long long value;
+
+	if (strncmp(text, "0x", 2) != 0 && strncmp(text, "0X", 2) != 0)
+		return opt_parse_int(text, 1, INT32_MAX, ret_pid, err);
+	if (!*digits || strspn(digits, "0123456789abcdefABCDEF") != strlen(digits))
+		return err_set(err, ERR_USAGE, "'%s' is not a process id", text);
+	value = strtoull(digits, &end, 16); /* ULLONG_MAX when it is too large */
+	if (value < 1 || value > INT32_MAX)
+		return err_set(err, ERR_USAGE, "%s is outside 0x1..0x%x", text, INT32_MAX);
+	*ret_pid = (int64_t)value;
+	return 0;
+}
+
 int opt_parse_double(const char *text, double least, double most, double *ret_value,
 		     struct err *err)
 {
@@ -143,6 +160,9 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 	case OPT_FLAG:
 		*(bool *)place = true;
 		break;
+	case OPT_COUNT:
+		++*(int64_t *)place;
+		break;
 	case OPT_STR:
 		*(const char **)place = text;
 		break;
@@ -155,6 +175,10 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 				     place, err);
 		break;
 	case OPT_DURATION:
+		if (opt->zero && strcmp(text, opt->zero) == 0) {
+			*(int64_t *)place = 0;
+			break;
+		}
 		r = opt_parse_duration(text, place, err);
 		if (r == 0)
 			r = check_range(opt, (double)*(int64_t *)place, text, err);
@@ -167,6 +191,9 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 	case OPT_CHOICE:
 		r = parse_choice(opt, text, place, err);
 		break;
+	case OPT_PID:
+		r = opt_parse_pid(text, place, err);
+		break;
 	case OPT_LIST:
 		list = place;
 		if (list->n == OPT_LIST_MAX)
@@ -177,6 +204,11 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 	return r;
 }
 
+static bool takes_value(const struct opt *opt)
+{
+	return opt->kind != OPT_FLAG && opt->kind != OPT_COUNT;
+}
+
 static const struct opt *find_letter(const struct opt *opts, char letter)
 {
 	for (; opts->name; opts++)
@@ -185,7 +217,7 @@ static const struct opt *find_letter(const struct opt *opts, char letter)
 	return NULL;
 }
 
-/* By whole name or by a prefix that fits one name only. */
+/* By whole name or by a prefix that fits one name only; a hidden one by its whole name. */
 static const struct opt *find_name(const struct opt *opts, const char *name, size_t len,
 				   struct err *err)
 {
@@ -196,6 +228,8 @@ static const struct opt *find_name(const struct opt *opts, const char *name, siz
 			continue;
 		if (opts->name[len] == '\0')
 			return opts;
+		if (opts->is_hidden)
+			continue;
 		if (found) {
 			err_set(err, ERR_USAGE, "--%.*s could be --%s or --%s", (int)len, name,
 				found->name, opts->name);
@@ -223,7 +257,7 @@ static int parse_long(const struct opt_command *command, char **argv, int left, 
 
 	if (!opt)
 		return ERR_USAGE;
-	if (opt->kind == OPT_FLAG) {
+	if (!takes_value(opt)) {
 		if (equals)
 			return err_set(err, ERR_USAGE, "--%s takes no value", opt->name);
 		return store_value(opt, NULL, into, err) < 0 ? ERR_USAGE : 1;
@@ -244,7 +278,7 @@ static int parse_letters(const struct opt_command *command, char **argv, int lef
 
 		if (!opt)
 			return err_set(err, ERR_USAGE, "unknown option -%c", *at);
-		if (opt->kind == OPT_FLAG) {
+		if (!takes_value(opt)) {
 			(void)store_value(opt, NULL, into, err);
 			continue;
 		}
@@ -342,9 +376,11 @@ void opt_help(const struct opt_command *command, size_t columns, struct buf *out
 		buf_puts(out, "\noptions:\n");
 	for (const struct opt *opt = command->opts; opt->name; opt++) {
 		char left[64];
-		int len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ",
-				   opt->letter);
+		int len;
 
+		if (opt->is_hidden)
+			continue;
+		len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ", opt->letter);
 		len += snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", opt->name,
 				opt->arg ? " " : "", opt->arg ? opt->arg : "");
 		buf_printf(out, "%-*s", HELP_COLUMN, left);

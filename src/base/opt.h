@@ -2,14 +2,15 @@
 /*
  * Command lines from one table per command.
  *
- * The table gives parsing, checks with clear errors, --help, the environment variable and the entry
- * of the man page.  A value goes straight into the caller's struct at `offset`, as the type of its
+ * The table gives parsing, checks with clear errors, --help, the environment variable and what
+ * shells complete.  A value goes straight into the caller's struct at `offset`, as the type of its
  * kind:
  *
  *	OPT_FLAG bool · OPT_STR const char * · OPT_INT int64_t · OPT_DOUBLE double
+ *	OPT_COUNT int64_t (each use adds one: -l, -ll)
  *	OPT_DURATION int64_t ns ("10", "1.5s", "200ms", "2m", "1h", "7d"; bare numbers are seconds)
  *	OPT_BYTES int64_t ("64MiB", "10kB", "512") · OPT_CHOICE int (index into `choices`)
- *	OPT_LIST struct opt_list (each use appends)
+ *	OPT_PID int64_t ("4711", "0x1267") · OPT_LIST struct opt_list (each use appends)
  *
  * Strings point into argv or the environment, which live as long as the process.  Order of
  * precedence: command line, environment, the value that the struct already has.  Long options may be
@@ -19,6 +20,7 @@
 #ifndef BASE_OPT_H
 #define BASE_OPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,12 +28,14 @@
 
 enum opt_kind {
 	OPT_FLAG,
+	OPT_COUNT,
 	OPT_STR,
 	OPT_INT,
 	OPT_DOUBLE,
 	OPT_DURATION,
 	OPT_BYTES,
 	OPT_CHOICE,
+	OPT_PID,
 	OPT_LIST,
 };
 
@@ -47,11 +51,14 @@ struct opt {
 	const char *name; /* without the dashes; NULL ends the table */
 	enum opt_kind kind;
 	size_t offset;
-	const char *arg;	    /* name of the value in --help ("PID"), NULL for flags */
-	const char *help;	    /* one sentence, lower case, no full stop */
-	double least, most;	    /* limits of numbers (in the unit stored); both 0: none */
-	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
-	const char *env;	    /* variable that gives a default, or NULL */
+	const char *arg;    /* name of the value in --help ("PID"), NULL for flags */
+	const char *help;   /* one sentence, lower case, no full stop */
+	double least, most; /* limits of numbers (in the unit stored); both 0: none */
+	/* OPT_CHOICE: all there are; OPT_STR: what shells offer; NULL-terminated. */
+	const char *const *choices;
+	const char *env;  /* variable that gives a default, or NULL */
+	const char *zero; /* a word that stands for 0, such as "unlimited" (OPT_DURATION) */
+	bool is_hidden;	  /* taken, but neither in --help nor completed */
 };
 
 struct opt_command {
@@ -80,6 +87,8 @@ int opt_parse_duration(const char *text, int64_t *ret_ns, struct err *err) nodis
 int opt_parse_bytes(const char *text, int64_t *ret_bytes, struct err *err) nodiscard;
 int opt_parse_int(const char *text, int64_t least, int64_t most, int64_t *ret_value,
 		  struct err *err) nodiscard;
+/* A process id, 1..INT32_MAX, decimal or with 0x in front. */
+int opt_parse_pid(const char *text, int64_t *ret_pid, struct err *err) nodiscard;
 int opt_parse_double(const char *text, double least, double most, double *ret_value,
 		     struct err *err) nodiscard;
 

@@ -29,7 +29,7 @@ static const struct opt convert_opts[] = {
 	 "flamegraph, html, raw, speedscope or pprof; by default what the file's ending says"},
 	{'o', "output", OPT_STR, AT(output), "FILE", "write the result here ('-' for stdout)"},
 	{0, "thread", OPT_STR, AT(thread), "NAME|TID", "only this thread"},
-	{'p', "pid", OPT_INT, AT(pid), "PID", "only this process", 1, INT32_MAX},
+	{'p', "pid", OPT_PID, AT(pid), "PID", "only this process"},
 	{0, "from", OPT_DURATION, AT(from_ns), "TIME", "only samples from here on, since the start",
 	 0, TIME_MOST_NS},
 	{0, "until", OPT_DURATION, AT(until_ns), "TIME",

@@ -22,7 +22,7 @@ struct options {
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt dump_opts[] = {
-	{'p', "pid", OPT_INT, AT(pid), "PID", "the process to look into", 1, INT32_MAX},
+	{'p', "pid", OPT_PID, AT(pid), "PID", "the process to look into"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "as JSON"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target; a stack that cannot be proven is missing"},

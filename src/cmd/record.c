@@ -31,7 +31,7 @@ struct options {
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt record_opts[] = {
-	{'p', "pid", OPT_INT, AT(pid), "PID", "sample this running process", 1, INT32_MAX},
+	{'p', "pid", OPT_PID, AT(pid), "PID", "sample this running process"},
 	{'o', "output", OPT_STR, AT(output), "FILE",
 	 "write the result here ('-' for stdout; by default pyrometer-DATE-TIME.svg or the like); "
 	 "a file that is there stays until the result is whole"},

@@ -13,6 +13,9 @@ struct args {
 	int64_t pid, duration_ns, size;
 	double rate;
 	int format;
+	int64_t locals;
+	int64_t parent;
+	bool secret;
 	struct opt_list labels;
 };
 
@@ -24,11 +27,15 @@ static const struct opt opts[] = {
 	{'o', "output", OPT_STR, offsetof(struct args, output), "FILE", "write here"},
 	{'p', "pid", OPT_INT, offsetof(struct args, pid), "PID", "process", 1, 4194304},
 	{'d', "duration", OPT_DURATION, offsetof(struct args, duration_ns), "TIME", "how long", 1,
-	 1e18},
+	 1e18, .zero = "unlimited"},
 	{0, "size", OPT_BYTES, offsetof(struct args, size), "BYTES", "how much"},
 	{'r', "rate", OPT_DOUBLE, offsetof(struct args, rate), "HZ", "samples a second", 1, 10000},
 	{'f', "format", OPT_CHOICE, offsetof(struct args, format), "FORMAT", "what", 0, 0,
 	 format_names},
+	{'l', "locals", OPT_COUNT, offsetof(struct args, locals), .help = "more of them"},
+	{'P', "parent", OPT_PID, offsetof(struct args, parent), "PID", "its parent"},
+	{0, "thready", OPT_FLAG, offsetof(struct args, secret), .help = "secret",
+	 .is_hidden = true},
 	{0, "label", OPT_LIST, offsetof(struct args, labels), "K=V", "label",
 	 .env = "TEST_OPT_LABEL"},
 	{0},
@@ -96,6 +103,74 @@ static void operands_keep_their_order_and_dashes_end_the_options(void **state)
 	assert_false(args.threads);
 }
 
+static void letters_add_up_where_they_are_counted(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+
+	(void)state;
+	assert_true(parse("record -ll -i --locals", &args, store, argv, NULL) > 0);
+	assert_int_equal(args.locals, 3);
+	assert_true(args.idle);
+}
+
+static void process_ids_may_be_hexadecimal(void **state)
+{
+	static const struct {
+		const char *line;
+		int64_t pid; /* 0: refused */
+	} cases[] = {
+		{"record -P 4711", 4711},
+		{"record -P 0x1267", 4711},
+		{"record --parent=0XAbC", 2748},
+		{"record -P 0x7fffffff", INT32_MAX},
+		{"record -P 0x80000000", 0},
+		{"record -P 0x", 0},
+		{"record -P 0x0", 0},
+		{"record -P 0", 0},
+		{"record -P 0x-1", 0},
+		{"record -P 0xfffffffffffffffffffff", 0},
+		{"record -P 12cd", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_len(cases); i++) {
+		char store[256], *argv[32];
+		struct args args;
+		int r = parse(cases[i].line, &args, store, argv, NULL);
+
+		assert_int_equal(args.parent, cases[i].pid);
+		assert_true(cases[i].pid ? r > 0 : r == ERR_USAGE);
+	}
+}
+
+static void a_word_may_stand_for_no_limit(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+
+	(void)state;
+	assert_true(parse("record -d 5 -d unlimited", &args, store, argv, NULL) > 0);
+	assert_int_equal(args.duration_ns, 0);
+}
+
+static void hidden_options_are_taken_by_their_whole_name(void **state)
+{
+	char store[256], *argv[32];
+	struct args args;
+	struct buf out;
+
+	(void)state;
+	assert_true(parse("record --thr", &args, store, argv, NULL) > 0);
+	assert_true(args.threads && !args.secret);
+	assert_true(parse("record --thready", &args, store, argv, NULL) > 0);
+	assert_true(args.secret && !args.threads);
+	buf_init(&out, 1 << 16);
+	opt_help(&command, 80, &out);
+	assert_null(strstr(out.data, "thready"));
+	buf_done(&out);
+}
+
 static void names_may_be_shortened_while_unique(void **state)
 {
 	char store[256], *argv[32];
@@ -156,7 +231,8 @@ static void help_is_asked_for_by_return_value_and_lists_every_option(void **stat
 	buf_init(&out, 1 << 16);
 	opt_help(&command, 80, &out);
 	for (const struct opt *opt = opts; opt->name; opt++)
-		assert_non_null(strstr(out.data, opt->name));
+		if (!opt->is_hidden)
+			assert_non_null(strstr(out.data, opt->name));
 	buf_done(&out);
 }
 
@@ -178,6 +254,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_land_in_the_struct),
 		cmocka_unit_test(operands_keep_their_order_and_dashes_end_the_options),
+		cmocka_unit_test(letters_add_up_where_they_are_counted),
+		cmocka_unit_test(process_ids_may_be_hexadecimal),
+		cmocka_unit_test(a_word_may_stand_for_no_limit),
+		cmocka_unit_test(hidden_options_are_taken_by_their_whole_name),
 		cmocka_unit_test(names_may_be_shortened_while_unique),
 		cmocka_unit_test(wrong_arguments_say_what_is_wrong),
 		cmocka_unit_test(help_is_asked_for_by_return_value_and_lists_every_option),
