@@ -29,7 +29,8 @@
  *     found again and again (1).  end_pause() serves what was missed.
  *  5. Every SIGCHLD that is consumed is followed by a look at all tracees before we sleep or return,
  *     or at the end of the pause (4): SIGCHLDs coalesce, one may stand for many stops.
- *  6. No tracee is interrupted that sleeps in the kernel; one that went to sleep in the last
+ *  6. No tracee is interrupted that sleeps in the kernel, but for the uninterruptible sleeps, which end
+ *     when they end (locks of memory, page faults, disks); one that went to sleep in the last
  *     microseconds is repaired: EINTR is turned into "start again" at *every* stop, since a traced
  *     thread also wakes up for signals that it ignores, which it would sleep through without us.
  *  7. PTRACE_O_EXITKILL is never set, single steps are never made, the signal mask of the target is

@@ -59,11 +59,12 @@ enum pause_outcome {
 	PAUSE_STOPPED,	       /* stands still for us: read, then pause_resume() */
 	PAUSE_STOPPED_ALREADY, /* its user stopped it: read, then pause_resume(), it stays stopped
 				*/
-	PAUSE_ASLEEP,	       /* waits in the kernel and was not touched: read it as it is */
-	PAUSE_TRACED,	       /* somebody else traces it: pauser_other_tracer() */
-	PAUSE_DENIED,	       /* no right to: rights_check() says why */
-	PAUSE_GONE,	       /* has ended, or ended while we waited */
-	PAUSE_TIMEOUT,	       /* did not stop by the deadline (or the table of threads is full) */
+	PAUSE_ASLEEP,  /* waits in the kernel (not: uninterruptibly, which passes) and was not
+				* touched: read it as it is */
+	PAUSE_TRACED,  /* somebody else traces it: pauser_other_tracer() */
+	PAUSE_DENIED,  /* no right to: rights_check() says why */
+	PAUSE_GONE,    /* has ended, or ended while we waited */
+	PAUSE_TIMEOUT, /* did not stop by the deadline (or the table of threads is full) */
 	PAUSE_OUTCOMES,
 };
 

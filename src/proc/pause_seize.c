@@ -13,32 +13,53 @@
 #include "base/clock.h"
 #include "proc/process.h"
 
+#define LOOK_MAX_TRIES 3
+
 static bool has_ended(int letter)
 {
 	return letter < 0 || letter == 'Z' || letter == 'X';
 }
 
-enum pause_outcome thread_may_call(struct thread *thread)
+/*
+ * Not on a CPU, and what then?  An uninterruptible sleep ends when it ends: the interrupt waits for it, and finds
+ * the thread on its way back to user mode.  That is where a target is met that maps memory all the time, since
+ * our own reads take the lock that mmap and munmap wait for.
+ */
+static enum pause_outcome may_call_waiting(enum thread_doing doing, int letter)
 {
-	struct thread_view view;
-	int r = thread_look(thread, &view);
-	int letter;
-
-	if (r < 0) {
-		/* What has ended has no memory left, and is nobody's to look at but root's. */
-		bool is_denied = (r == -EPERM || r == -EACCES) && !has_ended(thread_letter(thread));
-
-		return is_denied ? PAUSE_DENIED : PAUSE_GONE;
-	}
-	if (view.doing == THREAD_RUNNING)
-		return PAUSE_STOPPED;
-	if (view.doing != THREAD_BLOCKED)
-		return PAUSE_ASLEEP;
-	/* Not in a call and not running: waits for a page, was stopped, or is ending. */
-	letter = thread_letter(thread);
 	if (has_ended(letter))
 		return PAUSE_GONE;
-	return letter == 'T' || letter == 't' || letter == 'R' ? PAUSE_STOPPED : PAUSE_ASLEEP;
+	if (letter == 'D')
+		return PAUSE_STOPPED;
+	/* Not in a call and not running: was stopped, or is ending. */
+	if (doing == THREAD_BLOCKED && (letter == 'T' || letter == 't' || letter == 'R'))
+		return PAUSE_STOPPED;
+	return PAUSE_ASLEEP;
+}
+
+enum pause_outcome thread_may_call(struct thread *thread)
+{
+	enum pause_outcome outcome = PAUSE_ASLEEP;
+
+	for (int i = 0; i < LOOK_MAX_TRIES; i++) {
+		struct thread_view view;
+		int r = thread_look(thread, &view);
+
+		if (r < 0) {
+			/* What has ended has no memory left, and is nobody's to look at but root's. */
+			bool is_denied =
+				(r == -EPERM || r == -EACCES) && !has_ended(thread_letter(thread));
+
+			return is_denied ? PAUSE_DENIED : PAUSE_GONE;
+		}
+		if (view.doing == THREAD_RUNNING)
+			return PAUSE_STOPPED;
+		int letter = thread_letter(thread);
+		outcome = may_call_waiting(view.doing, letter);
+		if (letter != 'R') /* else it woke up between the two questions */
+			break;
+	}
+	return outcome;
 }
 
 /*
