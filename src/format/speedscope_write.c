@@ -11,6 +11,8 @@
 #include "format/speedscope.h"
 #include "format/speedscope_private.h"
 
+#define TITLE_MAX (NAME_MAX_BYTES + 64)
+
 /* Frames numbered from 0 in the order of first use: [number] = frame id. */
 struct writer {
 	const struct format_output *output;
@@ -21,6 +23,7 @@ struct writer {
 	size_t n_frames, frames_cap;
 	bool is_cpu; /* of timed samples: which weight */
 	bool counts_entries;
+	bool has_processes; /* threads of more than one */
 };
 
 static void writer_done(struct writer *writer)
@@ -147,19 +150,38 @@ static void sort_by_thread(const struct timed *timed, struct by_thread *by_threa
 		by_thread->order[next[timed->samples[i].thread]++] = (uint32_t)i;
 }
 
+/* As py-spy calls it: the process is named where there are several. */
+static void thread_title(const struct writer *writer, const struct timed_thread *thread,
+			 char title[TITLE_MAX])
+{
+	int len = 0;
+
+	if (writer->has_processes)
+		len = snprintf(title, TITLE_MAX, "Process %d ", thread->pid);
+	snprintf(title + len, TITLE_MAX - (size_t)len, "Thread %d \"%s\"", thread->tid,
+		 thread->name);
+}
+
+static bool has_processes(const struct timed *timed)
+{
+	for (size_t i = 1; timed && i < timed->n_threads; i++)
+		if (timed->threads[i].pid != timed->threads[0].pid)
+			return true;
+	return false;
+}
+
 static void put_thread(struct writer *writer, const struct by_thread *by_thread, size_t thread)
 {
 	const struct timed *timed = writer->output->timed;
 	size_t from = by_thread->start[thread], until = by_thread->start[thread + 1];
-	char title[NAME_MAX_BYTES + 64];
+	char title[TITLE_MAX];
 	int64_t total = 0;
 
 	if (from == until)
 		return;
 	for (size_t i = from; i < until; i++)
 		total += weight_of(writer, &timed->samples[by_thread->order[i]]);
-	snprintf(title, sizeof(title), "Process %d Thread %d \"%s\"", timed->threads[thread].pid,
-		 timed->threads[thread].tid, timed->threads[thread].name);
+	thread_title(writer, &timed->threads[thread], title);
 	begin_profile(writer, title, total);
 	json_key(&writer->json, "samples");
 	json_array(&writer->json);
@@ -186,6 +208,26 @@ static void put_timed(struct writer *writer)
 
 /* ---- the whole ---- */
 
+/* All four members, null where nothing is known: readers of py-spy's files rely on them. */
+static void put_frame(struct writer *writer, const struct frame *frame)
+{
+	const struct names *names = writer->profile->names;
+	const char *place = frame_place(names, frame);
+	bool has_line = frame->line && frame->file.v;
+
+	json_object(&writer->json);
+	json_member_str(&writer->json, "name", names_text(names, frame->name, NULL));
+	json_member_str(&writer->json, "file", *place ? place : NULL);
+	json_key(&writer->json, "line");
+	if (has_line)
+		json_uint(&writer->json, frame->line);
+	else
+		json_null(&writer->json);
+	json_key(&writer->json, "col");
+	json_null(&writer->json);
+	json_end(&writer->json);
+}
+
 static void put_frames(struct writer *writer)
 {
 	const struct names *names = writer->profile->names;
@@ -194,19 +236,8 @@ static void put_frames(struct writer *writer)
 	json_object(&writer->json);
 	json_key(&writer->json, "frames");
 	json_array(&writer->json);
-	for (size_t i = 0; i < writer->n_frames; i++) {
-		const struct frame *frame =
-			names_frame_get(names, (struct frame_id){writer->frames[i]});
-		const char *place = frame_place(names, frame);
-
-		json_object(&writer->json);
-		json_member_str(&writer->json, "name", names_text(names, frame->name, NULL));
-		if (*place)
-			json_member_str(&writer->json, "file", place);
-		if (frame->line && frame->file.v)
-			json_member_uint(&writer->json, "line", frame->line);
-		json_end(&writer->json);
-	}
+	for (size_t i = 0; i < writer->n_frames; i++)
+		put_frame(writer, names_frame_get(names, (struct frame_id){writer->frames[i]}));
 	json_end(&writer->json);
 	json_end(&writer->json);
 }
@@ -221,6 +252,7 @@ int speedscope_write(const struct format_output *output, struct buf *out, struct
 		return err_set(err, ERR_USAGE, "the profile is empty: there is no value to write");
 	writer.is_cpu = strcmp(names_text(profile->names, type->type, NULL), "cpu") == 0;
 	writer.counts_entries = output->timed && output->count_entries;
+	writer.has_processes = has_processes(output->timed);
 	json_writer_init(&writer.json, out, 0);
 	json_object(&writer.json);
 	json_member_str(&writer.json, "$schema", SPEEDSCOPE_SCHEMA);

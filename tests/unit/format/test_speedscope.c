@@ -52,22 +52,45 @@ static void speedscope_reads_back_what_was_written(void **state)
 	}
 }
 
+static void speedscope_names_the_process_where_there_are_several(void **state)
+{
+	struct names *names = names_new();
+	struct profile profile;
+	struct format_output output = {.profile = &profile};
+	const struct timed_thread threads[] = {{5, 5, "Main"}, {7, 7, "Main"}};
+	const struct timed_sample samples[] = {{1, 0, {0}, 10, 1}, {2, 1, {0}, 7, 1}};
+	struct timed timed = {samples, 2, threads, 2};
+	struct buf bytes;
+
+	(void)state;
+	profile_init(&profile, names);
+	(void)profile_column(&profile, "wall", "nanoseconds", NULL);
+	output.timed = &timed;
+	buf_init(&bytes, 1u << 16);
+	assert_int_equal(speedscope_write(&output, &bytes, NULL), 0);
+	assert_non_null(strstr(bytes.data, "\"Process 5 Thread 5 \\\"Main\\\"\""));
+	assert_non_null(strstr(bytes.data, "\"Process 7 Thread 7 \\\"Main\\\"\""));
+	buf_done(&bytes);
+	profile_done(&profile);
+	names_free(names);
+}
+
 static void speedscope_writes_a_profile_per_thread_in_time_order(void **state)
 {
 	static const char expected[] =
 		"{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\","
 		"\"exporter\":\"pyrometer\",\"name\":\"app\",\"activeProfileIndex\":0,\"profiles\":"
 		"["
-		"{\"type\":\"sampled\",\"name\":\"Process 5 Thread 5 "
+		"{\"type\":\"sampled\",\"name\":\"Thread 5 "
 		"\\\"Main\\\"\",\"unit\":\"nanoseconds\","
 		"\"valueType\":\"wall\",\"startValue\":0,\"endValue\":30,"
 		"\"samples\":[[0],[0,1]],\"weights\":[10,20]},"
-		"{\"type\":\"sampled\",\"name\":\"Process 5 Thread 6 "
+		"{\"type\":\"sampled\",\"name\":\"Thread 6 "
 		"\\\"w\\\"\",\"unit\":\"nanoseconds\","
 		"\"valueType\":\"wall\",\"startValue\":0,\"endValue\":7,"
 		"\"samples\":[[0,1]],\"weights\":[7]}],"
-		"\"shared\":{\"frames\":[{\"name\":\"a\"},{\"name\":\"b\",\"file\":\"b.py\","
-		"\"line\":3}]}}";
+		"\"shared\":{\"frames\":[{\"name\":\"a\",\"file\":null,\"line\":null,"
+		"\"col\":null},{\"name\":\"b\",\"file\":\"b.py\",\"line\":3,\"col\":null}]}}";
 	struct names *names = names_new();
 	struct frame a = {.name = names_cstr(names, "a")};
 	struct frame b = {.name = names_cstr(names, "b"),
@@ -111,7 +134,7 @@ static void speedscope_writes_a_profile_per_thread_in_time_order(void **state)
 		"],\"weights\":[" weights "]}")
 #define EVENTED(events)                                                                            \
 	FILE_OF("{\"type\":\"evented\",\"unit\":\"none\",\"endValue\":20,\"events\":[" events "]"  \
-											      "}")
+		"}")
 #define O(frame, at) "{\"type\":\"O\",\"frame\":" #frame ",\"at\":" #at "}"
 #define C(frame, at) "{\"type\":\"C\",\"frame\":" #frame ",\"at\":" #at "}"
 
@@ -226,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(speedscope_reads_back_what_was_written),
 		cmocka_unit_test(speedscope_writes_a_profile_per_thread_in_time_order),
+		cmocka_unit_test(speedscope_names_the_process_where_there_are_several),
 		cmocka_unit_test(speedscope_reads_sampled_and_evented),
 		cmocka_unit_test(speedscope_refuses_what_is_malformed_and_says_why),
 		cmocka_unit_test(speedscope_cut_anywhere_is_refused),
