@@ -44,6 +44,14 @@ static void print_runtime(void)
 	PRINT(rt_gil, offsetof(_PyRuntimeState, ceval.gil));
 	PRINT(is_gil, NO_FIELD);
 #endif
+	PRINT(is_size, sizeof(PyInterpreterState));
+#if PY_VERSION_HEX >= 0x030e0000
+	PRINT(is_code_generation, offsetof(PyInterpreterState, _code_object_generation));
+#elif PY_VERSION_HEX >= 0x030c0000
+	PRINT(is_code_generation, offsetof(PyInterpreterState, func_state.next_version));
+#else
+	PRINT(is_code_generation, NO_FIELD);
+#endif
 #if PY_VERSION_HEX >= 0x030b0000
 	PRINT(is_threads_head, offsetof(PyInterpreterState, threads.head));
 #else
@@ -185,10 +193,10 @@ static void print_objects(void)
 int main(void)
 {
 	printf("{\n\t.version = 0x%04x,\n", PY_VERSION_HEX >> 16);
-	printf("\t.chain = %s,\n", PY_VERSION_HEX >= 0x030c0000   ? "CHAIN_SHIMS"
+	printf("\t.chain = %s,\n", PY_VERSION_HEX >= 0x030c0000	  ? "CHAIN_SHIMS"
 				   : PY_VERSION_HEX >= 0x030b0000 ? "CHAIN_ENTRIES"
 								  : "CHAIN_OBJECTS");
-	printf("\t.lines = %s,\n", PY_VERSION_HEX >= 0x030b0000   ? "LINES_LOCATION"
+	printf("\t.lines = %s,\n", PY_VERSION_HEX >= 0x030b0000	  ? "LINES_LOCATION"
 				   : PY_VERSION_HEX >= 0x030a0000 ? "LINES_RANGES"
 								  : "LINES_LNOTAB");
 	printf("\t.instance = %s,\n", PY_VERSION_HEX >= 0x030d0000   ? "INSTANCE_INLINE"

@@ -165,6 +165,9 @@ int debug_offsets_parse(const uint8_t *block, size_t len, struct layout *ret_lay
 	r = check_distinct(&layout, err);
 	if (r < 0)
 		return r;
+	/* Not in the block of 3.13: the row's holds while the struct has the row's size. */
+	if (word(block, 48) != ground->is_size)
+		layout.is_code_generation = NO_FIELD;
 	layout.ts_stack_top = (uint16_t)(layout.ts_stack_chunk + 8); /* declared right behind it */
 	layout.str_ascii_data = (uint16_t)word(block, 560);
 	layout.str_compact_data = (uint16_t)(layout.str_ascii_data + 16); /* utf8 and its length */

@@ -49,6 +49,11 @@ struct layout {
 			       offset, 2 an offset in code units, 0 a pointer into the code */
 	uint32_t rt_size, rt_interpreters_head, rt_gil; /* rt_gil: NO_FIELD from 3.12, see is_gil */
 	uint32_t is_next, is_threads_head, is_modules, is_gil;
+	/*
+	 * A 32-bit count in the interpreter that moves whenever a code object comes to be (3.12, 3.13: the number
+	 * of the next one) or goes (3.14+), so that while it stands still no address has got another code object.
+	 */
+	uint32_t is_size, is_code_generation;
 	uint16_t gil_size, gil_last_holder, gil_locked;
 	uint16_t ts_next, ts_interp, ts_frame, ts_cframe, ts_thread_id, ts_native_thread_id;
 	uint16_t ts_stack_chunk, ts_stack_top;
