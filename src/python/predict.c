@@ -27,6 +27,11 @@ bool track_holds_gil(const struct python *python, const struct track *track)
 	return locked == 1 && word_at(track->gil_bytes, 0) == track->tstate;
 }
 
+bool track_runs_python(const struct python *python, const struct track *track)
+{
+	return track_holds_gil(python, track);
+}
+
 static void add_span(struct track *track, raddr_t addr, void *into, size_t len)
 {
 	track->spans = vec_grow(track->spans, &track->spans_cap, track->n_spans + 1,

@@ -25,14 +25,14 @@
  * A tick:
  *
  *	python_look(python, &look);		what runs, who holds the GIL; nothing is paused
- *	if (look.holder != PYTHON_NO_THREAD) {
- *		... pause look.threads[look.holder].tid ...
- *		r = python_read_paused(python, look.holder, PYTHON_NEEDS_GIL);
+ *	for each i with look.threads[i].runs_python {
+ *		... pause look.threads[i].tid ...
+ *		r = python_read_paused(python, i, PYTHON_NEEDS_RUNNING);
  *		while (r == PYTHON_INCOMPLETE && steps++ < 300)
  *			... step it ..., r = python_read_paused(...);
  *		... resume it ...
  *		if (r == PYTHON_COMPLETE)
- *			python_stack(python, look.holder, &stack);	text work, after the pause
+ *			python_stack(python, i, &stack);	text work, after the pause
  *	}
  *	python_read_waiting(python, others, n_others, outcomes);
  *	for each with PYTHON_COMPLETE: python_stack(...)
@@ -96,16 +96,19 @@ struct python_thread {
 	uint64_t ident; /* threading.get_ident(): its pthread_t */
 	pid_t tid;	/* as the target's own PID namespace numbers it; 0: not known (yet) */
 	bool holds_gil;
-	bool has_frames; /* false: no Python on its stack now */
-	bool is_changed; /* its innermost frame is not the one of the last look (or it is new) */
-	bool is_new;	 /* not in the last look */
+	bool runs_python; /* its stack changes under a reader, so that it has to be paused: it holds
+			     the GIL, or in a build without one it is attached */
+	bool has_frames;  /* false: no Python on its stack now */
+	bool is_changed;  /* its innermost frame is not the one of the last look (or it is new) */
+	bool is_new;	  /* not in the last look */
 };
 
 struct python_look {
 	const struct python_thread *threads; /* valid until the next python_look() */
 	uint32_t n;
-	uint32_t holder; /* index of a GIL holder, PYTHON_NO_THREAD: the GIL is free.  With a GIL
+	uint32_t holder;    /* index of a GIL holder, PYTHON_NO_THREAD: the GIL is free.  With a GIL
 			    per interpreter (3.12+) there may be more: see holds_gil. */
+	uint32_t n_running; /* threads with runs_python */
 	bool is_list_changed;  /* threads came or went: indexes are not those of the last look */
 	uint32_t n_over_limit; /* threads that were left out */
 };
@@ -127,14 +130,15 @@ bool python_is_gil_futex(const struct python *python, raddr_t futex);
 enum python_outcome {
 	PYTHON_COMPLETE,    /* read and true: python_stack() gives it */
 	PYTHON_INCOMPLETE,  /* the thread stands inside a push or pop: step it and read again */
-	PYTHON_NOT_HOLDER,  /* it does not hold the GIL (any more): nothing was read */
+	PYTHON_NOT_RUNNING, /* it does not run Python (any more): nothing was read */
 	PYTHON_TORN,	    /* not the same twice, not readable, or gone: look again */
 	PYTHON_OVER_BUDGET, /* too much new at once; what was learnt makes the next try shorter */
 };
 
 enum {
-	PYTHON_NEEDS_GIL =
-		1, /* NOT_HOLDER unless the thread holds the GIL at the time of reading */
+	/* NOT_RUNNING unless the thread still holds the GIL, so that one pause stands for one moment of
+	   all.  Without a GIL every stopped thread is a moment of its own, and is read. */
+	PYTHON_NEEDS_RUNNING = 1,
 };
 
 /*
@@ -145,7 +149,7 @@ int python_read_paused(struct python *python, uint32_t thread, unsigned flags) n
 
 /*
  * Read the stacks of threads that nobody stopped, all of them together, twice; each that is the
- * same both times and did not hold the GIL in either is COMPLETE.  With PYTHON_ANY a GIL holder may
+ * same both times and did not run Python in either is COMPLETE.  With PYTHON_ANY those that do may
  * be proven too
  * (--nonblocking).  Outcomes go to ret_outcomes[i] for threads[i].  Two vectored reads in the
  * steady state.

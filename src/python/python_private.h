@@ -156,6 +156,7 @@ void track_learn(struct python *python, struct track *track);
 /* As track_learn(), when there is no walk yet: the thread state only. */
 void track_prepare(struct python *python, struct track *track);
 bool track_holds_gil(const struct python *python, const struct track *track);
+bool track_runs_python(const struct python *python, const struct track *track);
 
 /* walk.c: from the bytes of the track's spans (just read) to track->now.  An outcome, or negative. */
 int track_walk(struct python *python, struct track *track) nodiscard;

@@ -18,8 +18,9 @@ int python_read_paused(struct python *python, uint32_t thread, unsigned flags)
 	int r = unit_readv(python, track->spans, track->n_spans);
 	if (r < 0)
 		return r == ERR_LIMIT ? PYTHON_OVER_BUDGET : r;
-	if (flags & PYTHON_NEEDS_GIL && (!track->spans[0].ok || !track_holds_gil(python, track)))
-		return PYTHON_NOT_HOLDER;
+	if (flags & PYTHON_NEEDS_RUNNING &&
+	    (!track->spans[0].ok || !track_runs_python(python, track)))
+		return PYTHON_NOT_RUNNING;
 	return track_walk(python, track);
 }
 
@@ -56,12 +57,12 @@ static int walk_each(struct python *python, const uint32_t *threads, size_t n, u
 {
 	for (size_t i = 0; i < n; i++) {
 		struct track *track = python->tracks[threads[i]];
-		bool is_holder = track_holds_gil(python, track);
+		bool is_running = track_runs_python(python, track);
 		int r = track_walk(python, track);
 
 		if (r < 0)
 			return r;
-		if (r == PYTHON_INCOMPLETE || (is_holder && !(flags & PYTHON_ANY)))
+		if (r == PYTHON_INCOMPLETE || (is_running && !(flags & PYTHON_ANY)))
 			r = PYTHON_TORN;
 		/* Only a thread that was whole the first time can be whole twice. */
 		if (outcomes[i] == PYTHON_COMPLETE)

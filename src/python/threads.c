@@ -323,6 +323,8 @@ static void describe(struct python *python, size_t i, struct python_look *look)
 	thread->is_new = track->is_new;
 	track->is_new = false;
 	thread->holds_gil = track_holds_gil(python, track);
+	thread->runs_python = track_runs_python(python, track);
+	look->n_running += thread->runs_python;
 	thread->is_changed = thread->is_new || head != track->head;
 	thread->has_frames = head != 0;
 	track->head = head;

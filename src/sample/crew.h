@@ -55,8 +55,9 @@ struct member {
 	bool is_listed; /* while the list of threads is compared */
 	bool was_stepped;
 	bool has_gil;
-	uint8_t state; /* enum thread_state */
-	uint8_t news;  /* enum member_news, of this tick */
+	bool runs_python; /* python_thread.runs_python: to be paused */
+	uint8_t state;	  /* enum thread_state */
+	uint8_t news;	  /* enum member_news, of this tick */
 };
 
 /* A thread that ended, until its last CPU time has been given to it. */

@@ -86,7 +86,8 @@ static void probe(struct tick *tick, const struct python_look *look, struct memb
 		member->python == PYTHON_NO_THREAD ? NULL : &look->threads[member->python];
 
 	member->has_gil = thread && thread->holds_gil;
-	if (!member->has_gil && still_sleeps(member, now_ns)) {
+	member->runs_python = thread && thread->runs_python;
+	if (!member->runs_python && still_sleeps(member, now_ns)) {
 		member->news = MEMBER_SAME;
 		return;
 	}
@@ -128,8 +129,8 @@ static void lose(struct tick *tick, struct member *member, bool is_torn)
 }
 
 /*
- * While we pause holders, a thread that has the GIL in either of its two readings does not count: which
- * of those happen to be equal twice depends on what they run.  A holder that sleeps is read alone.
+ * While we pause those that run Python, one that does so in either of its two readings does not count: which
+ * of them happen to be equal twice depends on what they run.  One that sleeps meanwhile is read alone.
  */
 static int read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned flags)
 {
@@ -164,7 +165,7 @@ static int read_wanted(struct tick *tick, bool is_pausing)
 		struct member *member = crew_of_python(tick->crew, tick->wanted[i]);
 		int r = 0;
 
-		if (member && member->has_gil && member->asleep_since_ns)
+		if (member && member->runs_python && member->asleep_since_ns)
 			r = read_unpaused(tick, &tick->wanted[i], 1, PYTHON_ANY);
 		else
 			tick->wanted[n++] = tick->wanted[i];
@@ -174,6 +175,11 @@ static int read_wanted(struct tick *tick, bool is_pausing)
 	return read_unpaused(tick, tick->wanted, n, 0);
 }
 
+static enum thread_state running_state(const struct member *member)
+{
+	return member->has_gil ? STATE_RUNNING_GIL : STATE_RUNNING;
+}
+
 /* Read the thread that stands still; nudge it on while it stands inside a push or pop. */
 static int read_stopped(struct tick *tick, struct member *member, int64_t deadline_ns,
 			bool *ret_is_stopped)
@@ -181,7 +187,7 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
 	int nudges = 0, r;
 
 	*ret_is_stopped = true;
-	r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+	r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
 	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES) {
 		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
 
@@ -189,7 +195,7 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
 			*ret_is_stopped = false;
 			return PYTHON_TORN;
 		}
-		r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+		r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
 	}
 	member->was_stepped = nudges > 0 && r == PYTHON_COMPLETE;
 	return r;
@@ -202,14 +208,14 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
  */
 static int read_queued(struct tick *tick, struct member *member, uint64_t slices)
 {
-	int r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_GIL);
+	int r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
 	bool has_moved;
 
 	if (r < 0)
 		return r;
 	has_moved = thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices;
 	member->asleep_since_ns = 0;
-	member->state = STATE_RUNNING_GIL;
+	member->state = running_state(member);
 	if (r == PYTHON_COMPLETE && !has_moved)
 		take_stack(tick, member, MEMBER_PROVEN);
 	else
@@ -218,10 +224,10 @@ static int read_queued(struct tick *tick, struct member *member, uint64_t slices
 }
 
 /*
- * Pause a holder and read it.  1: it is done with, whatever came of it; 0: it does not hold the GIL any
- * more; negative: the process is gone.
+ * Pause a thread that runs Python and read it.  1: it is done with, whatever came of it; 0: it does not run
+ * Python any more; negative: the process is gone.
  */
-static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
+static int read_running(struct tick *tick, struct member *member, int64_t now_ns)
 {
 	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
 	bool is_stopped;
@@ -245,7 +251,7 @@ static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
 			pause_resume(tick->pauser);
 		histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
 		break;
-	case PAUSE_ASLEEP: /* with the GIL in its hands: probe() reads it as it is */
+	case PAUSE_ASLEEP: /* in the middle of Python: probe() reads it as it is */
 		return 1;
 	case PAUSE_TRACED:
 	case PAUSE_DENIED:
@@ -263,28 +269,29 @@ static int read_holder(struct tick *tick, struct member *member, int64_t now_ns)
 	if (thread_cpu(&member->files, &member->cpu) < 0)
 		log_debug("thread %d ended just after its pause", (int)member->tid);
 	member->asleep_since_ns = 0;
-	member->state = STATE_RUNNING_GIL;
+	member->state = running_state(member);
 	if (r == PYTHON_COMPLETE)
 		take_stack(tick, member, MEMBER_PAUSED);
-	else if (r != PYTHON_NOT_HOLDER)
+	else if (r != PYTHON_NOT_RUNNING)
 		lose(tick, member, true);
-	return r != PYTHON_NOT_HOLDER;
+	return r != PYTHON_NOT_RUNNING;
 }
 
-/* All holders (one per interpreter with a GIL of its own).  0: the picture has changed, look again. */
-static int read_holders(struct tick *tick, const struct python_look *look, int64_t now_ns)
+/* All of them: one per interpreter with a GIL, any number without.  0: the picture has changed, look again. */
+static int read_all_running(struct tick *tick, const struct python_look *look, int64_t now_ns)
 {
 	int done = 1;
 
 	for (uint32_t i = 0; i < look->n; i++) {
 		struct member *member =
-			look->threads[i].holds_gil ? crew_of_python(tick->crew, i) : NULL;
+			look->threads[i].runs_python ? crew_of_python(tick->crew, i) : NULL;
 		int r;
 
 		if (!member || member->news != MEMBER_UNKNOWN)
 			continue;
-		member->has_gil = true;
-		r = read_holder(tick, member, now_ns);
+		member->has_gil = look->threads[i].holds_gil;
+		member->runs_python = true;
+		r = read_running(tick, member, now_ns);
 		if (r < 0)
 			return r;
 		done = done && r;
@@ -319,7 +326,7 @@ static int look_and_bind(struct tick *tick, struct python_look *look)
 	return 0;
 }
 
-static int pause_holders(struct tick *tick, struct python_look *look, int64_t *now_ns)
+static int pause_running(struct tick *tick, struct python_look *look, int64_t *now_ns)
 {
 	for (int i = 0; i < TICK_MAX_TRIES && pauses(tick, *now_ns); i++) {
 		int r;
@@ -329,9 +336,9 @@ static int pause_holders(struct tick *tick, struct python_look *look, int64_t *n
 			if (r < 0)
 				return r;
 		}
-		if (look->holder == PYTHON_NO_THREAD)
+		if (look->n_running == 0)
 			return 0;
-		r = read_holders(tick, look, *now_ns);
+		r = read_all_running(tick, look, *now_ns);
 		*now_ns = clock_monotonic_ns();
 		if (r != 0)
 			return r;
@@ -354,7 +361,7 @@ int tick_run(struct tick *tick, int64_t *ret_now_ns)
 	r = look_and_bind(tick, &look);
 	if (r < 0)
 		return r;
-	r = pause_holders(tick, &look, &now_ns);
+	r = pause_running(tick, &look, &now_ns);
 	if (r < 0)
 		return r;
 	tick->stats->traced += !tick->is_nonblocking && !pauses(tick, now_ns);

@@ -2,7 +2,8 @@
 /*
  * One tick: the true stack and the state of every thread of the target, at one moment.
  *
- *   1. Only a thread that holds a GIL is paused, for one bounded read, and never one that sleeps.
+ *   1. Only a thread that runs Python (it holds a GIL; in a build without one, it is attached) is paused,
+ *      for one bounded read, one after the other, and never one that sleeps.
  *   2. A holder's stack counts only if the GIL, read after the stop, is still its own; else everybody is
  *      looked at again, TICK_MAX_TRIES times.
  *   3. Others are read as they are, twice; those that have not run since their last true stack are not

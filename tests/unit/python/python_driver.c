@@ -190,7 +190,7 @@ static void count(struct driver *driver, int outcome)
 	uint64_t *const counters[] = {
 		[PYTHON_COMPLETE] = &driver->complete,
 		[PYTHON_INCOMPLETE] = &driver->incomplete,
-		[PYTHON_NOT_HOLDER] = &driver->not_holder,
+		[PYTHON_NOT_RUNNING] = &driver->not_holder,
 		[PYTHON_TORN] = &driver->torn,
 		[PYTHON_OVER_BUDGET] = &driver->over_budget,
 	};
@@ -212,7 +212,7 @@ static int sample_holder(struct driver *driver, uint32_t holder, pid_t tid, bool
 		return -EAGAIN;
 	}
 	int64_t start = clock_monotonic_ns();
-	r = read_held(driver, holder, PYTHON_NEEDS_GIL);
+	r = read_held(driver, holder, PYTHON_NEEDS_RUNNING);
 	int64_t took = clock_monotonic_ns() - start;
 	driver->pause_ns += took;
 	driver->pause_max_ns = max_of(driver->pause_max_ns, took);

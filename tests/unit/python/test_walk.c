@@ -49,7 +49,7 @@ static int read_once(struct fixture *fixture)
 {
 	int r = python_look(fixture->python, &fixture->look);
 
-	return r < 0 ? r : python_read_paused(fixture->python, 0, PYTHON_NEEDS_GIL);
+	return r < 0 ? r : python_read_paused(fixture->python, 0, PYTHON_NEEDS_RUNNING);
 }
 
 static void assert_stack(struct fixture *fixture, const char *expected)
@@ -128,7 +128,7 @@ static void walk_is_not_for_who_lost_the_gil(void **state)
 	{
 		fake_stack(&f.fake, &f.process, f.codes, 3);
 		fake_put32(&f.fake, f.process.gil + f.fake.layout->gil_locked, 0);
-		assert_int_equal(read_once(&f), PYTHON_NOT_HOLDER);
+		assert_int_equal(read_once(&f), PYTHON_NOT_RUNNING);
 		assert_int_equal(f.look.holder, PYTHON_NO_THREAD);
 	}
 }
