@@ -2,7 +2,7 @@
 /*
  * The subcommands of the one binary: wiring only.
  *
- * A command owns its option table and a run function; main.c holds the table of all commands and
+ * A command owns its option table and a run function; commands.c holds the table of all, main.c
  * accepts every unique prefix of a name ("r", "d").  Commands are the only place that prints
  * results and decides exit codes; everything below them returns errors.
  */
@@ -32,6 +32,8 @@ extern const struct command command_record;
 extern const struct command command_dump;
 extern const struct command command_convert;
 extern const struct command command_serve;
+
+extern const struct command *const commands[]; /* all of them; NULL ends it */
 
 /* The exit code that belongs to a negative error code (errno or ERR_*). */
 enum exit_code exit_code_of(int code);

@@ -13,13 +13,6 @@
 #error "the build defines PYROMETER_VERSION"
 #endif
 
-static const struct command *const commands[] = {
-	&command_record,
-	&command_dump,
-	&command_convert,
-	&command_serve,
-};
-
 /*
  * A descriptor 0-2 that is closed at start would be given to the first file that we open, and a
  * warning on stderr would then be written into the user's result.
@@ -41,7 +34,7 @@ static void print_overview(FILE *out)
 	fputs("pyrometer: shows where running Python programs spend their time\n\n"
 	      "usage: pyrometer COMMAND [options]\n\ncommands:\n",
 	      out);
-	for (size_t i = 0; i < array_len(commands); i++)
+	for (size_t i = 0; commands[i]; i++)
 		fprintf(out, "  %-10s%s\n", commands[i]->options->name,
 			commands[i]->options->summary);
 	fputs("\npyrometer COMMAND --help says more.  Any unique beginning of a command will do.\n"
@@ -56,7 +49,7 @@ static const struct command *find_command(const char *name)
 {
 	const struct command *found = NULL;
 
-	for (size_t i = 0; i < array_len(commands); i++) {
+	for (size_t i = 0; commands[i]; i++) {
 		if (strncmp(commands[i]->options->name, name, strlen(name)) != 0)
 			continue;
 		if (strcmp(commands[i]->options->name, name) == 0)

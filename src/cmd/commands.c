@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/command.h"
+
+/* In the order of the overview. */
+const struct command *const commands[] = {
+	&command_record, &command_dump, &command_convert, &command_serve, NULL,
+};
