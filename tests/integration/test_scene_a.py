@@ -166,7 +166,7 @@ def test_the_flame_graph_adds_up(scene):
     assert all(total == own + rest for total, own, rest in zip(flame["total"], flame["self"], below))
     # Markers ("[ended between samples]") are no functions: they have boxes, but no rows.
     markers = sum(own for frame, own in zip(flame["frame"], flame["self"]) if view["frames"]["kind"][frame] == "marker")
-    assert flame["total"][0] == view["total"] == markers + sum(row["self"] for row in table_of(view).values())
+    assert flame["total"][0] == view["total"] == markers + sum(view["table"]["self"])
 
 
 def test_the_hot_line_is_found_with_its_source(scene):
