@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Prints one row of src/python/gen/layouts.h: compiled by tools/layouts against one interpreter's headers,
- * the internal ones included, and run.  Fields as in struct layout (src/python/layout.h).
+ * the internal ones included, and run.  Fields as in struct layout (src/python/layout.h).  MICRO_FROM, which it
+ * defines, is the first patch level that the row is true for.
  */
 #define Py_BUILD_CORE 1
 #include <Python.h>
@@ -9,7 +10,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#if PY_MAJOR_VERSION == 2
+#include <classobject.h>
+#elif PY_VERSION_HEX >= 0x03080000
 #include <internal/pycore_pystate.h>
+#elif PY_VERSION_HEX >= 0x03070000
+#include <internal/pystate.h>
+#endif
 #if PY_VERSION_HEX >= 0x03090000
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
@@ -32,6 +39,26 @@ struct _dictkeysobject {
 #define NO_FIELD 0xffff
 #define PRINT(name, value) printf("\t." #name " = %zu,\n", (size_t)(value))
 
+#if PY_VERSION_HEX < 0x03070000
+/*
+ * Before there was a _PyRuntime: the variable interp_head stands for it, _PyThreadState_Current for the GIL.
+ */
+static void print_runtime(void)
+{
+	PRINT(rt_size, sizeof(PyInterpreterState *));
+	PRINT(rt_interpreters_head, 0);
+	PRINT(is_next, offsetof(PyInterpreterState, next));
+	PRINT(rt_gil, NO_FIELD);
+	PRINT(is_gil, NO_FIELD);
+	PRINT(is_size, sizeof(PyInterpreterState));
+	PRINT(is_code_generation, NO_FIELD);
+	PRINT(is_threads_head, offsetof(PyInterpreterState, tstate_head));
+	PRINT(is_modules, offsetof(PyInterpreterState, modules));
+	PRINT(gil_size, sizeof(PyThreadState *));
+	PRINT(gil_last_holder, 0);
+	PRINT(gil_locked, NO_FIELD);
+}
+#else
 static void print_runtime(void)
 {
 	PRINT(rt_size, sizeof(_PyRuntimeState));
@@ -66,6 +93,7 @@ static void print_runtime(void)
 	PRINT(gil_last_holder, offsetof(struct _gil_runtime_state, last_holder));
 	PRINT(gil_locked, offsetof(struct _gil_runtime_state, locked));
 }
+#endif
 
 static void print_thread(void)
 {
@@ -159,7 +187,34 @@ static void print_code(void)
 #endif
 }
 
-static void print_objects(void)
+#if PY_MAJOR_VERSION == 2
+static void print_strings(void)
+{
+	PRINT(str_length, offsetof(PyStringObject, ob_size));
+	PRINT(str_state, NO_FIELD);
+	PRINT(str_ascii_data, offsetof(PyStringObject, ob_sval));
+	PRINT(str_compact_data, NO_FIELD);
+	PRINT(bytes_size, offsetof(PyStringObject, ob_size));
+	PRINT(bytes_data, offsetof(PyStringObject, ob_sval));
+}
+
+static void print_dicts(void)
+{
+	PRINT(instance_dict, offsetof(PyInstanceObject, in_dict));
+	PRINT(type_cached_keys, NO_FIELD);
+	PRINT(dict_table, offsetof(PyDictObject, ma_table));
+	PRINT(dict_mask, offsetof(PyDictObject, ma_mask));
+	PRINT(dict_keys, NO_FIELD);
+	PRINT(dict_values, NO_FIELD);
+	PRINT(keys_nentries, NO_FIELD);
+	PRINT(keys_indices, NO_FIELD);
+	PRINT(keys_log2_size, NO_FIELD);
+	PRINT(keys_kind, NO_FIELD);
+	PRINT(keys_size, NO_FIELD);
+	PRINT(values_data, 0);
+}
+#else
+static void print_strings(void)
 {
 	PRINT(str_length, offsetof(PyASCIIObject, length));
 	PRINT(str_state, offsetof(PyASCIIObject, state));
@@ -167,9 +222,14 @@ static void print_objects(void)
 	PRINT(str_compact_data, sizeof(PyCompactUnicodeObject));
 	PRINT(bytes_size, offsetof(PyVarObject, ob_size));
 	PRINT(bytes_data, offsetof(PyBytesObject, ob_sval));
-	PRINT(type_basicsize, offsetof(PyTypeObject, tp_basicsize));
-	PRINT(type_dictoffset, offsetof(PyTypeObject, tp_dictoffset));
+}
+
+static void print_dicts(void)
+{
+	PRINT(instance_dict, NO_FIELD);
 	PRINT(type_cached_keys, offsetof(PyHeapTypeObject, ht_cached_keys));
+	PRINT(dict_table, NO_FIELD);
+	PRINT(dict_mask, NO_FIELD);
 	PRINT(dict_keys, offsetof(PyDictObject, ma_keys));
 	PRINT(dict_values, offsetof(PyDictObject, ma_values));
 	PRINT(keys_nentries, offsetof(struct _dictkeysobject, dk_nentries));
@@ -189,16 +249,30 @@ static void print_objects(void)
 	PRINT(values_data, 0);
 #endif
 }
+#endif
+
+static void print_objects(void)
+{
+	print_strings();
+	PRINT(type_basicsize, offsetof(PyTypeObject, tp_basicsize));
+	PRINT(type_dictoffset, offsetof(PyTypeObject, tp_dictoffset));
+	print_dicts();
+}
 
 int main(void)
 {
 	printf("{\n\t.version = 0x%04x,\n", PY_VERSION_HEX >> 16);
+	PRINT(micro_from, MICRO_FROM);
 	printf("\t.chain = %s,\n", PY_VERSION_HEX >= 0x030c0000	  ? "CHAIN_SHIMS"
 				   : PY_VERSION_HEX >= 0x030b0000 ? "CHAIN_ENTRIES"
 								  : "CHAIN_OBJECTS");
 	printf("\t.lines = %s,\n", PY_VERSION_HEX >= 0x030b0000	  ? "LINES_LOCATION"
 				   : PY_VERSION_HEX >= 0x030a0000 ? "LINES_RANGES"
-								  : "LINES_LNOTAB");
+				   : PY_VERSION_HEX >= 0x03060000 ? "LINES_LNOTAB"
+								  : "LINES_LNOTAB_UNSIGNED");
+	printf("\t.ints = %s,\n", PY_VERSION_HEX >= 0x030c0000	 ? "INTS_TAGGED"
+				  : PY_VERSION_HEX >= 0x03000000 ? "INTS_DIGITS"
+								 : "INTS_WORD");
 	printf("\t.instance = %s,\n", PY_VERSION_HEX >= 0x030d0000   ? "INSTANCE_INLINE"
 				      : PY_VERSION_HEX >= 0x030c0000 ? "INSTANCE_TAGGED"
 				      : PY_VERSION_HEX >= 0x030b0000 ? "INSTANCE_VALUES_OR_DICT"

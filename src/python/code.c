@@ -74,18 +74,20 @@ const struct code *code_get(const struct code_cache *cache, uint32_t id)
 /* ---- proofs ---- */
 
 /*
- * From the first line (rounded down) to the last of the pointers: everything between is written once, when the
- * object is made.  3.12+ has co_version in it.
+ * From the first of them (the line's word) to the last: everything between is written once, when the object is made.
+ * 3.12+ has co_version in it.
  */
 static void identity_span(const struct layout *layout, uint16_t *ret_at, uint16_t *ret_len)
 {
 	size_t end = max_of(layout->co_filename, layout->co_name);
+	uint16_t at = min_of(layout->co_firstlineno & (uint16_t)~7u,
+			     min_of(layout->co_filename, layout->co_name));
 
 	end = max_of(end, layout->co_linetable);
 	if (layout->co_qualname != NO_FIELD)
 		end = max_of(end, layout->co_qualname);
-	*ret_at = layout->co_firstlineno & (uint16_t)~7u;
-	*ret_len = (uint16_t)min_of(end + 8 - *ret_at, (size_t)CODE_PROOF_MAX_BYTES);
+	*ret_at = at;
+	*ret_len = (uint16_t)min_of(end + 8 - at, (size_t)CODE_PROOF_MAX_BYTES);
 }
 
 static void add_proof(struct code *code, raddr_t addr, size_t len, const uint8_t *bytes)

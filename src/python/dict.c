@@ -2,7 +2,7 @@
 /*
  * Dicts and instance attributes, read without asking Python.
  *
- * A dict's entries follow its hash indices; they are scanned in order instead of hashed into, since hashes are
+ * In 2.7 a dict is one table of slots.  Later its entries follow its hash indices; they are scanned in order instead of hashed into, since hashes are
  * seeded per process.  Entries are (hash, key, value), or (key, value) when all keys are str (3.11+).  An
  * instance keeps its attributes in a dict or, sharing keys with its class, as bare values: where, differs with
  * every version (enum layout_instance).
@@ -99,11 +99,32 @@ static int read_entries(struct memory *memory, const struct keys *keys, raddr_t 
 	return 0;
 }
 
+/* 2.7: slots of (hash, key, value), the free ones without a value. */
+static int read_table(struct memory *memory, const struct layout *layout, raddr_t dict,
+		      struct dict_entries *ret_entries)
+{
+	struct keys keys = {.entry_bytes = 24, .key_at = 8, .value_at = 16};
+	uint64_t mask;
+	int r = memory_read_u64(memory, dict + layout->dict_mask, &mask);
+
+	if (r == 0)
+		r = memory_read_u64(memory, dict + layout->dict_table, &keys.entries);
+	if (r < 0)
+		return r;
+	if (mask >= DICT_MAX_ENTRIES)
+		return ERR_LIMIT;
+	keys.n = mask + 1;
+	return read_entries(memory, &keys, 0, ret_entries);
+}
+
 int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
 	      struct dict_entries *ret_entries)
 {
 	raddr_t keys_addr, values;
 	struct keys keys;
+
+	if (layout->dict_table != NO_FIELD)
+		return read_table(memory, layout, dict, ret_entries);
 	int r = memory_read_u64(memory, dict + layout->dict_keys, &keys_addr);
 
 	if (r == 0)
@@ -218,6 +239,8 @@ static int locate(struct memory *memory, const struct layout *layout, raddr_t ob
 		r = memory_read(memory, type + layout->type_dictoffset, &offset, sizeof(offset));
 		if (r < 0)
 			return r;
+		if (offset == 0 && layout->instance_dict != NO_FIELD)
+			offset = layout->instance_dict;
 		if (offset <= 0 || offset > UINT16_MAX)
 			return ERR_CORRUPT;
 		return memory_read_u64(memory, object + (uint64_t)offset, &attributes->dict);

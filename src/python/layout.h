@@ -3,7 +3,8 @@
  * Where CPython's structs keep what we read, per version.  For files of this folder only.
  *
  * Offsets in bytes, 64-bit builds.  Up to 3.12 a row of gen/layouts.h (made by tools/layouts from
- * an interpreter's own headers) is the whole truth: layouts are stable within a minor version.
+ * an interpreter's own headers) is the whole truth: layouts are stable within a minor version (3.7.4 alone
+ * changed one, and there are two rows of 3.7).
  * From 3.13 on the row is the ground on which the target's _Py_DebugOffsets are laid
  * (debug_offsets.c).  NO_FIELD stands for what a version does not have: readers ask for the field,
  * never for the version.
@@ -29,9 +30,17 @@ enum layout_chain {
 };
 
 enum layout_lines {
-	LINES_LNOTAB,	/* <= 3.9: (address delta, line delta) bytes */
-	LINES_RANGES,	/* 3.10: the same, each pair a range that ends at its address */
-	LINES_LOCATION, /* 3.11+: PEP 657 location table */
+	LINES_LNOTAB_UNSIGNED, /* 2.7: (address delta, line delta) bytes, lines only grow */
+	LINES_LNOTAB,	       /* 3.6-3.9: the same, the line delta signed */
+	LINES_RANGES,	       /* 3.10: the same, each pair a range that ends at its address */
+	LINES_LOCATION,	       /* 3.11+: PEP 657 location table */
+};
+
+/* The ints that threads are known by. */
+enum layout_ints {
+	INTS_WORD,   /* 2.7: a C long */
+	INTS_DIGITS, /* <= 3.11: ob_size digits of 30 bits */
+	INTS_TAGGED, /* 3.12+: lv_tag in its place, the number of digits above three bits */
 };
 
 /* Where an instance without __slots__ keeps its attributes. */
@@ -43,17 +52,23 @@ enum layout_instance {
 };
 
 struct layout {
-	uint16_t version; /* 0x030b for 3.11 */
-	uint8_t chain, lines, instance;
+	uint16_t version;   /* 0x030b for 3.11 */
+	uint8_t micro_from; /* the patch level that the row begins with */
+	uint8_t chain, lines, instance, ints;
 	uint8_t instr_unit; /* what one step of the frame's instruction field is worth: 1 a byte
 			       offset, 2 an offset in code units, 0 a pointer into the code */
-	uint32_t rt_size, rt_interpreters_head, rt_gil; /* rt_gil: NO_FIELD from 3.12, see is_gil */
+	/*
+	 * Before 3.7 the runtime is the variable interp_head.  rt_gil and is_gil: the GIL belongs to the runtime
+	 * (3.7-3.11) or to each interpreter (3.12+); before 3.7 it is a place of its own (struct runtime).
+	 */
+	uint32_t rt_size, rt_interpreters_head, rt_gil;
 	uint32_t is_next, is_threads_head, is_modules, is_gil;
 	/*
 	 * A 32-bit count in the interpreter that moves whenever a code object comes to be (3.12, 3.13: the number
 	 * of the next one) or goes (3.14+), so that while it stands still no address has got another code object.
 	 */
 	uint32_t is_size, is_code_generation;
+	/* Before 3.7 there is no gil_locked: the holder is NULL while the GIL is free. */
 	uint16_t gil_size, gil_last_holder, gil_locked;
 	uint16_t ts_next, ts_interp, ts_frame, ts_cframe, ts_thread_id, ts_native_thread_id;
 	uint16_t ts_stack_chunk, ts_stack_top;
@@ -61,17 +76,22 @@ struct layout {
 	uint16_t frame_previous, frame_code, frame_instr, frame_owner, frame_is_entry, frame_locals;
 	uint16_t co_filename, co_name, co_qualname, co_firstlineno, co_linetable, co_code;
 	uint16_t co_version; /* numbers code objects uniquely while it lasts (then 0); 3.12+ */
+	/* 2.7: bytes in no known encoding, without str_state and str_compact_data. */
 	uint16_t str_length, str_state, str_ascii_data, str_compact_data;
 	uint16_t bytes_size, bytes_data;
 	uint16_t type_basicsize, type_dictoffset, type_cached_keys;
+	uint16_t instance_dict;		/* 2.7: of an instance of a class that has no base */
+	uint16_t dict_table, dict_mask; /* 2.7: one table of slots, instead of: */
 	uint16_t dict_keys, dict_values;
 	uint16_t keys_log2_size, keys_size, keys_kind, keys_nentries, keys_indices;
 	uint16_t values_data; /* from the start of an instance's values to the first */
 };
 
-/* The row of a minor version, or NULL. */
+/* The row of a minor version (the newest where there are several), or NULL. */
 const struct layout *layout_find(uint16_t version);
-/* "3.8-3.13": what layout_find() knows, for messages. */
+/* The row of a patch level. */
+const struct layout *layout_find_micro(uint16_t version, uint8_t micro);
+/* "2.7, 3.6-3.13": what layout_find() knows, for messages. */
 const char *layout_known(void);
 
 /*

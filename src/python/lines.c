@@ -11,8 +11,12 @@ static uint32_t as_line(int64_t line)
 	return line > 0 && line <= LINE_MAX ? (uint32_t)line : 0;
 }
 
-/* Objects/lnotab_notes.txt of 3.9: the line changes at an address; what lies before keeps the old one. */
-static uint32_t find_lnotab(const uint8_t *table, size_t len, int64_t line, int64_t offset)
+/*
+ * Objects/lnotab_notes.txt of 3.9: the line changes at an address; what lies before keeps the old one.  Up to 3.5
+ * (bpo-26107) lines could only grow.
+ */
+static uint32_t find_lnotab(const uint8_t *table, size_t len, int64_t line, int64_t offset,
+			    bool is_signed)
 {
 	int64_t addr = 0;
 
@@ -20,7 +24,7 @@ static uint32_t find_lnotab(const uint8_t *table, size_t len, int64_t line, int6
 		addr += table[i];
 		if (addr > offset)
 			break;
-		line += (int8_t)table[i + 1];
+		line += is_signed ? (int8_t)table[i + 1] : table[i + 1];
 	}
 	return as_line(line);
 }
@@ -127,8 +131,10 @@ uint32_t lines_find(enum layout_lines lines, const uint8_t *table, size_t len, u
 	if (offset < 0)
 		return as_line(first_line);
 	switch (lines) {
+	case LINES_LNOTAB_UNSIGNED:
+		return find_lnotab(table, len, first_line, offset, false);
 	case LINES_LNOTAB:
-		return find_lnotab(table, len, first_line, offset);
+		return find_lnotab(table, len, first_line, offset, true);
 	case LINES_RANGES:
 		return find_ranges(table, len, first_line, offset);
 	case LINES_LOCATION:

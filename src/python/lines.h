@@ -2,7 +2,7 @@
 /*
  * Line tables: from an instruction to the line it came from.  For files of this folder only.
  *
- * The rule of all three formats: the first entry whose END is greater than the instruction's offset.  It is
+ * The rule of all formats: the first entry whose END is greater than the instruction's offset.  It is
  * right for the instruction that runs as well as for a caller that waits in its call, also when the call
  * spans many lines.  Tables are hostile bytes: a line that cannot be is 0 (unknown).
  */

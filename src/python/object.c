@@ -12,9 +12,23 @@
 struct text_head {
 	uint32_t kind; /* bytes per character: 1, 2, 4 */
 	bool is_ascii;
+	bool is_bytes; /* in an encoding that nobody tells */
 	uint16_t data; /* offset of the characters */
 	uint64_t length;
 };
+
+/* 2.7: bytes behind their number. */
+static int parse_bytes_head(const struct layout *layout, const uint8_t *bytes,
+			    struct text_head *ret_head)
+{
+	struct text_head head = {.kind = 1, .is_bytes = true, .data = layout->str_ascii_data};
+
+	memcpy(&head.length, bytes + layout->str_length, sizeof(head.length));
+	if (head.length > INT64_MAX)
+		return ERR_CORRUPT;
+	*ret_head = head;
+	return 0;
+}
 
 /*
  * The state word: interned (2 bits, 16 in free-threaded 3.13), kind (3), compact, ascii.  3.12 dropped `ready`
@@ -23,8 +37,10 @@ struct text_head {
 static int parse_head(const struct layout *layout, const uint8_t *bytes, struct text_head *ret_head)
 {
 	uint32_t state;
-	struct text_head head;
+	struct text_head head = {0};
 
+	if (layout->str_state == NO_FIELD)
+		return parse_bytes_head(layout, bytes, ret_head);
 	memcpy(&head.length, bytes + layout->str_length, sizeof(head.length));
 	memcpy(&state, bytes + layout->str_state, sizeof(state));
 	head.kind = state >> 2 & 7;
@@ -38,8 +54,27 @@ static int parse_head(const struct layout *layout, const uint8_t *bytes, struct 
 	return 0;
 }
 
+/* Nearly always UTF-8; of anything else nothing is guessed and nothing lost. */
+static void put_bytes(struct buf *out, const char *data, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		uint32_t code;
+		size_t len = utf8_next(data + i, n - i, &code);
+
+		if (code == 0xfffd || code == 0)
+			buf_printf(out, "\\x%02x", (uint8_t)data[i]);
+		else
+			buf_put(out, data + i, len);
+		i += len;
+	}
+}
+
 static void put_chars(struct buf *out, const uint8_t *data, size_t n, const struct text_head *head)
 {
+	if (head->is_bytes) {
+		put_bytes(out, (const char *)data, n);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint32_t code = 0;
 		char text[4];

@@ -16,8 +16,9 @@
 #define DICT_MAX_ENTRIES 65536
 
 /*
- * The text of a str object as UTF-8 (lone surrogates become U+FFFD), replacing out's contents.  ERR_CORRUPT for
- * what is no compact string, or as memory_read().
+ * The text of a str object as UTF-8 (lone surrogates become U+FFFD), replacing out's contents.  A str of 2.7 is
+ * bytes that say nothing of their encoding: what is not UTF-8 becomes \xNN.  ERR_CORRUPT for what is no compact
+ * string, or as memory_read().
  */
 int object_text(struct memory *memory, const struct layout *layout, raddr_t str,
 		struct buf *out) nodiscard;

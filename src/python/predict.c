@@ -20,6 +20,10 @@
 bool track_holds_gil(const struct python *python, const struct track *track)
 {
 	uint32_t locked;
+
+	/* Before 3.7 the holder is NULL while the GIL is free. */
+	if (python->layout.gil_locked == NO_FIELD)
+		return word_at(track->gil_bytes, 0) == track->tstate;
 	/* The span begins at the holder; see add_fixed(). */
 	size_t at = python->layout.gil_locked - python->layout.gil_last_holder;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thread names: sys.modules["threading"]._active is a dict of {ident: Thread}, and a Thread has a _name.  An
+ * Thread names: sys.modules["threading"]._active is a dict of {ident: Thread}, and a Thread has a _name (in 2.7
+ * the compiler spelt it _Thread__name).  An
  * interpreter has its own sys.modules.  Costs about ten reads a name, and some hundred microseconds once for all
  * names that are asked for between two looks.
  */
@@ -33,18 +34,21 @@ static int active_dict(struct python *python, raddr_t interp, raddr_t *ret_dict)
 }
 
 /*
- * A non-negative int below 2^90, from the 20 bytes behind its head.  Up to 3.11 ob_size says how many digits of 30
- * bits follow; from 3.12 on lv_tag in the same place does, above three bits of sign and immortality.
+ * A non-negative int below 2^90, from the 20 bytes behind its head (enum layout_ints).
  */
 #define INT_AT 16
 #define INT_BYTES 20
 
 static bool parse_int(const struct python *python, const uint8_t *bytes, uint64_t *ret_value)
 {
-	bool is_tagged = python->layout.chain == CHAIN_SHIMS;
-	uint64_t n = is_tagged ? word_at(bytes, 0) >> 3 : word_at(bytes, 0);
+	uint64_t n =
+		python->layout.ints == INTS_TAGGED ? word_at(bytes, 0) >> 3 : word_at(bytes, 0);
 	uint64_t value = 0;
 
+	if (python->layout.ints == INTS_WORD) {
+		*ret_value = n;
+		return true;
+	}
 	if (n > 3)
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
@@ -106,12 +110,13 @@ static int call_roster(struct python *python, raddr_t interp)
 static int read_name(struct python *python, const struct track *track, struct buf *out)
 {
 	const uint32_t *known = map64_get(&python->roster.by_ident, track->ident);
+	const char *attribute = python->layout.ints == INTS_WORD ? "_Thread__name" : "_name";
 	raddr_t name;
 
 	if (!known)
 		return -ENOENT;
 	int r = object_attribute(python->memory, &python->layout, python->roster.threads[*known],
-				 "_name", &name);
+				 attribute, &name);
 	return r < 0 ? r : object_text(python->memory, &python->layout, name, out);
 }
 
