@@ -80,13 +80,13 @@ const struct code *code_get(const struct code_cache *cache, uint32_t id)
 static void identity_span(const struct layout *layout, uint16_t *ret_at, uint16_t *ret_len)
 {
 	size_t end = max_of(layout->co_filename, layout->co_name);
-	uint16_t at = min_of(layout->co_firstlineno & (uint16_t)~7u,
-			     min_of(layout->co_filename, layout->co_name));
+	size_t at = min_of(layout->co_firstlineno & ~(size_t)7,
+			   (size_t)min_of(layout->co_filename, layout->co_name));
 
 	end = max_of(end, layout->co_linetable);
 	if (layout->co_qualname != NO_FIELD)
 		end = max_of(end, layout->co_qualname);
-	*ret_at = at;
+	*ret_at = (uint16_t)at;
 	*ret_len = (uint16_t)min_of(end + 8 - at, (size_t)CODE_PROOF_MAX_BYTES);
 }
 

@@ -41,6 +41,7 @@ int python_new(const struct python_args *args, const struct runtime *runtime,
 	python->pid = args->pid;
 	python->layout = runtime->layout;
 	python->runtime = runtime->addr;
+	python->old_gil = runtime->gil;
 	memcpy(python->version, runtime->version, sizeof(python->version));
 	code_cache_init(&python->codes, python->names, &python->layout, &python->stats);
 	int r = measure(python, err);

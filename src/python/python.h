@@ -3,7 +3,7 @@
  * What is known about CPython: where a process keeps its interpreters, which threads run, which of
  * them holds the GIL, and the stack of each, as frame ids of profile/names.h.
  *
- * Works for CPython 3.8-3.13 with a GIL, shared or static, stripped, renamed, in a venv or
+ * Works for CPython 2.7 and 3.6-3.13 with a GIL, shared or static, stripped, renamed, in a venv or
  * container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
  * target's own _Py_DebugOffsets, each field checked against limits.
  *

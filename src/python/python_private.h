@@ -115,11 +115,22 @@ struct roster {
 	struct map64 by_ident;
 };
 
+/* Before 3.7 the GIL is some variables; afterwards all of this is 0. */
+struct old_gil {
+	raddr_t holder; /* _PyThreadState_Current: NULL while the GIL is free */
+	raddr_t lock;	/* 2.7: interpreter_lock, which points to its semaphore; 0: not known */
+	struct {
+		raddr_t start, end;
+	} futexes[2]; /* 3.6: what threads wait on for it; empty: not known */
+};
+
 struct python {
 	struct memory *memory;
 	struct names *names;
 	struct layout layout;
 	raddr_t runtime;
+	struct old_gil old_gil;
+	raddr_t old_lock; /* what old_gil.lock pointed to at the last look */
 	pid_t pid;
 	char version[32];
 	uint16_t state_bytes; /* of a PyThreadState that have to be read */
@@ -166,9 +177,10 @@ void threads_done(struct python *python);
 
 /* runtime.c: find _PyRuntime and the layout. */
 struct runtime {
-	raddr_t addr;
+	raddr_t addr; /* before 3.7 that of interp_head */
 	struct layout layout;
 	char version[32];
+	struct old_gil gil;
 };
 int runtime_find(const struct python_args *args, struct runtime *ret_runtime,
 		 struct err *err) nodiscard;
@@ -176,6 +188,8 @@ int runtime_find(const struct python_args *args, struct runtime *ret_runtime,
  * are used. */
 int python_new(const struct python_args *args, const struct runtime *runtime,
 	       struct python **ret_python, struct err *err) nodiscard;
+/* runtime_old.c: is it one of the futexes that threads wait on for the GIL?  Before 3.7. */
+bool old_gil_has_futex(const struct python *python, raddr_t futex);
 /* Does this address hold interpreters whose threads point back to them? */
 int runtime_check(struct memory *memory, const struct layout *layout, raddr_t addr) nodiscard;
 

@@ -73,6 +73,8 @@ static int read_known(struct python *python, raddr_t *ret_head)
 	add_span(python, &n, python->runtime + python->layout.rt_interpreters_head, ret_head, 8);
 	for (size_t i = 0; i < python->n_interps; i++)
 		add_interpreter(python, &n, python->interps[i].addr, &python->interps[i]);
+	if (python->old_gil.lock)
+		add_span(python, &n, python->old_gil.lock, &python->old_lock, 8);
 	size_t first = n;
 	size_t per_thread = python->layout.ts_cframe != NO_FIELD ? 3 : 2;
 	for (size_t i = 0; i < python->n_threads; i++)
@@ -99,8 +101,9 @@ static int read_known(struct python *python, raddr_t *ret_head)
 
 static raddr_t gil_of(const struct python *python, const struct interpreter *interp)
 {
-	return python->layout.rt_gil != NO_FIELD ? python->runtime + python->layout.rt_gil
-						 : interp->gil;
+	if (python->layout.rt_gil != NO_FIELD)
+		return python->runtime + python->layout.rt_gil;
+	return python->layout.is_gil != NO_FIELD ? interp->gil : python->old_gil.holder;
 }
 
 static bool is_interp_list(const struct python *python, raddr_t head)
@@ -382,5 +385,5 @@ bool python_is_gil_futex(const struct python *python, raddr_t futex)
 		if (futex >= gil && futex - gil < python->layout.gil_size)
 			return true;
 	}
-	return false;
+	return old_gil_has_futex(python, futex);
 }

@@ -13,7 +13,7 @@
 struct version version_from_hex(uint64_t hex)
 {
 	static const char *const levels[16] = {[0xa] = "a", [0xb] = "b", [0xc] = "rc"};
-	struct version version = {.minor = (uint16_t)(hex >> 16)};
+	struct version version = {.minor = (uint16_t)(hex >> 16), .micro = (uint8_t)(hex >> 8)};
 	const char *level = levels[hex >> 4 & 15];
 
 	if (level)
@@ -60,6 +60,7 @@ struct version version_from_path(const char *path)
 		return version;
 	const char *at = name + strlen("python");
 	version.minor = take_minor(&at, at + strlen(at));
+	version.micro = VERSION_NO_MICRO;
 	if (version.minor)
 		snprintf(version.text, sizeof(version.text), "%u.%u", version.minor >> 8,
 			 version.minor & 255);
@@ -73,13 +74,17 @@ static struct version parse(const char *text, const char *end)
 	const char *at = text;
 	uint16_t minor = take_minor(&at, end);
 
-	if (!minor || at >= end || *at++ != '.' || take_number(&at, end) < 0)
+	if (!minor || at >= end || *at++ != '.')
+		return version;
+	int micro = take_number(&at, end);
+	if (micro < 0)
 		return version;
 	while (at < end && (isalnum((unsigned char)*at) || *at == '+') && at - text < 16)
 		at++;
 	if (end - at < 2 || at[0] != ' ' || at[1] != '(')
 		return version;
 	version.minor = minor;
+	version.micro = (uint8_t)micro;
 	snprintf(version.text, sizeof(version.text), "%.*s", (int)(at - text), text);
 	return version;
 }

@@ -10,9 +10,11 @@
 #include "proc/memory.h"
 
 #define VERSION_TEXT_MAX 32
+#define VERSION_NO_MICRO UINT8_MAX
 
 struct version {
 	uint16_t minor;		     /* 0x030b for 3.11; 0: not known */
+	uint8_t micro;		     /* 2 of 3.11.2; VERSION_NO_MICRO: not known */
 	char text[VERSION_TEXT_MAX]; /* "3.11.2", "3.13.0rc1", or "3.11" */
 };
 

@@ -243,16 +243,6 @@ def test_a_program_that_poses_as_python_is_refused(driver, spawn, tmp_path, word
     assert f"error {code} " in done.stderr and says in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("python", pythons.params(["2.7", "3.6", "3.7"]))
-def test_an_unsupported_version_is_named(driver, spawn, python):
-    target = spawn([python, "-c", "import time, sys; sys.stdout.write('1\\n'); sys.stdout.flush(); time.sleep(1000)"],
-                   stdout=subprocess.PIPE)
-    target.stdout.readline()
-    done, _ = run_driver(driver, "dump", target.pid)
-    assert done.returncode == 1
-    assert re.search(r"Python (2\.7|3\.6|3\.7)\.\d+ is not supported \(known: ", done.stderr), done.stderr
-
-
 def include_dirs():
     for python in pythons.every():
         if python.tag not in pythons.READABLE:
