@@ -67,6 +67,9 @@ struct opt_command {
 	const char *usage;   /* "record [-p PID | -- COMMAND...] [-o FILE]" */
 	const char *about;   /* paragraphs below the options: examples */
 	const struct opt *opts;
+	/* For shells, what stands behind the options: "COMMAND", "FILE" or one of the choices. */
+	const char *operand; /* NULL: nothing */
+	const char *const *operand_choices;
 };
 
 /*

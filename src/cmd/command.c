@@ -2,7 +2,6 @@
 #include "cmd/command.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -48,14 +47,35 @@ size_t terminal_columns(int fd)
 	return max_of(COLUMNS_LEAST, min_of(size.ws_col, COLUMNS_MOST));
 }
 
+int command_print(const struct buf *text)
+{
+	const char *at = text->data;
+	size_t left = text->len;
+
+	while (left > 0) {
+		ssize_t n = write(STDOUT_FILENO, at, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EPIPE)
+			return EXIT_CODE_OK;
+		if (n < 0) {
+			log_error("cannot write to stdout: %s", err_name(-errno));
+			return EXIT_CODE_OUTPUT;
+		}
+		at += n;
+		left -= (size_t)n;
+	}
+	return EXIT_CODE_OK;
+}
+
 static void print_help(const struct command *command)
 {
 	struct buf text;
 
 	buf_init(&text, HELP_MAX_BYTES);
 	opt_help(command->options, terminal_columns(STDOUT_FILENO), &text);
-	fputs(text.data, stdout);
-	fflush(stdout);
+	(void)command_print(&text);
 	buf_done(&text);
 }
 

@@ -32,6 +32,7 @@ extern const struct command command_record;
 extern const struct command command_dump;
 extern const struct command command_convert;
 extern const struct command command_serve;
+extern const struct command command_completions;
 
 extern const struct command *const commands[]; /* all of them; NULL ends it */
 
@@ -46,6 +47,10 @@ int command_fail(const struct err *err);
  * and printed, or ERR_USAGE with the reason already said on stderr.
  */
 int command_parse(const struct command *command, int argc, char **argv, void *into) nodiscard;
+
+/* The text to stdout, whole; a reader of a pipe that had enough is no failure.  Returns an exit code. */
+struct buf;
+int command_print(const struct buf *text);
 
 /* Columns of the terminal behind fd, 80 when it is none. */
 size_t terminal_columns(int fd);

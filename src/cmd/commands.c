@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
 #include "cmd/command.h"
 
 /* In the order of the overview. */
 const struct command *const commands[] = {
-	&command_record, &command_dump, &command_convert, &command_serve, NULL,
+	&command_record, &command_dump,	       &command_convert,
+	&command_serve,	 &command_completions, NULL,
 };

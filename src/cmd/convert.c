@@ -26,7 +26,8 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 static const struct opt convert_opts[] = {
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
-	 "flamegraph, html, raw, speedscope or pprof; by default what the file's ending says"},
+	 "flamegraph, html, raw, speedscope or pprof; by default what the file's ending says",
+	 .choices = render_format_names + 1},
 	{'o', "output", OPT_STR, AT(output), "FILE", "write the result here ('-' for stdout)"},
 	{0, "thread", OPT_STR, AT(thread), "NAME|TID", "only this thread"},
 	{'p', "pid", OPT_PID, AT(pid), "PID", "only this process"},
@@ -58,6 +59,7 @@ static const struct opt_command convert_options = {
 		 "code is\n"
 		 "1 then.  Threads that wait are shown when the recording was made with --idle.",
 	.opts = convert_opts,
+	.operand = "FILE",
 };
 
 struct job {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
@@ -49,28 +47,6 @@ struct job {
 	struct recording recording;
 };
 
-static int write_out(const struct buf *text)
-{
-	const char *at = text->data;
-	size_t left = text->len;
-
-	while (left > 0) {
-		ssize_t n = write(STDOUT_FILENO, at, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EPIPE)
-			return EXIT_CODE_OK;
-		if (n < 0) {
-			log_error("cannot write to stdout: %s", err_name(-errno));
-			return EXIT_CODE_OUTPUT;
-		}
-		at += n;
-		left -= (size_t)n;
-	}
-	return EXIT_CODE_OK;
-}
-
 static int print(struct job *job)
 {
 	struct buf text;
@@ -81,7 +57,7 @@ static int print(struct job *job)
 		dump_view_json(&job->view, &text);
 	else
 		dump_view_text(&job->view, &text);
-	code = write_out(&text);
+	code = command_print(&text);
 	buf_done(&text);
 	return code;
 }

@@ -35,7 +35,7 @@ static void print_overview(FILE *out)
 	      "usage: pyrometer COMMAND [options]\n\ncommands:\n",
 	      out);
 	for (size_t i = 0; commands[i]; i++)
-		fprintf(out, "  %-10s%s\n", commands[i]->options->name,
+		fprintf(out, "  %-13s%s\n", commands[i]->options->name,
 			commands[i]->options->summary);
 	fputs("\npyrometer COMMAND --help says more.  Any unique beginning of a command will do.\n"
 	      "exit codes: 0 done, 1 failed, 2 usage, 3 no permission, 4 target gone, 5 target "

@@ -37,9 +37,11 @@ static const struct opt record_opts[] = {
 	 "a file that is there stays until the result is whole"},
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
 	 "flamegraph, html, raw, speedscope, pprof or pyro (the capture, for pyrometer convert); "
-	 "by default what the file's ending says"},
+	 "by default what the file's ending says",
+	 .choices = render_format_names},
 	{'d', "duration", OPT_DURATION, AT(duration_ns), "TIME",
-	 "stop after this long (10, 1.5s, 2m); by default when interrupted", 1e6, DURATION_MOST_NS},
+	 "stop after this long in real time (10, 1.5s, 2m); by default when interrupted", 1e6,
+	 DURATION_MOST_NS, .zero = "unlimited"},
 	{'r', "rate", OPT_DOUBLE, AT(rate_hz), "HZ", "samples a second (100)", RATE_LEAST_HZ,
 	 PACE_MAX_HZ},
 	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
@@ -76,6 +78,7 @@ static const struct opt_command record_options = {
 		 "always).  The exit code of a COMMAND that ends by itself is passed on; one that\n"
 		 "still runs when --duration is over is ended.",
 	.opts = record_opts,
+	.operand = "COMMAND",
 };
 
 /* Everything one recording needs, from options to output. */

@@ -8,6 +8,10 @@
 
 #define TITLE_MAX 768
 
+const char *const render_format_names[] = {
+	RENDER_CAPTURE_NAME, "flamegraph", "html", "raw", "speedscope", "pprof", NULL,
+};
+
 static bool ends_with(const char *text, const char *ending)
 {
 	size_t len = strlen(text), n = strlen(ending);
@@ -21,10 +25,8 @@ static int unknown_format(const char *name, struct err *err)
 	int r;
 
 	buf_init(&names, ERR_TEXT_MAX);
-	for (const struct format *format = formats; format->name; format++)
-		if (format->write)
-			buf_printf(&names, "%s, ", format->name);
-	buf_puts(&names, RENDER_CAPTURE_NAME);
+	for (size_t i = 0; render_format_names[i]; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", render_format_names[i]);
 	r = err_set(err, ERR_USAGE, "unknown format '%s': choose one of %s", name, names.data);
 	buf_done(&names);
 	return r;
@@ -36,7 +38,7 @@ int render_choose(const char *name, const char *path, struct render_choice *ret_
 	struct render_choice choice = {0};
 
 	if (name)
-		choice.is_capture = strcmp(name, RENDER_CAPTURE_NAME) == 0;
+		choice.is_capture = strcasecmp(name, RENDER_CAPTURE_NAME) == 0;
 	else if (path)
 		choice.is_capture = ends_with(path, RENDER_CAPTURE_ENDING);
 	if (!choice.is_capture) {

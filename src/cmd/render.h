@@ -12,6 +12,9 @@
 #define RENDER_CAPTURE_NAME "pyro" /* -f pyro, and the ending ".pyro": the capture itself */
 #define RENDER_CAPTURE_ENDING ".pyro"
 
+/* What -f takes: the capture first, then every format that can be written.  NULL ends it. */
+extern const char *const render_format_names[];
+
 /* What -f and -o say together. */
 struct render_choice {
 	bool is_capture;

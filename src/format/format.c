@@ -70,7 +70,7 @@ const struct format formats[] = {
 const struct format *format_by_name(const char *name)
 {
 	for (const struct format *format = formats; format->name; format++)
-		if (strcmp(format->name, name) == 0)
+		if (strcasecmp(format->name, name) == 0)
 			return format;
 	return NULL;
 }

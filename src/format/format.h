@@ -68,7 +68,7 @@ struct format {
 /* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, pprof. */
 extern const struct format formats[];
 
-const struct format *format_by_name(const char *name);	    /* NULL: none */
+const struct format *format_by_name(const char *name);	    /* whatever its case; NULL: none */
 const struct format *format_by_file_name(const char *path); /* by the longest ending that fits */
 /* What hostile bytes seem to be (gzip is taken for a pprof); NULL: nothing known. */
 const struct format *format_sniff(const void *data, size_t len);
