@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper's loop: wait for the reader's end, the front's word, or the next look at the page.
+ * The keeper's loop: wait for a reader's end, the front's word, or the next look at the page.
  *
- * A look that finds the same pause or the same heartbeat as the one before, and finds it too old,
- * kills.  The look before is needed since the clock runs on while a whole machine is frozen (a laptop's
- * lid, a paused virtual machine): its first look afterwards would find an age of hours in a healthy
- * reader.
+ *   1. A slot belongs to one process from its first reader to its last; then it is free again.
+ *   2. Once the front has spoken nobody is started any more.
+ *   3. The keeper ends when nobody is watched: the front sees it by the end of the wire.
  */
 #include "proc/watchdog.h"
 
@@ -14,86 +13,179 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/compiler.h"
+#include "base/vec.h"
+#include "proc/watch_private.h"
 
-#define LOOK_NS (20 * NS_PER_MS)
-#define LOOK_IN_PAUSE_NS (5 * NS_PER_MS) /* while a pause is seen going on */
-#define RETRY_FIRST_NS (50 * NS_PER_MS)
-#define RETRY_MOST_NS (5 * NS_PER_S)
-#define RETRY_FROM 128
-#define MAX_STARTS 5
-#define HEALTHY_NS (10 * NS_PER_S) /* a reader that lived this long starts the count anew */
-#define KEEPER_NICE (-5)	   /* woken in time beside busy processes; where that is allowed */
+#define KEEPER_NICE (-5) /* woken in time beside busy processes; where that is allowed */
 
-/* The page that all three share. */
+/* The page that all share; the kernel gives memory to the part that is used. */
 struct page {
-	struct heartbeat beat;
+	struct heartbeat beats[KEEPER_MAX_READERS];
 	_Atomic int64_t grace_ns; /* set before the pipe is closed */
 };
 
-struct watch {
+enum { OWN_PIPE, OWN_SIGNALS, OWN_COUNT };
+
+struct keep {
 	const struct keeper_config *config;
 	struct page *page;
-	pid_t reader;
-	int reader_fd; /* pidfd, -1 when the kernel has none */
-	int pipe_fd;
-	int64_t started_ns;
-	int64_t seen_pause_ns, seen_beat_ns; /* of the look before */
-	uint32_t quick_deaths;
-	bool is_killed_by_us;
+	struct watch *watches; /* in no order */
+	size_t n, cap;
+	bool is_used[KEEPER_MAX_READERS]; /* slots */
+	uint32_t starts;
+	int fds[OWN_COUNT]; /* -1: none */
+	int64_t stop_by_ns; /* the front has spoken; kill afterwards; 0: not yet */
+	int root_status;    /* of its last reader */
 };
 
-/* ---- the reader's side ---- */
+/* ---- who is watched ---- */
 
-void beat_now(struct heartbeat *beat)
+static uint32_t free_slot(const struct keep *keep)
 {
-	atomic_store_explicit(&beat->beat_ns, clock_monotonic_ns(), memory_order_relaxed);
+	uint32_t slot = 0;
+
+	while (slot < KEEPER_MAX_READERS && keep->is_used[slot])
+		slot++;
+	return slot;
 }
 
-void beat_rest(struct heartbeat *beat)
+/* False when there are as many as there may be. */
+static bool watch_add(struct keep *keep, struct process_id process, bool is_root)
 {
-	atomic_store_explicit(&beat->beat_ns, 0, memory_order_relaxed);
+	struct keeper_job job = {.process = process, .slot = free_slot(keep), .is_root = is_root};
+
+	if (job.slot == KEEPER_MAX_READERS)
+		return false;
+	keep->watches = vec_grow(keep->watches, &keep->cap, keep->n + 1, sizeof(*keep->watches));
+	watch_init(&keep->watches[keep->n++], keep->config, &keep->page->beats[job.slot], &job);
+	keep->is_used[job.slot] = true;
+	return true;
 }
 
-void beat_pause_began(struct heartbeat *beat, int64_t now_ns)
+static void watch_remove(struct keep *keep, size_t at)
 {
-	atomic_store_explicit(&beat->pause_began_ns, now_ns, memory_order_relaxed);
+	const struct watch *watch = &keep->watches[at];
+
+	if (watch->job.is_root)
+		keep->root_status = atomic_load(&watch->beat->exit_status);
+	keep->is_used[watch->job.slot] = false;
+	keep->watches[at] = keep->watches[--keep->n];
 }
 
-void beat_pause_ended(struct heartbeat *beat)
+/* ---- the loop ---- */
+
+static void start_due(struct keep *keep, int64_t now_ns)
 {
-	atomic_store_explicit(&beat->pause_began_ns, 0, memory_order_relaxed);
+	for (size_t i = 0; i < keep->n && !keep->stop_by_ns; i++) {
+		struct watch *watch = &keep->watches[i];
+
+		if (!watch_is_running(watch) && watch->start_ns <= now_ns)
+			watch_start(watch, ++keep->starts, keep->fds, array_len(keep->fds));
+	}
 }
 
-/* ---- the keeper ---- */
+static void reap(struct keep *keep)
+{
+	for (size_t i = keep->n; i-- > 0;) {
+		struct watch *watch = &keep->watches[i];
+		bool was_running = watch_is_running(watch);
+		int status;
+
+		if (was_running && !watch_has_ended(watch, &status))
+			continue;
+		if (keep->stop_by_ns || (was_running && watch_is_over(watch, status)))
+			watch_remove(keep, i);
+	}
+}
+
+/* Returns when there is something to do again, if nothing happens before. */
+static int64_t look_at_all(struct keep *keep, int64_t now_ns)
+{
+	int64_t due_ns = INT64_MAX;
+
+	for (size_t i = 0; i < keep->n; i++) {
+		struct watch *watch = &keep->watches[i];
+
+		due_ns = min_of(due_ns, watch_is_running(watch) ? now_ns + watch_look(watch)
+								: watch->start_ns);
+	}
+	return keep->stop_by_ns ? min_of(due_ns, max_of(keep->stop_by_ns, now_ns + NS_PER_MS))
+				: due_ns;
+}
+
+static void signal_all(struct keep *keep, int signal)
+{
+	for (size_t i = 0; i < keep->n; i++)
+		watch_signal(&keep->watches[i], signal);
+}
+
+/* The front wants the end: ask, wait, then kill. */
+static void hear_front(struct keep *keep)
+{
+	close(keep->fds[OWN_PIPE]);
+	keep->fds[OWN_PIPE] = -1;
+	keep->stop_by_ns = clock_monotonic_ns() + atomic_load(&keep->page->grace_ns);
+	signal_all(keep, SIGTERM);
+}
+
+static void drain_signals(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) > 0)
+		continue;
+}
+
+static void wait_until(struct keep *keep, int64_t due_ns)
+{
+	struct timespec timeout = clock_timespec(max_of(due_ns - clock_monotonic_ns(), (int64_t)0));
+	struct pollfd fds[] = {
+		[OWN_PIPE] = {.fd = keep->fds[OWN_PIPE], .events = POLLIN},
+		[OWN_SIGNALS] = {.fd = keep->fds[OWN_SIGNALS], .events = POLLIN},
+	};
+
+	if (ppoll(fds, array_len(fds), &timeout, NULL) <= 0)
+		return;
+	if (fds[OWN_SIGNALS].revents)
+		drain_signals(keep->fds[OWN_SIGNALS]);
+	if (fds[OWN_PIPE].revents)
+		hear_front(keep);
+}
+
+static int status_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int keeper_main(struct keep *keep)
+{
+	(void)watch_add(keep, keep->config->root, true);
+	while (keep->n > 0) {
+		int64_t now_ns = clock_monotonic_ns();
+
+		if (keep->stop_by_ns && now_ns > keep->stop_by_ns)
+			signal_all(keep, SIGKILL);
+		start_due(keep, now_ns);
+		wait_until(keep, look_at_all(keep, now_ns));
+		reap(keep);
+	}
+	return status_code(keep->root_status);
+}
+
+/* ---- from the front to the keeper ---- */
 
 static int pid_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static int pidfd_kill(int fd, pid_t pid, int signal)
-{
-	if (fd >= 0)
-		return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
-	return kill(pid, signal);
-}
-
-/* Die when `parent` does, and at once when it already has. */
-static void die_with(pid_t parent)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
 }
 
 static void plain_signals(void)
@@ -108,172 +200,37 @@ static void plain_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Starting again can fail for want of memory or processes: that counts as a quick death. */
-static void reader_start(struct watch *watch)
+/* That a reader has ended, from a descriptor: one for all, however many they are. */
+static int open_child_signals(void)
 {
-	struct heartbeat *beat = &watch->page->beat;
-	uint32_t start = atomic_fetch_add(&beat->starts, 1) + 1;
-	pid_t keeper = getpid();
+	sigset_t mask;
 
-	atomic_store(&beat->beat_ns, 0);
-	atomic_store(&beat->pause_began_ns, 0);
-	watch->is_killed_by_us = false;
-	watch->started_ns = clock_monotonic_ns();
-	watch->reader = fork();
-	if (watch->reader == 0) {
-		die_with(keeper);
-		close(watch->pipe_fd);
-		plain_signals();
-		_exit(watch->config->reader(watch->config->ctx, beat, start));
-	}
-	watch->reader_fd = watch->reader > 0 ? pid_open(watch->reader) : -1;
-	atomic_store(&beat->reader_pid, max_of(watch->reader, 0));
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
-
-/* The reader's status when it has ended. */
-static bool reader_reap(struct watch *watch, int *ret_status)
-{
-	if (watch->reader < 0) {
-		*ret_status = RETRY_FROM
-			      << 8; /* fork failed: as an exit code that is tried again */
-	} else if (waitpid(watch->reader, ret_status, WNOHANG) != watch->reader) {
-		return false;
-	}
-	if (watch->reader_fd >= 0)
-		close(watch->reader_fd);
-	watch->reader_fd = -1;
-	watch->reader = 0;
-	atomic_store(&watch->page->beat.reader_pid, 0);
-	atomic_store(&watch->page->beat.beat_ns, 0);
-	atomic_store(&watch->page->beat.pause_began_ns, 0);
-	atomic_store(&watch->page->beat.exit_status, *ret_status);
-	return true;
-}
-
-static void reader_kill(struct watch *watch)
-{
-	watch->is_killed_by_us = true;
-	atomic_fetch_add(&watch->page->beat.kills, 1);
-	(void)pidfd_kill(watch->reader_fd, watch->reader, SIGKILL);
-}
-
-static bool is_stuck(int64_t value_ns, int64_t *seen_ns, int64_t now_ns, int64_t limit_ns)
-{
-	bool is_same = value_ns && value_ns == *seen_ns;
-
-	*seen_ns = value_ns;
-	return is_same && now_ns - value_ns > limit_ns;
-}
-
-/* Returns how long until the next look. */
-static int64_t look(struct watch *watch)
-{
-	const struct keeper_config *config = watch->config;
-	struct heartbeat *beat = &watch->page->beat;
-	int64_t pause_limit =
-		config->pause_limit_ns ? config->pause_limit_ns : KEEPER_PAUSE_LIMIT_NS;
-	int64_t beat_limit = config->beat_limit_ns ? config->beat_limit_ns : KEEPER_BEAT_LIMIT_NS;
-	int64_t now = clock_monotonic_ns();
-	bool is_pause_stuck = is_stuck(atomic_load(&beat->pause_began_ns), &watch->seen_pause_ns,
-				       now, pause_limit);
-	bool is_beat_stuck =
-		is_stuck(atomic_load(&beat->beat_ns), &watch->seen_beat_ns, now, beat_limit);
-
-	if ((is_pause_stuck || is_beat_stuck) && !watch->is_killed_by_us)
-		reader_kill(watch);
-	return watch->seen_pause_ns ? LOOK_IN_PAUSE_NS : LOOK_NS;
-}
-
-/* Wait for the front to close its pipe (true), the reader to end, or some time to pass. */
-static bool wait_for_word(const struct watch *watch, int64_t ns)
-{
-	struct timespec timeout = clock_timespec(ns);
-	struct pollfd fds[] = {{.fd = watch->pipe_fd, .events = POLLIN},
-			       {.fd = watch->reader_fd, .events = POLLIN}};
-
-	return ppoll(fds, array_len(fds), &timeout, NULL) > 0 && fds[0].revents;
-}
-
-/* The front wants the end: ask, wait, then kill.  Returns the reader's status. */
-static int reader_stop(struct watch *watch)
-{
-	int64_t deadline = clock_monotonic_ns() + atomic_load(&watch->page->grace_ns);
-	int status;
-
-	(void)pidfd_kill(watch->reader_fd, watch->reader, SIGTERM);
-	while (!reader_reap(watch, &status)) {
-		struct pollfd fd = {.fd = watch->reader_fd, .events = POLLIN};
-		struct timespec timeout = clock_timespec(look(watch));
-
-		if (clock_monotonic_ns() > deadline)
-			(void)pidfd_kill(watch->reader_fd, watch->reader, SIGKILL);
-		ppoll(&fd, 1, &timeout, NULL);
-	}
-	return status;
-}
-
-static bool is_final(const struct watch *watch, int status)
-{
-	int retry_from = watch->config->retry_from ? watch->config->retry_from : RETRY_FROM;
-	uint32_t max_starts = watch->config->max_starts ? watch->config->max_starts : MAX_STARTS;
-
-	if (WIFEXITED(status) && WEXITSTATUS(status) < retry_from)
-		return true;
-	return watch->quick_deaths >= max_starts;
-}
-
-/* Account for a death; returns how long to wait before the next start. */
-static int64_t mourn(struct watch *watch)
-{
-	int64_t wait_ns = RETRY_FIRST_NS;
-
-	if (!watch->is_killed_by_us)
-		atomic_fetch_add(&watch->page->beat.deaths, 1);
-	if (clock_monotonic_ns() - watch->started_ns > HEALTHY_NS)
-		watch->quick_deaths = 0;
-	for (uint32_t i = 0; i < watch->quick_deaths && wait_ns < RETRY_MOST_NS; i++)
-		wait_ns *= 2;
-	watch->quick_deaths++;
-	return min_of(wait_ns, RETRY_MOST_NS);
-}
-
-static int status_code(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static int keeper_main(struct watch *watch)
-{
-	int status;
-
-	reader_start(watch);
-	for (;;) {
-		int64_t wait_ns;
-
-		if (wait_for_word(watch, look(watch)))
-			return status_code(reader_stop(watch));
-		if (!reader_reap(watch, &status))
-			continue;
-		wait_ns = mourn(watch);
-		if (is_final(watch, status) || wait_for_word(watch, wait_ns))
-			return status_code(status);
-		reader_start(watch);
-	}
-}
-
-/* ---- the front's side ---- */
 
 /* The keeper's life; never returns. */
 static void keeper_run(const struct keeper_config *config, struct page *page, int pipe_fd,
 		       pid_t front)
 {
-	struct watch watch = {.config = config, .page = page, .pipe_fd = pipe_fd, .reader_fd = -1};
+	struct keep keep = {.config = config, .page = page, .fds = {[OWN_PIPE] = pipe_fd}};
 
-	die_with(front);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != front)
+		_exit(KEEPER_EXIT_FAILED);
 	setsid();
 	plain_signals();
+	keep.fds[OWN_SIGNALS] = open_child_signals();
 	(void)setpriority(PRIO_PROCESS, 0, KEEPER_NICE);
-	_exit(keeper_main(&watch));
+	_exit(keeper_main(&keep));
+}
+
+static int fail_start(struct keeper *keeper, int code, const char *what, struct err *err)
+{
+	keeper_done(keeper);
+	return err_sys(err, code, "%s", what);
 }
 
 int keeper_start(struct keeper *keeper, const struct keeper_config *config, struct err *err)
@@ -286,13 +243,9 @@ int keeper_start(struct keeper *keeper, const struct keeper_config *config, stru
 	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return err_sys(err, -errno, "cannot share a page with the keeper");
-	keeper->beat = &page->beat;
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		int r = err_sys(err, -errno, "cannot make a pipe to the keeper");
-
-		keeper_done(keeper);
-		return r;
-	}
+	keeper->beat = page->beats;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_start(keeper, -errno, "cannot make a pipe to the keeper", err);
 	keeper->pid = fork();
 	if (keeper->pid == 0) {
 		close(ends[1]);
@@ -300,31 +253,30 @@ int keeper_start(struct keeper *keeper, const struct keeper_config *config, stru
 	}
 	close(ends[0]);
 	keeper->pipe_fd = ends[1];
-	if (keeper->pid < 0) {
-		int r = err_sys(err, -errno, "cannot start the keeper");
-
-		keeper_done(keeper);
-		return r;
-	}
+	if (keeper->pid < 0)
+		return fail_start(keeper, -errno, "cannot start the keeper", err);
 	keeper->pid_fd = pid_open(keeper->pid);
 	return 0;
 }
 
+static struct page *page_of(const struct keeper *keeper)
+{
+	return container_of(keeper->beat, struct page, beats);
+}
+
 void keeper_stop(struct keeper *keeper, int64_t grace_ns)
 {
-	struct page *page = container_of(keeper->beat, struct page, beat);
-
 	if (keeper->pipe_fd < 0)
 		return;
-	atomic_store(&page->grace_ns, grace_ns);
+	atomic_store(&page_of(keeper)->grace_ns, grace_ns);
 	close(keeper->pipe_fd);
 	keeper->pipe_fd = -1;
 }
 
-/* The reader dies with its keeper. */
+/* The readers die with their keeper. */
 static void keeper_kill(struct keeper *keeper)
 {
-	(void)pidfd_kill(keeper->pid_fd, keeper->pid, SIGKILL);
+	(void)kill(keeper->pid, SIGKILL); /* our child, not waited for: the pid is its own */
 	(void)waitpid(keeper->pid, NULL, 0);
 	keeper->pid = 0;
 }
@@ -337,10 +289,11 @@ int keeper_wait(struct keeper *keeper, int64_t deadline_ns)
 		return -ESRCH;
 	while (waitpid(keeper->pid, &status, WNOHANG) == 0) {
 		struct pollfd fd = {.fd = keeper->pid_fd, .events = POLLIN};
-		int64_t left = deadline_ns - clock_monotonic_ns();
-		struct timespec timeout = clock_timespec(min_of(max_of(left, 0), LOOK_NS));
+		int64_t left_ns = deadline_ns - clock_monotonic_ns();
+		struct timespec timeout =
+			clock_timespec(min_of(max_of(left_ns, (int64_t)0), WATCH_LOOK_NS));
 
-		if (left <= 0) {
+		if (left_ns <= 0) {
 			keeper_kill(keeper);
 			return -ETIMEDOUT;
 		}
@@ -348,6 +301,15 @@ int keeper_wait(struct keeper *keeper, int64_t deadline_ns)
 	}
 	keeper->pid = 0;
 	return WIFSIGNALED(status) ? -EOWNERDEAD : status_code(status);
+}
+
+uint32_t keeper_kills(const struct keeper *keeper)
+{
+	uint32_t kills = 0;
+
+	for (size_t i = 0; i < KEEPER_MAX_READERS; i++)
+		kills += atomic_load(&keeper->beat[i].kills);
+	return kills;
 }
 
 void keeper_done(struct keeper *keeper)
@@ -360,6 +322,6 @@ void keeper_done(struct keeper *keeper)
 		close(keeper->pid_fd);
 	if (keeper->pipe_fd >= 0)
 		close(keeper->pipe_fd);
-	munmap(container_of(keeper->beat, struct page, beat), sizeof(struct page));
+	munmap(page_of(keeper), sizeof(struct page));
 	*keeper = (struct keeper){.pid_fd = -1, .pipe_fd = -1};
 }

@@ -28,6 +28,7 @@
 /* Everything that a reader owns. */
 struct reader {
 	const struct reader_config *config;
+	const struct keeper_job *job;
 	struct names *names;
 	struct tree tree;
 	struct capture_writer *writer;
@@ -59,14 +60,15 @@ static int open_signals(struct err *err)
 }
 
 /* Or is about to: a process on its way out has no executable any more, before it is a zombie. */
-static bool has_ended(pid_t pid)
+static bool has_ended(struct process_id id)
 {
 	struct process process;
 	char exe[TARGET_COMMAND_MAX];
 
-	if (process_load(pid, &process, NULL) < 0 || process.state == 'Z' || process.state == 'X')
+	if (process_load(id.pid, &process, NULL) < 0 || process.id.start_ticks != id.start_ticks ||
+	    process.state == 'Z' || process.state == 'X')
 		return true;
-	return !process.is_kernel && process_exe(pid, exe, sizeof(exe), NULL) == -ESRCH;
+	return !process.is_kernel && process_exe(id.pid, exe, sizeof(exe), NULL) == -ESRCH;
 }
 
 static bool is_asked_to_end(const struct reader *reader)
@@ -108,17 +110,17 @@ static int open_target(struct reader *reader, struct heartbeat *beat, int64_t pa
 
 	for (;;) {
 		let_go(reader, beat);
-		r = target_open(&reader->target, reader->config->pid, reader->names, err);
+		r = target_open(&reader->target, reader->job->process.pid, reader->names, err);
 		if (r == 0)
 			return 0;
-		if (has_ended(reader->config->pid))
+		if (has_ended(reader->job->process))
 			return err_set(err, ERR_GONE, "process %d has ended",
-				       (int)reader->config->pid);
+				       (int)reader->job->process.pid);
 		if (!may_pass(r, clock_monotonic_ns() - began_ns, patience_ns))
 			return r;
 		if (is_asked_to_end(reader))
 			return err_set(err, r, "ended before process %d had become a Python",
-				       (int)reader->config->pid);
+				       (int)reader->job->process.pid);
 	}
 }
 
@@ -234,7 +236,7 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		.is_once = reader->config->is_once,
 		/* A file that got the last reader killed (a filesystem of the target's own) is not
 		 * touched again. */
-		.with_sources = reader->config->with_sources && reader->wire.start == 1,
+		.with_sources = reader->config->with_sources && reader->job->attempt == 1,
 	};
 	int r = write_process(reader);
 
@@ -268,7 +270,7 @@ static int live(struct reader *reader, struct heartbeat *beat)
 	struct err err = {0};
 	int r = open_all(reader, beat, &err), w;
 	bool is_nonblocking = reader->config->is_nonblocking ||
-			      (r == 0 && process_tracer(reader->config->pid) != 0);
+			      (r == 0 && process_tracer(reader->job->process.pid) != 0);
 
 	reader->begun_ns = clock_monotonic_ns();
 	w = write_header(reader, is_nonblocking);
@@ -289,11 +291,12 @@ static void reader_done(struct reader *reader)
 		close(reader->signal_fd);
 }
 
-int reader_run(void *ctx, struct heartbeat *beat, uint32_t start)
+int reader_run(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
 	const struct reader_config *config = ctx;
 	struct reader reader = {
 		.config = config,
+		.job = job,
 		.names = names_new(),
 		.signal_fd = -1,
 		.next_thread_id = 1,
@@ -304,11 +307,11 @@ int reader_run(void *ctx, struct heartbeat *beat, uint32_t start)
 	prctl(PR_SET_NAME, "pyrometer-read", 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	tree_init(&reader.tree);
-	wire_init(&reader.wire, config->wire_fd, start);
+	wire_init(&reader.wire, config->wire_fd, (struct wire_stream){job->slot, job->start});
 	reader.writer =
 		capture_writer_new(reader.names, &reader.tree, false, send_block, &reader.wire);
 	r = live(&reader, beat);
 	beat_rest(beat);
 	reader_done(&reader);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r < 0 ? KEEPER_EXIT_FAILED : KEEPER_EXIT_DONE;
 }

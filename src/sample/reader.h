@@ -19,7 +19,6 @@
 #include "proc/watchdog.h"
 
 struct reader_config {
-	pid_t pid;
 	double rate_hz;
 	int64_t duration_ns; /* 0: until asked to end */
 	bool is_nonblocking;
@@ -33,6 +32,6 @@ struct reader_config {
 };
 
 /* The reader's whole life, as keeper_config.reader wants it; `ctx` is a struct reader_config. */
-int reader_run(void *ctx, struct heartbeat *beat, uint32_t start);
+int reader_run(void *ctx, struct heartbeat *beat, const struct keeper_job *job);
 
 #endif

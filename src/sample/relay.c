@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample/relay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/map.h"
 #include "base/vec.h"
 
-#define RELAY_MAX_THREADS (1u << 20) /* threads of all streams together; a bound, not a goal */
+#define HEADER_TEXT_MAX 512
+#define NAMESAKES_MAX 64 /* threads of one process and thread id that are looked through */
+#define PID_BITS 22	 /* of a pid: the kernel's PID_MAX_LIMIT */
 
 struct known_process {
 	int32_t pid;
@@ -17,22 +21,47 @@ struct known_thread {
 	uint32_t process;
 	int32_t tid;
 	uint64_t ident;
+	uint32_t stream; /* number of the one that defined it last */
+	uint32_t older;	 /* thread with the same process and tid; 0: none */
+};
+
+/* The header, until there is a process to begin with. */
+struct kept_header {
+	struct capture_header header;
+	char command[HEADER_TEXT_MAX], host[HEADER_TEXT_MAX], version[HEADER_TEXT_MAX];
 };
 
 struct relay {
 	const struct capture_events *events;
 	void *ctx;
-	bool has_begun, has_ended, stream_has_begun;
-	int64_t first_start_ns; /* monotonic start of the first stream */
-	int64_t shift_ns;	/* from the times of this stream to those of the first */
+	int code; /* first error of an event function */
+	bool has_begun, has_unsent_stats;
+	struct kept_header header;
+	int64_t start_ns; /* monotonic: t = 0 */
 	int64_t last_ns;
-	int64_t lost_ns; /* between the last event of a stream and the start of the next */
-	struct capture_stats before, now; /* of earlier streams; of this one */
-	struct known_process *processes;  /* id - 1 */
+	int64_t lost_ns; /* between the last event of a broken stream and the start of the next */
+	uint32_t n_streams;
+	struct capture_stats total;
+	int64_t stats_ns;		 /* of those that were passed on last */
+	uint64_t median_of;		 /* pauses of the stream whose median is shown */
+	struct known_process *processes; /* id - 1 */
 	size_t n_processes, processes_cap;
 	struct known_thread *threads; /* id - 1 */
 	size_t n_threads, threads_cap;
-	struct map64 process_ids, thread_ids; /* of this stream -> ours */
+	struct map64 process_index; /* pid and start -> id */
+	struct map64 thread_index;  /* process id and tid -> id of the newest */
+};
+
+struct relay_stream {
+	struct relay *relay;
+	uint32_t number; /* of all streams; 0: no header yet */
+	bool has_ended;
+	int64_t start_ns;	  /* monotonic, as its header says */
+	int64_t last_ns;	  /* in the recording's time */
+	struct capture_stats now; /* its own latest */
+	struct capture_end end;
+	char end_text[ERR_TEXT_MAX];
+	struct map64 process_ids, thread_ids; /* the stream's -> ours */
 };
 
 struct relay *relay_new(const struct capture_events *events, void *ctx)
@@ -48,11 +77,92 @@ void relay_free(struct relay *relay)
 {
 	if (!relay)
 		return;
-	map64_done(&relay->process_ids);
-	map64_done(&relay->thread_ids);
+	map64_done(&relay->process_index);
+	map64_done(&relay->thread_index);
 	free(relay->processes);
 	free(relay->threads);
 	free(relay);
+}
+
+struct relay_stream *relay_stream_new(struct relay *relay)
+{
+	struct relay_stream *stream = xcalloc(1, sizeof(*stream));
+
+	stream->relay = relay;
+	return stream;
+}
+
+void relay_stream_free(struct relay_stream *stream)
+{
+	if (!stream)
+		return;
+	map64_done(&stream->process_ids);
+	map64_done(&stream->thread_ids);
+	free(stream);
+}
+
+void relay_stream_next(struct relay_stream *stream)
+{
+	stream->now = (struct capture_stats){0};
+	map64_reset(&stream->process_ids);
+	map64_reset(&stream->thread_ids);
+	stream->number = 0;
+}
+
+/* Every result of an event function goes through here. */
+static int passed(struct relay *relay, int r)
+{
+	if (r < 0 && relay->code == 0)
+		relay->code = r;
+	return r;
+}
+
+/* ---- the header ---- */
+
+static void keep_header(struct relay *relay, const struct capture_header *header)
+{
+	struct kept_header *kept = &relay->header;
+
+	kept->header = *header;
+	snprintf(kept->command, sizeof(kept->command), "%s", header->command);
+	snprintf(kept->host, sizeof(kept->host), "%s", header->host);
+	snprintf(kept->version, sizeof(kept->version), "%s", header->version);
+	relay->start_ns = header->start_monotonic_ns;
+}
+
+static int begin(struct relay *relay)
+{
+	struct capture_header header = relay->header.header;
+
+	if (relay->has_begun)
+		return 0;
+	relay->has_begun = true;
+	header.command = relay->header.command;
+	header.host = relay->header.host;
+	header.version = relay->header.version;
+	return relay->events->header ? passed(relay, relay->events->header(relay->ctx, &header))
+				     : 0;
+}
+
+/* Into the recording's time.  A stream that lies about time shall not overflow it. */
+static int64_t shifted(const struct relay_stream *stream, int64_t time_ns)
+{
+	const struct relay *relay = stream->relay;
+	int64_t shift_ns, ours_ns;
+
+	if (__builtin_sub_overflow(stream->start_ns, relay->start_ns, &shift_ns) ||
+	    __builtin_add_overflow(time_ns, shift_ns, &ours_ns))
+		return relay->last_ns;
+	return max_of(ours_ns, (int64_t)0);
+}
+
+static int64_t saw_time(struct relay_stream *stream, int64_t time_ns)
+{
+	int64_t ours_ns = shifted(stream, time_ns);
+
+	stream->last_ns = max_of(stream->last_ns, ours_ns);
+	stream->relay->last_ns = max_of(stream->relay->last_ns, ours_ns);
+	return ours_ns;
 }
 
 /* Unsigned sums: what a lying stream makes of them is wrong but defined. */
@@ -63,173 +173,237 @@ static int64_t sum(int64_t a, int64_t b)
 
 static int on_header(void *ctx, const struct capture_header *header)
 {
-	struct relay *relay = ctx;
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+	bool is_successor = stream->start_ns != 0, was_broken = is_successor && !stream->has_ended;
 
-	if (relay->stream_has_begun)
+	if (stream->number)
 		return ERR_CORRUPT;
-	relay->stream_has_begun = true;
-	if (relay->has_begun) {
-		if (__builtin_sub_overflow(header->start_monotonic_ns, relay->first_start_ns,
-					   &relay->shift_ns) ||
-		    relay->shift_ns < 0)
-			return ERR_CORRUPT;
-		relay->lost_ns =
-			sum(relay->lost_ns, max_of(relay->shift_ns - relay->last_ns, (int64_t)0));
-		return 0;
-	}
-	relay->has_begun = true;
-	relay->first_start_ns = header->start_monotonic_ns;
-	return relay->events->header ? relay->events->header(relay->ctx, header) : 0;
+	if (is_successor && header->start_monotonic_ns < stream->start_ns)
+		return ERR_CORRUPT;
+	if (!relay->has_begun)
+		keep_header(relay, header);
+	stream->number = ++relay->n_streams;
+	stream->start_ns = header->start_monotonic_ns;
+	stream->has_ended = false;
+	if (was_broken)
+		relay->lost_ns = sum(relay->lost_ns,
+				     max_of(shifted(stream, 0) - stream->last_ns, (int64_t)0));
+	return 0;
+}
+
+/* ---- processes and threads ---- */
+
+static uint64_t process_key(const struct capture_process *process)
+{
+	return (uint64_t)process->start_ticks << PID_BITS | (uint32_t)process->pid;
 }
 
 static uint32_t process_id(struct relay *relay, const struct capture_process *process)
 {
-	for (size_t i = 0; i < relay->n_processes; i++)
-		if (relay->processes[i].pid == process->pid &&
-		    relay->processes[i].start_ticks == process->start_ticks)
-			return (uint32_t)i + 1;
+	bool is_new;
+	uint32_t *id = map64_put(&relay->process_index, process_key(process), &is_new);
+	const struct known_process *known = is_new ? NULL : &relay->processes[*id - 1];
+
+	/* The key is no proof: a stream may say any number. */
+	if (known && known->pid == process->pid && known->start_ticks == process->start_ticks)
+		return *id;
 	relay->processes = vec_grow(relay->processes, &relay->processes_cap, relay->n_processes + 1,
 				    sizeof(*relay->processes));
 	relay->processes[relay->n_processes++] =
 		(struct known_process){process->pid, process->start_ticks};
-	return (uint32_t)relay->n_processes;
+	*id = (uint32_t)relay->n_processes;
+	return *id;
 }
 
 static int on_process(void *ctx, const struct capture_process *process)
 {
-	struct relay *relay = ctx;
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
 	struct capture_process ours = *process;
+	int r = begin(relay);
 
-	if (relay->n_processes >= RELAY_MAX_THREADS)
+	if (r < 0)
+		return r;
+	if (relay->n_processes >= CAPTURE_MAX_PROCESSES)
 		return ERR_LIMIT;
 	ours.id = process_id(relay, process);
-	*map64_put(&relay->process_ids, process->id, NULL) = ours.id;
-	return relay->events->process ? relay->events->process(relay->ctx, &ours) : 0;
+	*map64_put(&stream->process_ids, process->id, NULL) = ours.id;
+	return relay->events->process ? passed(relay, relay->events->process(relay->ctx, &ours))
+				      : 0;
 }
 
-/* Newest first: a thread id that the kernel gave out again belongs to its last owner. */
-static uint32_t find_thread(const struct relay *relay, const struct known_thread *thread)
+static uint64_t thread_key(const struct known_thread *thread)
 {
-	for (size_t i = relay->n_threads; i > 0; i--)
-		if (relay->threads[i - 1].process == thread->process &&
-		    relay->threads[i - 1].tid == thread->tid &&
-		    relay->threads[i - 1].ident == thread->ident)
-			return (uint32_t)i;
+	return (uint64_t)thread->process << 32 | (uint32_t)thread->tid;
+}
+
+/*
+ * Only another stream can mean a thread that one knew before.  Newest first: a thread id that the kernel
+ * gave out again belongs to its last owner.
+ */
+static uint32_t find_thread(const struct relay *relay, const struct known_thread *wanted)
+{
+	const uint32_t *newest = map64_get(&relay->thread_index, thread_key(wanted));
+	uint32_t id = newest ? *newest : 0;
+
+	for (int i = 0; id && i < NAMESAKES_MAX; i++) {
+		const struct known_thread *known = &relay->threads[id - 1];
+
+		if (known->ident == wanted->ident && known->stream != wanted->stream)
+			return id;
+		id = known->older;
+	}
 	return 0;
 }
 
 static uint32_t add_thread(struct relay *relay, const struct known_thread *thread)
 {
+	uint32_t *newest = map64_put(&relay->thread_index, thread_key(thread), NULL);
+
 	relay->threads = vec_grow(relay->threads, &relay->threads_cap, relay->n_threads + 1,
 				  sizeof(*relay->threads));
-	relay->threads[relay->n_threads++] = *thread;
-	return (uint32_t)relay->n_threads;
+	relay->threads[relay->n_threads] = *thread;
+	relay->threads[relay->n_threads++].older = *newest;
+	*newest = (uint32_t)relay->n_threads;
+	return *newest;
+}
+
+static int thread_id(struct relay_stream *stream, const struct known_thread *wanted)
+{
+	struct relay *relay = stream->relay;
+	uint32_t id = find_thread(relay, wanted);
+
+	if (id)
+		relay->threads[id - 1].stream = wanted->stream;
+	else if (relay->n_threads >= CAPTURE_MAX_THREADS)
+		return ERR_LIMIT;
+	else
+		id = add_thread(relay, wanted);
+	return (int)id;
 }
 
 static int on_thread(void *ctx, const struct capture_thread *thread)
 {
-	struct relay *relay = ctx;
-	const uint32_t *process = map64_get(&relay->process_ids, thread->process);
-	uint32_t *id = map64_get(&relay->thread_ids, thread->id);
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+	const uint32_t *process = map64_get(&stream->process_ids, thread->process);
+	const uint32_t *known = map64_get(&stream->thread_ids, thread->id);
 	struct capture_thread ours = *thread;
-	struct known_thread known;
+	int id;
 
 	if (!process)
 		return ERR_CORRUPT;
-	if (relay->n_threads >= RELAY_MAX_THREADS)
-		return ERR_LIMIT;
-	known = (struct known_thread){*process, thread->tid, thread->python_ident};
 	ours.process = *process;
-	if (id) { /* defined again: it has a new name */
-		ours.id = *id;
+	if (known) { /* defined again: it has a new name */
+		ours.id = *known;
 	} else {
-		/* Only a later stream can mean a thread that an earlier one knew. */
-		ours.id = relay->shift_ns > 0 ? find_thread(relay, &known) : 0;
-		if (ours.id == 0)
-			ours.id = add_thread(relay, &known);
-		*map64_put(&relay->thread_ids, thread->id, NULL) = ours.id;
+		struct known_thread wanted = {*process, thread->tid, thread->python_ident,
+					      stream->number, 0};
+
+		id = thread_id(stream, &wanted);
+		if (id < 0)
+			return id;
+		ours.id = (uint32_t)id;
+		*map64_put(&stream->thread_ids, thread->id, NULL) = ours.id;
 	}
-	return relay->events->thread ? relay->events->thread(relay->ctx, &ours) : 0;
-}
-
-static int64_t shifted(struct relay *relay, int64_t time_ns)
-{
-	int64_t ours;
-
-	/* A stream that lies about time shall not overflow it. */
-	if (__builtin_add_overflow(time_ns, relay->shift_ns, &ours))
-		ours = relay->last_ns;
-	relay->last_ns = max_of(relay->last_ns, ours);
-	return ours;
+	return relay->events->thread ? passed(relay, relay->events->thread(relay->ctx, &ours)) : 0;
 }
 
 static int on_sample(void *ctx, const struct capture_sample *sample)
 {
-	struct relay *relay = ctx;
-	const uint32_t *thread = map64_get(&relay->thread_ids, sample->thread);
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+	const uint32_t *thread = map64_get(&stream->thread_ids, sample->thread);
 	struct capture_sample ours = *sample;
 
 	if (!thread)
 		return ERR_CORRUPT;
 	ours.thread = *thread;
-	ours.time_ns = shifted(relay, sample->time_ns);
-	return relay->events->sample ? relay->events->sample(relay->ctx, &ours) : 0;
-}
-
-static void add_stats(struct capture_stats *to, const struct capture_stats *from)
-{
-	to->ticks += from->ticks;
-	to->late_ticks += from->late_ticks;
-	to->missed_ticks += from->missed_ticks;
-	to->samples += from->samples;
-	to->proven += from->proven;
-	to->paused += from->paused;
-	to->stepped += from->stepped;
-	to->dropped += from->dropped;
-	to->torn += from->torn;
-	to->errors += from->errors;
-	to->signals_passed += from->signals_passed;
-	to->eintr_repaired += from->eintr_repaired;
-	to->reader_cpu_ns = sum(to->reader_cpu_ns, from->reader_cpu_ns);
-	to->pause_total_ns = sum(to->pause_total_ns, from->pause_total_ns);
-	to->pause_max_ns = max_of(to->pause_max_ns, from->pause_max_ns);
-	to->bytes_read += from->bytes_read;
-	to->read_calls += from->read_calls;
-}
-
-static int on_stats(void *ctx, const struct capture_stats *stats)
-{
-	struct relay *relay = ctx;
-	struct capture_stats ours = *stats;
-
-	relay->now = *stats;
-	add_stats(&ours, &relay->before);
-	ours.time_ns = shifted(relay, stats->time_ns);
-	return relay->events->stats ? relay->events->stats(relay->ctx, &ours) : 0;
+	ours.time_ns = saw_time(stream, sample->time_ns);
+	return relay->events->sample ? passed(relay, relay->events->sample(relay->ctx, &ours)) : 0;
 }
 
 static int on_source(void *ctx, const struct capture_source *source)
 {
-	struct relay *relay = ctx;
-	const uint32_t *process = map64_get(&relay->process_ids, source->process);
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+	const uint32_t *process = map64_get(&stream->process_ids, source->process);
 	struct capture_source ours = *source;
 
 	if (!process)
 		return ERR_CORRUPT;
 	ours.process = *process;
-	return relay->events->source ? relay->events->source(relay->ctx, &ours) : 0;
+	return relay->events->source ? passed(relay, relay->events->source(relay->ctx, &ours)) : 0;
 }
+
+/* ---- statistics ---- */
+
+static void replace_stats(struct capture_stats *total, const struct capture_stats *old,
+			  const struct capture_stats *new)
+{
+	total->ticks += new->ticks - old->ticks;
+	total->late_ticks += new->late_ticks - old->late_ticks;
+	total->missed_ticks += new->missed_ticks - old->missed_ticks;
+	total->samples += new->samples - old->samples;
+	total->proven += new->proven - old->proven;
+	total->paused += new->paused - old->paused;
+	total->stepped += new->stepped - old->stepped;
+	total->dropped += new->dropped - old->dropped;
+	total->torn += new->torn - old->torn;
+	total->errors += new->errors - old->errors;
+	total->signals_passed += new->signals_passed - old->signals_passed;
+	total->eintr_repaired += new->eintr_repaired - old->eintr_repaired;
+	total->bytes_read += new->bytes_read - old->bytes_read;
+	total->read_calls += new->read_calls - old->read_calls;
+	total->traced += new->traced - old->traced;
+	total->reader_cpu_ns = sum(total->reader_cpu_ns, new->reader_cpu_ns - old->reader_cpu_ns);
+	total->pause_total_ns =
+		sum(total->pause_total_ns, new->pause_total_ns - old->pause_total_ns);
+	total->pause_max_ns = max_of(total->pause_max_ns, new->pause_max_ns);
+}
+
+static int pass_stats(struct relay *relay)
+{
+	relay->has_unsent_stats = false;
+	relay->stats_ns = relay->total.time_ns;
+	return relay->events->stats ? passed(relay, relay->events->stats(relay->ctx, &relay->total))
+				    : 0;
+}
+
+static int on_stats(void *ctx, const struct capture_stats *stats)
+{
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+
+	replace_stats(&relay->total, &stream->now, stats);
+	stream->now = *stats;
+	/* Medians have no sum: that of the process that was paused most stands for all. */
+	if (stats->paused >= relay->median_of) {
+		relay->median_of = stats->paused;
+		relay->total.pause_median_ns = stats->pause_median_ns;
+	}
+	relay->total.time_ns = max_of(relay->total.time_ns, saw_time(stream, stats->time_ns));
+	relay->has_unsent_stats = true;
+	if (!relay->has_begun || relay->total.time_ns - relay->stats_ns < RELAY_STATS_NS)
+		return 0;
+	return pass_stats(relay);
+}
+
+/* ---- ends ---- */
 
 static int on_end(void *ctx, const struct capture_end *end)
 {
-	struct relay *relay = ctx;
-	struct capture_end ours = *end;
+	struct relay_stream *stream = ctx;
 
-	if (relay->has_ended)
+	if (stream->has_ended)
 		return ERR_CORRUPT;
-	relay->has_ended = true;
-	ours.time_ns = shifted(relay, end->time_ns);
-	return relay->events->end ? relay->events->end(relay->ctx, &ours) : 0;
+	stream->has_ended = true;
+	stream->end = *end;
+	stream->end.time_ns = saw_time(stream, end->time_ns);
+	snprintf(stream->end_text, sizeof(stream->end_text), "%s", end->text);
+	stream->end.text = stream->end_text;
+	return 0;
 }
 
 const struct capture_events *relay_events(void)
@@ -247,23 +421,32 @@ const struct capture_events *relay_events(void)
 	return &events;
 }
 
-void relay_next_stream(struct relay *relay)
+const struct capture_end *relay_stream_end(const struct relay_stream *stream)
 {
-	relay->stream_has_begun = false;
-	add_stats(&relay->before, &relay->now);
-	relay->now = (struct capture_stats){0};
-	map64_reset(&relay->process_ids);
-	map64_reset(&relay->thread_ids);
+	return stream->has_ended ? &stream->end : NULL;
 }
 
-bool relay_has_ended(const struct relay *relay)
+int relay_end(struct relay *relay, const struct capture_end *end)
 {
-	return relay->has_ended;
+	struct capture_end ours = *end;
+	int r = begin(relay);
+
+	if (r == 0 && relay->has_unsent_stats)
+		r = pass_stats(relay);
+	ours.time_ns = relay->last_ns;
+	if (r == 0 && relay->events->end)
+		r = passed(relay, relay->events->end(relay->ctx, &ours));
+	return r;
 }
 
-int64_t relay_last_ns(const struct relay *relay)
+int relay_code(const struct relay *relay)
 {
-	return relay->last_ns;
+	return relay->code;
+}
+
+uint32_t relay_processes(const struct relay *relay)
+{
+	return (uint32_t)relay->n_processes;
 }
 
 int64_t relay_lost_ns(const struct relay *relay)

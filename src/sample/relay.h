@@ -1,34 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One recording out of the streams of several readers.
+ * One recording out of the streams of many readers.
  *
- * A reader that was killed is started again and begins a stream of its own: ids count from 1, times
- * from its own start, statistics from 0.  The relay passes events on as if there had been one reader:
- * threads and processes that were known keep their ids, times count from the first start, statistics
- * are sums, one header comes first and one end last.
+ * Every process of a recording has a reader of its own, and a reader that was killed is started again:
+ * each begins a stream of its own, in which ids count from 1, times from its own start, statistics from
+ * 0.  The relay passes events on as if there had been one reader:
  *
- *	capture_reader_new(names, tree, relay_events(), relay)	for each stream
- *	relay_next_stream(relay)				when one broke off
+ *   1. Processes and threads that were known keep their ids, whichever stream speaks of them.
+ *   2. Times count from the start of the first stream that has a process; none is negative.  They rise
+ *      within a stream; between streams they differ by what readers and wire hold back (docs/CAPTURE.md).
+ *   3. Statistics are sums over all streams, and are passed on at most every RELAY_STATS_NS.
+ *   4. One header comes first, before the first process, and one end last, from relay_end().
+ *
+ *	stream = relay_stream_new(relay)				for each reader's place
+ *	capture_reader_new(names, tree, relay_events(), stream)		for each stream
+ *	relay_stream_next(stream)					before another of that place
  *
  * What a stream says is checked as far as the relay relies on it; the rest is the decoder's work.
  */
 #ifndef SAMPLE_RELAY_H
 #define SAMPLE_RELAY_H
 
+#include <stdbool.h>
+
 #include "format/capture.h"
 
+#define RELAY_STATS_NS (50 * 1000000ll)
+
 struct relay;
+struct relay_stream;
 
 /* Events go to `events` with `ctx`; both are borrowed. */
 struct relay *relay_new(const struct capture_events *events, void *ctx) nodiscard;
 void relay_free(struct relay *relay);
 
-/* For capture_reader_new(), with the relay as ctx. */
+/* All streams are freed before their relay; what they counted stays in its sums. */
+struct relay_stream *relay_stream_new(struct relay *relay) nodiscard;
+void relay_stream_free(struct relay_stream *stream);
+void relay_stream_next(struct relay_stream *stream);
+
+/* For capture_reader_new(), with a stream as ctx. */
 const struct capture_events *relay_events(void);
 
-void relay_next_stream(struct relay *relay);
-bool relay_has_ended(const struct relay *relay);  /* an end was passed on */
-int64_t relay_last_ns(const struct relay *relay); /* the latest time that was passed on */
-int64_t relay_lost_ns(const struct relay *relay); /* between streams: nobody was there */
+/* How a stream ended by its own word; NULL while it has not.  Lives until the stream's next. */
+const struct capture_end *relay_stream_end(const struct relay_stream *stream);
+
+/*
+ * Pass the end of the recording on, with the header and the last statistics where they have not been.
+ * `end->time_ns` is filled in here.
+ */
+int relay_end(struct relay *relay, const struct capture_end *end) nodiscard;
+
+/* 0, or the first error that an event function returned: the recording cannot go on. */
+int relay_code(const struct relay *relay);
+uint32_t relay_processes(const struct relay *relay); /* known so far */
+int64_t relay_lost_ns(const struct relay *relay);    /* between streams: nobody was there */
 
 #endif

@@ -16,15 +16,21 @@
 #define STOP_GRACE_NS (5 * NS_PER_S) /* for the last samples after session_stop() */
 #define LEAVE_PATIENCE_NS (2 * NS_PER_S)
 #define STOP_SLACK_NS NS_PER_S /* what keeper and kernel need on top, before we lose patience */
-#define PIECES_PER_PUMP 64     /* so that a pump ends while the reader goes on sending */
+#define PIECES_PER_PUMP 64     /* so that a pump ends while the readers go on sending */
+
+/* What comes from one place of the keeper's: one reader after the other. */
+struct session_stream {
+	uint32_t start; /* of the reader whose stream is being decoded; 0: none yet */
+	struct relay_stream *relay;
+	struct capture_reader *decoder; /* NULL: it has ended, or is not worth reading */
+};
 
 struct session {
 	struct names *names;
 	struct tree *tree;
 	struct relay *relay;
-	struct capture_reader *decoder;
+	struct session_stream streams[KEEPER_MAX_READERS]; /* by slot */
 	struct wire_receiver receiver;
-	uint32_t start; /* of the reader whose stream is being decoded */
 	struct reader_config reader;
 	struct keeper keeper;
 	bool has_keeper, has_ended;
@@ -46,7 +52,6 @@ static void *shared_page(size_t len)
 static void fill_reader_config(struct session *session, const struct session_config *config,
 			       int wire_fd)
 {
-	session->reader.pid = config->pid;
 	session->reader.rate_hz = config->rate_hz;
 	session->reader.duration_ns = config->duration_ns;
 	session->reader.is_nonblocking = config->is_nonblocking;
@@ -57,29 +62,24 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.wire_fd = wire_fd;
 }
 
-static void new_decoder(struct session *session)
-{
-	capture_reader_free(session->decoder);
-	session->decoder =
-		capture_reader_new(session->names, session->tree, relay_events(), session->relay);
-}
-
 int session_start(const struct session_config *config, struct names *names, struct tree *tree,
 		  const struct capture_events *events, void *ctx, struct session **ret_session,
 		  struct err *err)
 {
 	struct session *session = xcalloc(1, sizeof(*session));
 	struct keeper_config keeper = {.reader = reader_run, .ctx = &session->reader};
-	int fds[2], r;
+	int fds[2], r = process_identify(config->pid, &keeper.root, err);
 
 	session->names = names;
 	session->tree = tree;
 	session->events = events;
 	session->ctx = ctx;
-	session->start = 1;
 	session->relay = relay_new(events, ctx);
 	session->receiver.fd = -1;
-	new_decoder(session);
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
 	session->reader.first_begun_ns = shared_page(sizeof(*session->reader.first_begun_ns));
 	r = session->reader.first_begun_ns ? wire_open(fds) : -ENOMEM;
 	if (r < 0) {
@@ -112,7 +112,10 @@ void session_free(struct session *session)
 		close(session->receiver.fd);
 	if (session->reader.first_begun_ns)
 		munmap(session->reader.first_begun_ns, sizeof(*session->reader.first_begun_ns));
-	capture_reader_free(session->decoder);
+	for (size_t i = 0; i < KEEPER_MAX_READERS; i++) {
+		capture_reader_free(session->streams[i].decoder);
+		relay_stream_free(session->streams[i].relay);
+	}
 	relay_free(session->relay);
 	free(session);
 }
@@ -134,28 +137,25 @@ void session_fds(const struct session *session, struct pollfd fds[SESSION_FDS])
 }
 
 /* A reader took over: what the last one had not finished is gone. */
-static void next_stream(struct session *session, uint32_t start)
+static void next_stream(struct session *session, struct session_stream *stream, uint32_t start)
 {
-	session->start = start;
-	session->facts.restarts++;
-	relay_next_stream(session->relay);
-	new_decoder(session);
+	if (!stream->relay)
+		stream->relay = relay_stream_new(session->relay);
+	else if (!relay_stream_end(stream->relay))
+		session->facts.restarts++;
+	relay_stream_next(stream->relay);
+	capture_reader_free(stream->decoder);
+	stream->decoder =
+		capture_reader_new(session->names, session->tree, relay_events(), stream->relay);
+	stream->start = start;
 }
 
-/* The end record that no reader has written. */
-static int end_ourselves(struct session *session, int code, const char *text)
+static int end_with(struct session *session, int code, const char *text)
 {
-	struct capture_end end = {
-		.time_ns = relay_last_ns(session->relay),
-		.code = code,
-		.exit_status = -1,
-		.text = text,
-	};
+	struct capture_end end = {.code = code, .exit_status = -1, .text = text};
 
 	session->has_ended = true;
-	if (relay_has_ended(session->relay) || !session->events->end)
-		return 0;
-	return session->events->end(session->ctx, &end);
+	return relay_end(session->relay, &end);
 }
 
 static int keeper_is_gone(struct session *session)
@@ -169,27 +169,40 @@ static int keeper_is_gone(struct session *session)
 		err_set(&err, -EIO, "the reader was killed by signal %d too often", code - 128);
 	else
 		err_set(&err, -EIO, "the reader gave up");
-	return end_ourselves(session, err.code, err.text);
+	return end_with(session, err.code, err.text);
 }
 
 /* Keeper and reader were stopped or frozen by somebody: session_free() kills them. */
 static int lose_patience(struct session *session)
 {
-	return end_ourselves(session, -ETIMEDOUT,
-			     "the reader did not end when asked to, and is killed");
+	return end_with(session, -ETIMEDOUT, "the reader did not end when asked to, and is killed");
+}
+
+/* A stream that has said its last word needs no decoder, and may have been the last of all. */
+static int stream_has_ended(struct session *session, struct session_stream *stream)
+{
+	const struct capture_end *end = relay_stream_end(stream->relay);
+
+	capture_reader_free(stream->decoder);
+	stream->decoder = NULL;
+	return end_with(session, end->code, end->text);
 }
 
 static int decode(struct session *session, const struct wire_piece *piece, struct err *err)
 {
+	struct session_stream *stream;
 	int r;
 
-	if (piece->start != session->start) {
-		if (piece->start < session->start)
-			return 0; /* of one that is dead */
-		next_stream(session, piece->start);
-	}
-	r = capture_feed(session->decoder, piece->data, piece->len, err);
-	session->has_ended = relay_has_ended(session->relay);
+	if (piece->stream.slot >= KEEPER_MAX_READERS)
+		return err_set(err, ERR_CORRUPT, "a reader named a place that there is not");
+	stream = &session->streams[piece->stream.slot];
+	if (piece->stream.start > stream->start)
+		next_stream(session, stream, piece->stream.start);
+	if (piece->stream.start < stream->start || !stream->decoder)
+		return 0; /* of one that is dead, or behind its last word */
+	r = capture_feed(stream->decoder, piece->data, piece->len, err);
+	if (r == 0 && relay_stream_end(stream->relay))
+		r = stream_has_ended(session, stream);
 	return r;
 }
 
@@ -223,5 +236,5 @@ void session_facts(const struct session *session, struct session_facts *ret_fact
 {
 	*ret_facts = session->facts;
 	ret_facts->lost_ns = relay_lost_ns(session->relay);
-	ret_facts->kills = atomic_load(&session->keeper.beat->kills);
+	ret_facts->kills = keeper_kills(&session->keeper);
 }

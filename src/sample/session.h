@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording as the front sees it: keeper and reader at work behind a wire, events in front.
+ * A recording as the front sees it: keeper and readers at work behind a wire, events in front.
  *
  *	session_start(&config, names, tree, events, ctx, &session, err);	forks
  *	drop_rights(...);						the front needs none any more
@@ -10,10 +10,10 @@
  *	}
  *	session_free(session);
  *
- * Whatever the reader sends is decoded as hostile: a target that has taken the reader over can forge
- * samples, but not break the front.  Readers that were killed and started again make one recording
- * (sample/relay.h).  The last event is always `end`: when the readers leave without one, the session
- * makes it, with the reason.
+ * Whatever a reader sends is decoded as hostile: a target that has taken its reader over can forge
+ * samples, but not break the front.  Every process has a stream of its own, and readers that were killed
+ * and started again have several; together they make one recording (sample/relay.h).  The last event is
+ * always `end`: when the readers leave without one, the session makes it, with the reason.
  *
  * One thread.  Call session_start() before any other thread exists.
  */

@@ -20,9 +20,9 @@ int wire_open(int fds[2])
 	return 0;
 }
 
-void wire_init(struct wire *wire, int fd, uint32_t start)
+void wire_init(struct wire *wire, int fd, struct wire_stream stream)
 {
-	*wire = (struct wire){.fd = fd, .start = start};
+	*wire = (struct wire){.fd = fd, .stream = stream};
 	buf_init(&wire->queue, WIRE_QUEUE_MAX_BYTES);
 }
 
@@ -41,7 +41,7 @@ int wire_send(struct wire *wire)
 	while (wire_waiting(wire) > 0) {
 		size_t len = min_of(wire_waiting(wire), (size_t)WIRE_PIECE_BYTES);
 		struct iovec parts[] = {
-			{&wire->start, sizeof(wire->start)},
+			{&wire->stream, sizeof(wire->stream)},
 			{wire->queue.data + wire->sent, len},
 		};
 		struct msghdr message = {.msg_iov = parts, .msg_iovlen = array_len(parts)};
@@ -99,10 +99,10 @@ int wire_receive(struct wire_receiver *receiver, struct wire_piece *ret_piece)
 		return errno == EAGAIN ? 0 : -errno;
 	if (n == 0)
 		return -EPIPE;
-	if ((size_t)n < sizeof(ret_piece->start))
+	if ((size_t)n < sizeof(ret_piece->stream))
 		return -EBADMSG;
-	memcpy(&ret_piece->start, receiver->bytes, sizeof(ret_piece->start));
-	ret_piece->data = receiver->bytes + sizeof(ret_piece->start);
-	ret_piece->len = (size_t)n - sizeof(ret_piece->start);
+	memcpy(&ret_piece->stream, receiver->bytes, sizeof(ret_piece->stream));
+	ret_piece->data = receiver->bytes + sizeof(ret_piece->stream);
+	ret_piece->len = (size_t)n - sizeof(ret_piece->stream);
 	return 1;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wire from the reader to the front: the capture stream in datagrams.
+ * The wire from the readers to the front: their capture streams in datagrams.
  *
- * A SOCK_SEQPACKET pair, so that a reader that is killed while it sends leaves no half of anything:
- * each datagram is the number of the reader's start (4 bytes, ours on both sides) and a piece of its
- * stream.  When the number changes a new reader has taken over, and a stream begins anew.
+ * One SOCK_SEQPACKET pair for all of them, so that a reader that is killed while it sends leaves no half
+ * of anything: each datagram is the name of its stream (8 bytes, ours on both sides) and a piece of
+ * it.  A stream is named by the slot of its reader and the number of its start, which no other has;
+ * when the number of a slot changes a new reader has taken over, and a stream begins anew.
  *
  * The sending side never waits: what the socket does not take is queued, up to WIRE_QUEUE_MAX_BYTES.
  * A sender that finds the queue over WIRE_QUEUE_BUSY_BYTES stops sampling until it has drained (a front
@@ -27,14 +28,18 @@
 /* Both ends, non-blocking and closed on exec: fds[0] for the front, fds[1] for readers. */
 int wire_open(int fds[2]) nodiscard;
 
+struct wire_stream {
+	uint32_t slot, start; /* as in struct keeper_job */
+};
+
 struct wire {
 	int fd;
-	uint32_t start; /* of this reader */
+	struct wire_stream stream; /* of this reader */
 	struct buf queue;
 	size_t sent; /* of the queue */
 };
 
-void wire_init(struct wire *wire, int fd, uint32_t start);
+void wire_init(struct wire *wire, int fd, struct wire_stream stream);
 void wire_done(struct wire *wire);
 
 /* Queue a block and send what can be sent.  -EPIPE: the front is gone; -ENOBUFS: queue full. */
@@ -46,14 +51,14 @@ size_t wire_waiting(const struct wire *wire); /* bytes in the queue */
 int wire_flush(struct wire *wire, int64_t deadline_ns) nodiscard;
 
 struct wire_piece {
-	uint32_t start;
+	struct wire_stream stream;
 	const uint8_t *data; /* valid until the next receive */
 	size_t len;
 };
 
 struct wire_receiver {
 	int fd;
-	uint8_t bytes[sizeof(uint32_t) + WIRE_PIECE_BYTES];
+	uint8_t bytes[sizeof(struct wire_stream) + WIRE_PIECE_BYTES];
 };
 
 /* 1: a piece, 0: none now, negative: the wire is broken. */

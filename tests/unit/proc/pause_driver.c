@@ -176,9 +176,9 @@ static int drive(const struct plan *plan, struct heartbeat *beat)
 	return 0;
 }
 
-static int reader(void *ctx, struct heartbeat *beat, uint32_t start)
+static int reader(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
-	(void)start;
+	(void)job;
 	return drive(ctx, beat);
 }
 

@@ -17,34 +17,34 @@ static int64_t in_seconds(int64_t s)
 	return clock_monotonic_ns() + s * NS_PER_S;
 }
 
-static int end_at_once(void *ctx, struct heartbeat *beat, uint32_t start)
+static int end_at_once(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
-	(void)ctx, (void)beat, (void)start;
+	(void)ctx, (void)beat, (void)job;
 	return FINAL_CODE;
 }
 
-static int die_twice(void *ctx, struct heartbeat *beat, uint32_t start)
+static int die_twice(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
 	(void)ctx, (void)beat;
-	if (start <= 2)
+	if (job->attempt <= 2)
 		raise(SIGKILL);
 	return FINAL_CODE;
 }
 
-static int pause_too_long(void *ctx, struct heartbeat *beat, uint32_t start)
+static int pause_too_long(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
 	(void)ctx;
-	if (start == 1) {
+	if (job->start == 1) {
 		beat_pause_began(beat, clock_monotonic_ns());
 		poll(NULL, 0, 20000);
 	}
 	return FINAL_CODE;
 }
 
-static int fall_silent(void *ctx, struct heartbeat *beat, uint32_t start)
+static int fall_silent(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
 	(void)ctx;
-	if (start == 1) {
+	if (job->start == 1) {
 		beat_now(beat);
 		poll(NULL, 0, 20000);
 	}
@@ -52,9 +52,9 @@ static int fall_silent(void *ctx, struct heartbeat *beat, uint32_t start)
 }
 
 /* Many pauses, each within its limit, and a long rest without a heartbeat. */
-static int behave(void *ctx, struct heartbeat *beat, uint32_t start)
+static int behave(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
-	(void)ctx, (void)start;
+	(void)ctx, (void)job;
 	for (int i = 0; i < 200; i++) {
 		beat_now(beat);
 		beat_pause_began(beat, clock_monotonic_ns());
@@ -66,17 +66,17 @@ static int behave(void *ctx, struct heartbeat *beat, uint32_t start)
 	return FINAL_CODE;
 }
 
-static int wait_for_term(void *ctx, struct heartbeat *beat, uint32_t start)
+static int wait_for_term(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
-	(void)ctx, (void)beat, (void)start;
+	(void)ctx, (void)beat, (void)job;
 	poll(NULL, 0, 60000);
 	return 1;
 }
 
-static int ignore_term(void *ctx, struct heartbeat *beat, uint32_t start)
+static int ignore_term(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
 	signal(SIGTERM, SIG_IGN);
-	return wait_for_term(ctx, beat, start);
+	return wait_for_term(ctx, beat, job);
 }
 
 struct outcome {
@@ -84,7 +84,7 @@ struct outcome {
 	uint32_t starts, kills, deaths;
 };
 
-static struct outcome keep(int (*reader)(void *, struct heartbeat *, uint32_t))
+static struct outcome keep(int (*reader)(void *, struct heartbeat *, const struct keeper_job *))
 {
 	const struct keeper_config config = {.reader = reader,
 					     .pause_limit_ns = 100 * NS_PER_MS,
@@ -104,7 +104,7 @@ static struct outcome keep(int (*reader)(void *, struct heartbeat *, uint32_t))
 static void reader_is_started_again_after_deaths_only(void **state)
 {
 	static const struct {
-		int (*reader)(void *, struct heartbeat *, uint32_t);
+		int (*reader)(void *, struct heartbeat *, const struct keeper_job *);
 		uint32_t starts, kills;
 	} cases[] = {
 		{end_at_once, 1, 0},
@@ -133,9 +133,9 @@ static void healthy_reader_is_left_alone(void **state)
 	assert_int_equal(outcome.kills, 0);
 }
 
-static int die_always(void *ctx, struct heartbeat *beat, uint32_t start)
+static int die_always(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 {
-	(void)ctx, (void)beat, (void)start;
+	(void)ctx, (void)beat, (void)job;
 	return raise(SIGKILL);
 }
 
@@ -149,7 +149,8 @@ static void reader_that_only_dies_is_given_up(void **state)
 	assert_int_equal(outcome.deaths, 5);
 }
 
-static int stop(int (*reader)(void *, struct heartbeat *, uint32_t), int64_t grace_ns)
+static int stop(int (*reader)(void *, struct heartbeat *, const struct keeper_job *),
+		int64_t grace_ns)
 {
 	const struct keeper_config config = {.reader = reader};
 	struct keeper keeper;

@@ -61,76 +61,80 @@ static const struct capture_events see = {
 	.end = see_end,
 };
 
-static int begin(struct relay *relay, int64_t start_ns)
+static int begin(struct relay_stream *stream, int64_t start_ns)
 {
 	struct capture_header header = {.start_monotonic_ns = start_ns};
 
-	return relay_events()->header(relay, &header);
+	return relay_events()->header(stream, &header);
 }
 
-static int process(struct relay *relay, uint32_t id, int32_t pid)
+static int process(struct relay_stream *stream, uint32_t id, int32_t pid)
 {
 	struct capture_process process = {.id = id, .pid = pid, .start_ticks = 99};
 
-	return relay_events()->process(relay, &process);
+	return relay_events()->process(stream, &process);
 }
 
-static int thread(struct relay *relay, uint32_t id, uint32_t process_id, int32_t tid)
+static int thread(struct relay_stream *stream, uint32_t id, uint32_t process_id, int32_t tid)
 {
 	struct capture_thread thread = {.id = id, .process = process_id, .tid = tid, .name = "t"};
 
-	return relay_events()->thread(relay, &thread);
+	return relay_events()->thread(stream, &thread);
 }
 
-static int sample(struct relay *relay, uint32_t thread_id, int64_t time_ns)
+static int sample(struct relay_stream *stream, uint32_t thread_id, int64_t time_ns)
 {
 	struct capture_sample sample = {.thread = thread_id, .time_ns = time_ns};
 
-	return relay_events()->sample(relay, &sample);
+	return relay_events()->sample(stream, &sample);
 }
 
-static int stats(struct relay *relay, uint64_t ticks, int64_t longest_ns)
+static int stats(struct relay_stream *stream, uint64_t ticks, int64_t longest_ns)
 {
 	struct capture_stats stats = {.ticks = ticks, .pause_max_ns = longest_ns};
 
-	return relay_events()->stats(relay, &stats);
+	return relay_events()->stats(stream, &stats);
 }
 
 static void relay_makes_one_recording_of_two_streams(void **state)
 {
 	struct seen seen = {.headers = 0};
 	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *stream = relay_stream_new(relay);
 	struct capture_end end = {.time_ns = 5 * NS_PER_S, .text = ""};
 
 	(void)state;
-	assert_int_equal(begin(relay, 100 * NS_PER_S), 0);
-	assert_int_equal(process(relay, 1, 4711), 0);
-	assert_int_equal(thread(relay, 1, 1, 4711), 0);
-	assert_int_equal(thread(relay, 2, 1, 4712), 0);
+	assert_int_equal(begin(stream, 100 * NS_PER_S), 0);
+	assert_int_equal(process(stream, 1, 4711), 0);
+	assert_int_equal(thread(stream, 1, 1, 4711), 0);
+	assert_int_equal(thread(stream, 2, 1, 4712), 0);
 	assert_int_equal(seen.thread.id, 2);
-	assert_int_equal(sample(relay, 2, 3 * NS_PER_S), 0);
-	assert_int_equal(stats(relay, 300, 70), 0);
+	assert_int_equal(sample(stream, 2, 3 * NS_PER_S), 0);
+	assert_int_equal(stats(stream, 300, 70), 0);
 
-	relay_next_stream(relay);
-	assert_int_equal(begin(relay, 104 * NS_PER_S), 0);
-	assert_int_equal(process(relay, 1, 4711), 0);
+	relay_stream_next(stream);
+	assert_int_equal(begin(stream, 104 * NS_PER_S), 0);
+	assert_int_equal(process(stream, 1, 4711), 0);
 	assert_int_equal(seen.process.id, 1);
 	/* Numbered the other way round, and one more. */
-	assert_int_equal(thread(relay, 1, 1, 4712), 0);
+	assert_int_equal(thread(stream, 1, 1, 4712), 0);
 	assert_int_equal(seen.thread.id, 2);
-	assert_int_equal(thread(relay, 2, 1, 4713), 0);
+	assert_int_equal(thread(stream, 2, 1, 4713), 0);
 	assert_int_equal(seen.thread.id, 3);
-	assert_int_equal(sample(relay, 1, NS_PER_S), 0);
+	assert_int_equal(sample(stream, 1, NS_PER_S), 0);
 	assert_int_equal(seen.sample.thread, 2);
 	assert_int_equal(seen.sample.time_ns, 5 * NS_PER_S);
-	assert_int_equal(stats(relay, 50, 20), 0);
+	assert_int_equal(stats(stream, 50, 20), 0);
 	assert_int_equal(seen.stats.ticks, 350);
 	assert_int_equal(seen.stats.pause_max_ns, 70);
 	assert_int_equal(relay_lost_ns(relay), NS_PER_S);
-	assert_int_equal(relay_events()->end(relay, &end), 0);
+	assert_int_equal(relay_events()->end(stream, &end), 0);
+	assert_int_equal(relay_stream_end(stream)->time_ns, 9 * NS_PER_S);
+	assert_int_equal(seen.ends, 0);
+	assert_int_equal(relay_end(relay, relay_stream_end(stream)), 0);
 	assert_int_equal(seen.end.time_ns, 9 * NS_PER_S);
 	assert_int_equal(seen.headers, 1);
-	assert_true(relay_has_ended(relay));
+	relay_stream_free(stream);
 	relay_free(relay);
 }
 
@@ -138,18 +142,20 @@ static void relay_keeps_threads_apart_that_one_stream_tells_apart(void **state)
 {
 	struct seen seen = {.headers = 0};
 	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *stream = relay_stream_new(relay);
 
 	(void)state;
-	assert_int_equal(begin(relay, 0), 0);
-	assert_int_equal(process(relay, 1, 4711), 0);
-	assert_int_equal(thread(relay, 5, 1, 4712), 0);
+	assert_int_equal(begin(stream, 0), 0);
+	assert_int_equal(process(stream, 1, 4711), 0);
+	assert_int_equal(thread(stream, 5, 1, 4712), 0);
 	assert_int_equal(seen.thread.id, 1);
 	/* The kernel gave the tid out again: another thread. */
-	assert_int_equal(thread(relay, 6, 1, 4712), 0);
+	assert_int_equal(thread(stream, 6, 1, 4712), 0);
 	assert_int_equal(seen.thread.id, 2);
 	/* The same one with a new name. */
-	assert_int_equal(thread(relay, 5, 1, 4712), 0);
+	assert_int_equal(thread(stream, 5, 1, 4712), 0);
 	assert_int_equal(seen.thread.id, 1);
+	relay_stream_free(stream);
 	relay_free(relay);
 }
 
@@ -157,18 +163,20 @@ static void relay_refuses_what_makes_no_sense(void **state)
 {
 	struct seen seen = {.headers = 0};
 	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *stream = relay_stream_new(relay);
 	struct capture_end end = {.text = ""};
 
 	(void)state;
-	assert_int_equal(begin(relay, 50), 0);
-	assert_int_equal(begin(relay, 50), ERR_CORRUPT);
-	assert_int_equal(thread(relay, 1, 1, 1), ERR_CORRUPT);
-	assert_int_equal(sample(relay, 1, 0), ERR_CORRUPT);
-	relay_next_stream(relay);
-	assert_int_equal(begin(relay, 49), ERR_CORRUPT);
-	assert_int_equal(relay_events()->end(relay, &end), 0);
-	assert_int_equal(relay_events()->end(relay, &end), ERR_CORRUPT);
-	assert_int_equal(seen.ends, 1);
+	assert_int_equal(begin(stream, 50), 0);
+	assert_int_equal(begin(stream, 50), ERR_CORRUPT);
+	assert_int_equal(thread(stream, 1, 1, 1), ERR_CORRUPT);
+	assert_int_equal(sample(stream, 1, 0), ERR_CORRUPT);
+	relay_stream_next(stream);
+	assert_int_equal(begin(stream, 49), ERR_CORRUPT);
+	assert_int_equal(begin(stream, 50), 0);
+	assert_int_equal(relay_events()->end(stream, &end), 0);
+	assert_int_equal(relay_events()->end(stream, &end), ERR_CORRUPT);
+	relay_stream_free(stream);
 	relay_free(relay);
 }
 
@@ -176,19 +184,21 @@ static void relay_survives_times_at_the_edge(void **state)
 {
 	struct seen seen = {.headers = 0};
 	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *stream = relay_stream_new(relay);
 
 	(void)state;
-	assert_int_equal(begin(relay, 0), 0);
-	assert_int_equal(process(relay, 1, 1), 0);
-	assert_int_equal(thread(relay, 1, 1, 1), 0);
-	relay_next_stream(relay);
-	assert_int_equal(begin(relay, INT64_MAX), 0);
-	assert_int_equal(process(relay, 1, 1), 0);
-	assert_int_equal(thread(relay, 1, 1, 1), 0);
-	assert_int_equal(sample(relay, 1, INT64_MAX), 0);
-	assert_int_equal(stats(relay, UINT64_MAX, INT64_MAX), 0);
-	relay_next_stream(relay);
-	assert_int_equal(stats(relay, UINT64_MAX, INT64_MAX), 0);
+	assert_int_equal(begin(stream, 0), 0);
+	assert_int_equal(process(stream, 1, 1), 0);
+	assert_int_equal(thread(stream, 1, 1, 1), 0);
+	relay_stream_next(stream);
+	assert_int_equal(begin(stream, INT64_MAX), 0);
+	assert_int_equal(process(stream, 1, 1), 0);
+	assert_int_equal(thread(stream, 1, 1, 1), 0);
+	assert_int_equal(sample(stream, 1, INT64_MAX), 0);
+	assert_int_equal(stats(stream, UINT64_MAX, INT64_MAX), 0);
+	relay_stream_next(stream);
+	assert_int_equal(stats(stream, UINT64_MAX, INT64_MAX), 0);
+	relay_stream_free(stream);
 	relay_free(relay);
 }
 

@@ -18,7 +18,7 @@ struct pair {
 static void open_pair(struct pair *pair, uint32_t start)
 {
 	assert_int_equal(wire_open(pair->fds), 0);
-	wire_init(&pair->wire, pair->fds[1], start);
+	wire_init(&pair->wire, pair->fds[1], (struct wire_stream){.slot = 3, .start = start});
 	pair->receiver.fd = pair->fds[0];
 }
 
@@ -39,7 +39,8 @@ static void wire_carries_bytes_and_the_number_of_the_start(void **state)
 	assert_int_equal(wire_receive(&pair.receiver, &piece), 0);
 	assert_int_equal(wire_put(&pair.wire, "hello", 5), 0);
 	assert_int_equal(wire_receive(&pair.receiver, &piece), 1);
-	assert_int_equal(piece.start, 7);
+	assert_int_equal(piece.stream.slot, 3);
+	assert_int_equal(piece.stream.start, 7);
 	assert_int_equal(piece.len, 5);
 	assert_memory_equal(piece.data, "hello", 5);
 	close_pair(&pair);
