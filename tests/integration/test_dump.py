@@ -40,7 +40,7 @@ def test_dump_shows_what_every_thread_does(pyrometer, start, python):
     done = run([pyrometer, "dump", "-p", target.pid])
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Process {target.pid}: ")
-    assert re.search(r"^Python v3\.\d+\.\d+", done.stdout, re.M)
+    assert re.search(r"^Python v\d\.\d+\.\d+", done.stdout, re.M)
     threads = threads_of(done.stdout)
     assert threads["MainThread"][0] == target.pid
     assert threads["busy"][1] in ("active+gil", "active", "idle, waiting for the GIL")
@@ -49,7 +49,7 @@ def test_dump_shows_what_every_thread_does(pyrometer, start, python):
     assert threads["reader"][1] == threads["poller"][1] == "idle, waiting for I/O"
     assert threads["sleeper"][1].startswith("idle")
     assert threads["sleeper"][2][0] == "sleeping (load_threads.py:21)"
-    assert threads["sleeper"][2][-1].startswith("_bootstrap (threading.py:")
+    assert threads["sleeper"][2][-1].lstrip("_").startswith("bootstrap (threading.py:")
     assert state(target.pid) in "RS"
 
 

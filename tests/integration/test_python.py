@@ -109,7 +109,7 @@ def test_threads_that_come_and_go_are_followed(driver, spawn, python):
     target = spawn([python, "-c", """
 import threading
 def short(): sum(range(2000))
-print("ready", flush=True)
+import os; os.write(1, b"ready\\n")
 while True:
     threads = [threading.Thread(target=short) for _ in range(8)]
     for t in threads: t.start()
@@ -122,7 +122,7 @@ while True:
     assert target.poll() is None
 
 
-@pytest.mark.parametrize("python", pythons.params())
+@pytest.mark.parametrize("python", pythons.params([tag for tag in pythons.READABLE if tag not in ("2.7", "3.6", "3.7")]))
 def test_all_interpreters_of_a_process_are_seen(driver, spawn, python):
     code = """
 import threading
@@ -249,7 +249,7 @@ def include_dirs():
             continue
         where = subprocess.run([python.path, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
                                capture_output=True, text=True).stdout.strip()
-        has_headers = pathlib.Path(where, "internal", "pycore_pystate.h").exists()
+        has_headers = pathlib.Path(where, "patchlevel.h").exists()
         yield pytest.param(where, id=python.id,
                            marks=[] if has_headers else pytest.mark.skip(reason=f"needs headers of {python.path}"))
 

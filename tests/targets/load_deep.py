@@ -17,5 +17,6 @@ def descend(left):
     descend(left - 1)
 
 
-print("ready", flush=True)
+sys.stdout.write("ready\n")
+sys.stdout.flush()
 descend(int(sys.argv[1]) - 3 if len(sys.argv) > 1 else 47)

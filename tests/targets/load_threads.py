@@ -35,7 +35,9 @@ def polling(connection):
 
 
 def start(target, name, *args):
-    threading.Thread(target=target, name=name, args=args, daemon=True).start()
+    thread = threading.Thread(target=target, name=name, args=args)
+    thread.daemon = True
+    thread.start()
 
 
 lock.acquire()
@@ -46,8 +48,9 @@ start(blocked, "blocked")
 start(reading, "reader", left)
 start(polling, "poller", right)
 for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 0):
-    start(sleeping, f"extra-{number}")
+    start(sleeping, "extra-%d" % number)
 time.sleep(0.2)
-print("ready", flush=True)
+sys.stdout.write("ready\n")
+sys.stdout.flush()
 while True:
     time.sleep(60)

@@ -8,5 +8,5 @@ import sys
 
 
 def begin(paths):
-    print(json.dumps(paths), flush=True)
+    sys.stdout.write(json.dumps(paths) + "\n")
     sys.stdout.flush()

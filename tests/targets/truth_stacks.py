@@ -1,9 +1,11 @@
+# -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """Threads that stand still in known places: says where, then waits.
 
 The answer is one line of JSON: {native id: {"name", "ident", "frames": [[name, file, line], ...]}}, outermost frame
 first, as sys._current_frames() has them once every thread waits in the lock that it will never get.  With the
-argument "small" there are fewer of them, for a memory snapshot.
+argument "small" there are fewer of them, for a memory snapshot.  For every version: what is no syntax of 2.7 is
+made by exec().
 """
 import json
 import os
@@ -25,7 +27,7 @@ def multi_line(call):
         *[
             x
             for x in ()
-        ],
+        ]
     )
 
 
@@ -48,12 +50,8 @@ def generator():
     )
 
 
-def delegating():
-    yield from generator()
-
-
 def in_generators():
-    for _ in delegating():
+    for _ in delegating():  # noqa: F821
         pass
 
 
@@ -61,10 +59,6 @@ def recursion(n):
     if n:
         return recursion(n - 1)
     return wait_here()
-
-
-def naïve_Ωmega_喜び():
-    wait_here()
 
 
 class Klasse:
@@ -99,11 +93,16 @@ def far_away():
     pass
 
 
+if sys.version_info[0] > 2:
+    exec(compile(u"def delegating():\n    yield from generator()\n\ndef naïve_Ωmega_喜び():\n    wait_here()\n",
+                 "three.py", "exec"))
+else:
+    exec(compile("def delegating():\n    for one in generator():\n        yield one\n", "two.py", "exec"))
 BIG = "def big(f):\n    x = 0\n" + "    x = x + 1; y = x\n" * 9000 + "    f()\n"
 exec(compile(BIG, "big.py", "exec"))
 
 PLACES = [
-    ("multi", keyword_lines), ("generators", in_generators), ("déjà vu ☃", naïve_Ωmega_喜び),
+    ("multi", keyword_lines), ("generators", in_generators), ("déjà vu ☃", globals().get("naïve_Ωmega_喜び", wait_here)),
     ("method", Klasse().method), ("klass", Klasse.of_class), ("exec", in_exec), ("except", in_except),
     ("with", in_with), ("big", lambda: big(wait_here)),  # noqa: F821
     ("x" * 300, wait_here),
@@ -115,22 +114,35 @@ else:
     PLACES += [("crowd-%d" % i, wait_here) for i in range(40)]
 
 
+NATIVE_IDS = {}
+
+
+def start(name, place):
+    """Thread.native_id came with 3.8; the kernel says it at any time."""
+    def noted():
+        NATIVE_IDS[thread] = int(os.readlink("/proc/thread-self").rsplit("/", 1)[1])
+        place()
+
+    thread = threading.Thread(target=noted, name=name)
+    thread.daemon = True
+    thread.start()
+    return thread
+
+
 def main():
     sys.setrecursionlimit(10000)
     if not IS_SMALL:
         threading.stack_size(256 << 20)
-    threads = [threading.Thread(target=lambda: recursion(20 if IS_SMALL else 3000), name="deep", daemon=True)]
-    threads[0].start()
+    threads = [start("deep", lambda: recursion(20 if IS_SMALL else 3000))]
     if not IS_SMALL:
         threading.stack_size(0)
-    threads += [threading.Thread(target=place, name=name, daemon=True) for name, place in PLACES]
-    for thread in threads[1:]:
-        thread.start()
+    threads += [start(name, place) for name, place in PLACES]
     answer = None
     while answer is None:
         time.sleep(0.05)
         answer = describe(threads)
-    print(json.dumps(answer), flush=True)
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
     NEVER.acquire()
 
 
@@ -147,7 +159,7 @@ def describe(threads):
             code = frame.f_code
             names.append([getattr(code, "co_qualname", code.co_name), code.co_filename.split("/")[-1], frame.f_lineno])
             frame = frame.f_back
-        answer[thread.native_id] = {"name": thread.name, "ident": thread.ident, "frames": names[::-1]}
+        answer[NATIVE_IDS[thread]] = {"name": thread.name, "ident": thread.ident, "frames": names[::-1]}
     return answer
 
 
