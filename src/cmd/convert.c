@@ -163,6 +163,7 @@ static struct capture_fold_opts fold_opts(const struct job *job, const struct fi
 		.thread_markers = options->threads,
 		.by_function = options->function || options->nolineno,
 		.first_lines = options->function && !options->nolineno,
+		.columns = render_has_columns(&job->choice),
 		.keep_timed = render_needs_timed(&job->choice),
 	};
 }

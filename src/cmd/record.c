@@ -25,7 +25,7 @@ struct options {
 	const char *output, *format;
 	int64_t duration_ns;
 	double rate_hz;
-	bool threads, gil, idle, nonblocking, function, nolineno;
+	bool threads, gil, idle, nonblocking, function, nolineno, columns;
 	struct record_push_options push;
 };
 
@@ -60,6 +60,8 @@ static const struct opt record_opts[] = {
 	{0, "label", OPT_LIST, AT(push.labels), "K=V", "label of what is pushed; may be repeated"},
 	{0, "source", OPT_FLAG, AT(push.with_source), NULL,
 	 "push the source text of sampled files, too"},
+	{0, "columns", OPT_FLAG, AT(columns), NULL,
+	 "keep the column of every frame, for formats that can show it (3.11+)"},
 	{0, "spool", OPT_STR, AT(push.spool), "DIR",
 	 "keep what cannot be pushed in this folder until it can"},
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
@@ -164,6 +166,7 @@ static void add_fold(struct job *job)
 		.thread_markers = options->threads,
 		.by_function = options->function || options->nolineno,
 		.first_lines = options->function && !options->nolineno,
+		.columns = render_has_columns(&job->choice),
 		.keep_timed = render_needs_timed(&job->choice),
 	};
 
@@ -194,6 +197,7 @@ static int start(struct job *job, struct err *err)
 		.duration_ns = job->options.duration_ns,
 		.is_nonblocking = job->options.nonblocking,
 		.with_idle = job->options.idle,
+		.with_columns = job->options.columns,
 		.with_sources = job->options.push.with_source,
 	};
 	recording->sinks = &job->sinks;

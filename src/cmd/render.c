@@ -68,6 +68,11 @@ bool render_needs_timed(const struct render_choice *choice)
 	return !choice->is_capture && strcmp(choice->format->name, "speedscope") == 0;
 }
 
+bool render_has_columns(const struct render_choice *choice)
+{
+	return !choice->is_capture && choice->format->has_columns;
+}
+
 /* Collapsed stacks are counted in entries, as py-spy's raw is; pictures show time. */
 static bool counts_entries(const struct format *format)
 {

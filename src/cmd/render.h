@@ -33,6 +33,9 @@ const char *render_ending(const struct render_choice *choice);
 /* Does the format keep samples apart in time?  Then the fold needs keep_timed. */
 bool render_needs_timed(const struct render_choice *choice);
 
+/* Does the format show columns?  Then the fold keeps those that there are. */
+bool render_has_columns(const struct render_choice *choice);
+
 /*
  * Write the profile in the chosen format and commit the output.  Sets *ret_is_output_error when it was
  * the output that failed (and not the format).

@@ -13,9 +13,10 @@ enum { CAPTURE_BLOCK_ZSTD = 1 };
  * a double.  Strings, frames and nodes are numbered from 1 in the order of their definition.
  */
 enum capture_record {
-	RECORD_HEADER = 1,  /* s real, s monotonic, f rate, u flags, t command, t host, t version */
-	RECORD_STRING = 2,  /* the bytes */
-	RECORD_FRAME = 3,   /* u name qualname file module build_id address line first_line kind */
+	RECORD_HEADER = 1, /* s real, s monotonic, f rate, u flags, t command, t host, t version */
+	RECORD_STRING = 2, /* the bytes */
+	RECORD_FRAME =
+		3, /* u name qualname file module build_id address line first_line kind column */
 	RECORD_NODE = 4,    /* u parent, u frame */
 	RECORD_PROCESS = 5, /* u id, s pid, s parent, s start ticks, t command, t runtime */
 	RECORD_THREAD = 6,  /* u id, u process, s tid, u python ident, t name */

@@ -222,11 +222,12 @@ static struct frame_id shown_frame(const struct capture_fold *fold, struct frame
 	struct frame frame;
 
 	if (!fold->opts.by_function)
-		return id;
+		return fold->opts.columns ? id : names_line_frame(fold->names, id);
 	if (!fold->opts.first_lines)
 		return names_func_frame(fold->names, names_func_of(fold->names, id));
 	frame = *names_frame_get(fold->names, id);
 	frame.line = frame.first_line;
+	frame.column = 0;
 	frame.address = 0;
 	return names_frame(fold->names, &frame);
 }
@@ -357,4 +358,3 @@ const struct capture_facts *capture_fold_facts(const struct capture_fold *fold)
 {
 	return &fold->facts;
 }
-

@@ -43,6 +43,7 @@ struct capture_fold_opts {
 	bool thread_markers;	      /* a marker frame per thread at the root */
 	bool by_function;	      /* frames lose their lines */
 	bool first_lines;	      /* with by_function: frames have the function's first line */
+	bool columns;		      /* frames keep their columns; without, a line is one frame */
 	bool split_states;	      /* a column per state */
 	bool keep_timed;	      /* keep every sample in time order: 40 bytes each */
 };

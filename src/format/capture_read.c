@@ -225,6 +225,7 @@ static int read_frame(struct capture_reader *reader, struct cursor *record)
 	frame.line = take_u32(record);
 	frame.first_line = take_u32(record);
 	kind = take_u32(record);
+	frame.column = cursor_left(record) ? take_u32(record) : 0;
 	if (record->bad)
 		return 0;
 	if (n > NAMES_MAX_FRAMES)

@@ -216,6 +216,8 @@ static void define_frame(struct capture_writer *writer, struct frame_id id)
 	buf_put_varint(record, frame->line);
 	buf_put_varint(record, frame->first_line);
 	buf_put_varint(record, frame->kind);
+	if (frame->column)
+		buf_put_varint(record, frame->column);
 	end_record(writer, RECORD_FRAME);
 	define(&writer->frames, id.v);
 }

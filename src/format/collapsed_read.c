@@ -122,14 +122,14 @@ static struct frame_id read_frame(struct reader *reader, const char *text, size_
 
 	if (ends_with(token, len, COLLAPSED_KERNEL_SUFFIX)) {
 		token[len - strlen(COLLAPSED_KERNEL_SUFFIX)] = '\0';
-		return frame_of_place(names, token, FRAME_KERNEL_PLACE, 0);
+		return frame_of_place(names, token, FRAME_KERNEL_PLACE, 0, 0);
 	}
 	/* A thread may be called "pool (a.b:1)". */
 	if (marker_parse(token).kind == MARKER_NONE)
 		place = find_place(token, len);
 	if (place)
 		line = take_line(place);
-	return frame_of_place(names, token, place ? place : "", line);
+	return frame_of_place(names, token, place ? place : "", line, 0);
 }
 
 /* ---- one line ---- */

@@ -22,6 +22,7 @@ const struct format_limits format_limits_local = {
 	.max_samples = 100u << 20,
 	.max_depth = 4000, /* markers and all below TREE_MAX_DEPTH */
 	.max_columns = PROFILE_MAX_COLUMNS,
+	.keep_columns = true,
 };
 
 static const char *const svg_endings[] = {".svg", NULL};
@@ -54,6 +55,7 @@ const struct format formats[] = {
 		.name = "speedscope",
 		.endings = speedscope_endings,
 		.about = "JSON for speedscope.app, every sample in order",
+		.has_columns = true,
 		.write = speedscope_write,
 		.read = speedscope_read,
 	},
@@ -61,6 +63,7 @@ const struct format formats[] = {
 		.name = "pprof",
 		.endings = pprof_endings,
 		.about = "profile.proto, gzipped, for go tool pprof and Pyroscope",
+		.has_columns = true,
 		.write = pprof_write,
 		.read = pprof_read,
 	},

@@ -20,6 +20,7 @@ struct format_limits {
 	uint32_t max_samples;	   /* 200,000 */
 	uint32_t max_depth;	   /* 1,024: deeper stacks keep both ends around one marker frame */
 	uint32_t max_columns;
+	bool keep_columns; /* of source lines; without, a line is one frame whatever its columns */
 };
 
 extern const struct format_limits format_limits_server; /* uploads */
@@ -59,6 +60,7 @@ struct format {
 	const char *name;	    /* "speedscope", as after -f */
 	const char *const *endings; /* ".speedscope.json", ".json"; NULL-terminated */
 	const char *about;	    /* for --help */
+	bool has_columns;	    /* can hold the column of a frame beside its line */
 	/* NULL: cannot be written (read). */
 	int (*write)(const struct format_output *output, struct buf *out, struct err *err);
 	int (*read)(const void *data, size_t len, const struct format_limits *limits,

@@ -42,9 +42,9 @@ static bool is_marker(const char *name)
 }
 
 struct frame_id frame_of_place(struct names *names, const char *name, const char *place,
-			       uint32_t line)
+			       uint32_t line, uint32_t column)
 {
-	struct frame frame = {.kind = FRAME_OTHER, .line = line};
+	struct frame frame = {.kind = FRAME_OTHER, .line = line, .column = column};
 
 	if (!*place && is_marker(name))
 		return marker_frame(names, name);

@@ -18,7 +18,7 @@ enum frame_kind frame_kind_of_file(const char *file);
  * format/marker.h without a place are markers; a library without a line is the module.
  */
 struct frame_id frame_of_place(struct names *names, const char *name, const char *place,
-			       uint32_t line);
+			       uint32_t line, uint32_t column);
 /* The place of a frame: its file, else its module; FRAME_KERNEL_PLACE for the kernel. */
 const char *frame_place(const struct names *names, const struct frame *frame);
 

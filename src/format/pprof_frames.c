@@ -84,7 +84,7 @@ static struct frame_id make_line_frame(struct pprof_frames *frames,
 {
 	const struct pprof_mapping *mapping = mapping_of(frames, location);
 	struct pprof_function none = {0}, *function = &none;
-	struct frame frame = {.line = line->line};
+	struct frame frame = {.line = line->line, .column = line->column};
 	uint32_t name;
 
 	if (line->function)

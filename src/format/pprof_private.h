@@ -49,6 +49,7 @@ enum {
 
 	LINE_FUNCTION_ID = 1,
 	LINE_LINE = 2,
+	LINE_COLUMN = 3,
 
 	FUNCTION_ID = 1,
 	FUNCTION_NAME = 2,
@@ -102,7 +103,7 @@ struct pprof_location {
 
 struct pprof_line {
 	uint32_t function; /* index + 1; 0: none */
-	uint32_t line;
+	uint32_t line, column;
 };
 
 /* Ids that the file chose -> index; the map stays empty while they are 1, 2, 3 …, as they mostly are. */

@@ -201,9 +201,17 @@ static int add_function(struct pprof_tables *tables, struct cursor message, stru
 	return ids_add(&tables->function_ids, function.id, "function", err);
 }
 
+/* References between tables as the file has them, until all tables are known. */
+struct references {
+	uint64_t *line_function;
+	uint64_t *location_mapping;
+	size_t line_cap, location_cap;
+};
+
 /* The id of its function is kept aside until all functions are known. */
-static int add_line(struct pprof_tables *tables, struct cursor message, uint64_t **function_ids,
-		    size_t *function_ids_cap, struct err *err)
+static int add_line(struct pprof_tables *tables, struct cursor message,
+		    const struct format_limits *limits, struct references *references,
+		    struct err *err)
 {
 	uint64_t function_id = 0;
 	struct pprof_line line = {0};
@@ -215,28 +223,25 @@ static int add_line(struct pprof_tables *tables, struct cursor message, uint64_t
 			function_id = field.value;
 		else if (field.number == LINE_LINE)
 			line.line = clamp_line(field.value);
+		else if (field.number == LINE_COLUMN && limits->keep_columns)
+			line.column = clamp_line(field.value);
 	}
 	if (message.bad)
 		return malformed("line", err);
 	if (n >= PPROF_MAX_ENTRIES)
 		return too_many("lines", PPROF_MAX_ENTRIES, err);
 	tables->lines = vec_grow(tables->lines, &tables->lines_cap, n + 1, sizeof(*tables->lines));
-	*function_ids = vec_grow(*function_ids, function_ids_cap, n + 1, sizeof(**function_ids));
-	(*function_ids)[n] = function_id;
+	references->line_function = vec_grow(references->line_function, &references->line_cap,
+					     n + 1, sizeof(*references->line_function));
+	references->line_function[n] = function_id;
 	tables->lines[n] = line;
 	tables->n_lines++;
 	return 0;
 }
 
-/* References between tables as the file has them, until all tables are known. */
-struct references {
-	uint64_t *line_function;
-	uint64_t *location_mapping;
-	size_t line_cap, location_cap;
-};
-
 static int add_location(struct pprof_tables *tables, struct cursor message,
-			struct references *references, struct err *err)
+			const struct format_limits *limits, struct references *references,
+			struct err *err)
 {
 	struct pprof_location location = {.first_line = (uint32_t)tables->n_lines};
 	size_t n = tables->n_locations;
@@ -254,8 +259,7 @@ static int add_location(struct pprof_tables *tables, struct cursor message,
 			continue;
 		if (++location.n_lines > PPROF_MAX_LINES_PER_LOCATION)
 			return too_many("lines in one location", PPROF_MAX_LINES_PER_LOCATION, err);
-		int r = add_line(tables, proto_message(&field), &references->line_function,
-				 &references->line_cap, err);
+		int r = add_line(tables, proto_message(&field), limits, references, err);
 		if (r < 0)
 			return r;
 	}
@@ -327,7 +331,7 @@ static int read_field(struct pprof_tables *tables, const struct proto_field *fie
 	case PROFILE_MAPPING:
 		return add_mapping(tables, proto_message(field), err);
 	case PROFILE_LOCATION:
-		return add_location(tables, proto_message(field), references, err);
+		return add_location(tables, proto_message(field), limits, references, err);
 	case PROFILE_FUNCTION:
 		return add_function(tables, proto_message(field), err);
 	case PROFILE_PERIOD_TYPE:

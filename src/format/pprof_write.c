@@ -273,6 +273,8 @@ static void put_locations(struct writer *writer)
 		proto_put_uint(writer->out, LINE_FUNCTION_ID, number_of(&writer->functions, func));
 		if (frame->line)
 			proto_put_uint(writer->out, LINE_LINE, frame->line);
+		if (frame->column)
+			proto_put_uint(writer->out, LINE_COLUMN, frame->column);
 		proto_end(writer->out, line);
 		proto_end(writer->out, begin);
 	}

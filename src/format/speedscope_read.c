@@ -45,7 +45,7 @@ struct part {
 struct shared_frame {
 	struct str_id name, file;
 	bool has_name;
-	uint32_t line;
+	uint32_t line, column;
 	struct frame_id frame; /* made at the end */
 };
 
@@ -246,11 +246,16 @@ static int on_frame(struct reader *reader, const struct json_event *event, struc
 	return 0;
 }
 
+static uint32_t as_number(int64_t value)
+{
+	return value > 0 && value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
 static int on_frame_member(struct reader *reader, const struct json_event *event,
 			   const char *member, struct err *err)
 {
 	struct shared_frame *frame = &reader->frames[reader->n_frames - 1];
-	int64_t line;
+	int64_t number;
 
 	if (strcmp(member, "name") == 0) {
 		if (event->kind != JSON_STRING)
@@ -259,8 +264,11 @@ static int on_frame_member(struct reader *reader, const struct json_event *event
 		frame->has_name = true;
 	} else if (strcmp(member, "file") == 0 && event->kind == JSON_STRING) {
 		frame->file = names_str(reader->into->names, event->text, event->len);
-	} else if (strcmp(member, "line") == 0 && json_event_int(event, &line) == 0) {
-		frame->line = line > 0 && line <= UINT32_MAX ? (uint32_t)line : 0;
+	} else if (strcmp(member, "line") == 0 && json_event_int(event, &number) == 0) {
+		frame->line = as_number(number);
+	} else if (strcmp(member, "col") == 0 && reader->limits->keep_columns &&
+		   json_event_int(event, &number) == 0) {
+		frame->column = as_number(number);
 	}
 	return 0;
 }
@@ -351,7 +359,8 @@ static int resolve_frame(struct reader *reader, uint32_t index, struct frame_id 
 	frame = &reader->frames[index];
 	if (!frame->frame.v)
 		frame->frame = frame_of_place(names, names_text(names, frame->name, NULL),
-					      names_text(names, frame->file, NULL), frame->line);
+					      names_text(names, frame->file, NULL), frame->line,
+					      frame->column);
 	*ret_frame = frame->frame;
 	return 0;
 }

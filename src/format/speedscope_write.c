@@ -224,7 +224,10 @@ static void put_frame(struct writer *writer, const struct frame *frame)
 	else
 		json_null(&writer->json);
 	json_key(&writer->json, "col");
-	json_null(&writer->json);
+	if (has_line && frame->column)
+		json_uint(&writer->json, frame->column);
+	else
+		json_null(&writer->json);
 	json_end(&writer->json);
 }
 

@@ -184,7 +184,8 @@ uint32_t names_str_count(const struct names *names)
 /* Without padding, so that it can be hashed as bytes. */
 struct frame_key {
 	uint64_t address;
-	uint32_t name, qualname, file, module, build_id, line, first_line, kind;
+	uint64_t kind;
+	uint32_t name, qualname, file, module, build_id, line, column, first_line;
 };
 
 static struct frame_key frame_key_of(const struct frame *frame)
@@ -197,6 +198,7 @@ static struct frame_key frame_key_of(const struct frame *frame)
 		.module = frame->module.v,
 		.build_id = frame->build_id.v,
 		.line = frame->line,
+		.column = frame->column,
 		.first_line = frame->first_line,
 		.kind = frame->kind,
 	};
@@ -214,7 +216,7 @@ static bool func_equal(const void *things, uint32_t id, const void *key)
 	const struct names *names = things;
 	struct frame_key mine = frame_key_of(&names->frames[names->funcs[id].first_frame]);
 
-	mine.line = 0;
+	mine.line = mine.column = 0;
 	mine.address = 0;
 	return !memcmp(&mine, key, sizeof(mine));
 }
@@ -225,7 +227,7 @@ static uint32_t func_intern(struct names *names, struct frame_key key, uint32_t 
 	uint64_t hash;
 	uint32_t id;
 
-	key.line = 0;
+	key.line = key.column = 0;
 	key.address = 0;
 	hash = hash_bytes(names->seed, &key, sizeof(key));
 	id = idtab_find(&names->func_tab, hash, func_equal, names, &key);
@@ -283,6 +285,8 @@ struct frame_id names_frame(struct names *names, const struct frame *frame)
 		normal.kind = FRAME_OTHER;
 	if (normal.kind == FRAME_MARKER)
 		normal.line = normal.first_line = 0;
+	if (!normal.line)
+		normal.column = 0;
 	return frame_intern(names, &normal, true);
 }
 
@@ -314,8 +318,18 @@ struct frame_id names_func_frame(struct names *names, struct func_id id)
 
 	if (names->funcs[id.v].plain_frame)
 		return (struct frame_id){names->funcs[id.v].plain_frame - 1};
-	frame.line = 0;
+	frame.line = frame.column = 0;
 	frame.address = 0;
+	return frame_intern(names, &frame, false);
+}
+
+struct frame_id names_line_frame(struct names *names, struct frame_id id)
+{
+	struct frame frame = *names_frame_get(names, id);
+
+	if (!frame.column)
+		return id;
+	frame.column = 0;
 	return frame_intern(names, &frame, false);
 }
 

@@ -59,6 +59,7 @@ struct frame {
 	struct str_id build_id; /* hex, for frames that can still be symbolised */
 	uint64_t address;	/* with build_id: offset in that file; else 0 */
 	uint32_t line;		/* 0: unknown */
+	uint32_t column;	/* 1-based, in bytes of the line as UTF-8; 0: unknown */
 	uint32_t first_line;	/* of the function; 0: unknown */
 	uint8_t kind;		/* enum frame_kind */
 };
@@ -77,20 +78,27 @@ struct str_id names_cstr(struct names *names, const char *text);
 const char *names_text(const struct names *names, struct str_id id, size_t *ret_len);
 uint32_t names_str_count(const struct names *names);
 
-/* An unknown kind becomes FRAME_OTHER, and a marker loses its line. */
+/*
+ * An unknown kind becomes FRAME_OTHER, a marker loses its line, and a column without a line is none.
+ */
 struct frame_id names_frame(struct names *names, const struct frame *frame);
 /* Borrowed until the next names_frame(). */
 const struct frame *names_frame_get(const struct names *names, struct frame_id id);
 uint32_t names_frame_count(const struct names *names);
 
 /*
- * The function that a frame belongs to: frames that agree in all but line and address.  Functions
+ * The function that a frame belongs to: frames that agree in all but line, column and address.  Functions
  * are numbered in the order of their first frame; function 0 belongs to frame 0.
  */
 struct func_id names_func_of(const struct names *names, struct frame_id id);
 uint32_t names_func_count(const struct names *names);
-/* A frame of that function with line 0 and address 0 (made when it was not there). */
+/* A frame of that function with line, column and address 0 (made when it was not there). */
 struct frame_id names_func_frame(struct names *names, struct func_id id);
+/*
+ * The same frame without its column, made when it was not there: what is counted by line ignores
+ * columns, so that a line stays one box.
+ */
+struct frame_id names_line_frame(struct names *names, struct frame_id id);
 /* The first frame that was seen of the function: for name, file and kind. */
 const struct frame *names_func_get(const struct names *names, struct func_id id);
 

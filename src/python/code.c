@@ -366,12 +366,14 @@ struct frame_id code_frame(struct code_cache *cache, uint32_t id, int64_t offset
 		return (struct frame_id){*known};
 	if (!code->is_interned)
 		intern(cache, code);
+	struct place place = lines_find(cache->layout->lines, code->table, code->table_len,
+					code->first_line, offset);
 	struct frame frame = {
 		.name = code->name,
 		.qualname = code->qualname,
 		.file = code->file,
-		.line = lines_find(cache->layout->lines, code->table, code->table_len,
-				   code->first_line, offset),
+		.line = place.line,
+		.column = cache->with_columns ? place.column : 0,
 		.first_line = code->first_line <= INT32_MAX ? code->first_line : 0,
 		.kind = FRAME_PYTHON,
 	};

@@ -56,6 +56,7 @@ struct code_cache {
 	struct map64 frames;  /* entry << 32 | instruction offset + 2 -> frame id */
 	size_t table_bytes;
 	uint32_t epoch;
+	bool with_columns;	/* of frames */
 	struct buf text, bytes; /* scratch */
 	struct python_stats *stats;
 };

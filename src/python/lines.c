@@ -78,35 +78,50 @@ static int64_t take_signed(struct cursor *cursor)
 	return value & 1 ? -(int64_t)(value >> 1) : (int64_t)(value >> 1);
 }
 
-/* What one entry adds to the line; reads it whole. */
-static int64_t take_location(struct cursor *cursor, unsigned code)
+/* What one entry says: what it adds to the line, and its first column (from 0; -1: none).  Reads it whole. */
+struct location {
+	int64_t delta;
+	int64_t column;
+};
+
+static struct location take_location(struct cursor *cursor, unsigned code)
 {
-	int64_t delta = 0;
+	struct location location = {.column = -1};
 
 	switch (code) {
 	case LOCATION_NONE:
 		break;
 	case LOCATION_LONG:
-		delta = take_signed(cursor);
+		location.delta = take_signed(cursor);
 		(void)take_varint(cursor); /* end line */
-		(void)take_varint(cursor); /* columns */
-		(void)take_varint(cursor);
+		location.column = (int64_t)take_varint(cursor) - 1;
+		(void)take_varint(cursor); /* end column */
 		break;
 	case LOCATION_NO_COLUMNS:
-		delta = take_signed(cursor);
+		location.delta = take_signed(cursor);
 		break;
 	case LOCATION_ONE_LINE_0 ... LOCATION_ONE_LINE_2:
-		delta = code - LOCATION_ONE_LINE_0;
-		(void)cursor_bytes(cursor, 2);
+		location.delta = code - LOCATION_ONE_LINE_0;
+		location.column = cursor_u8(cursor);
+		(void)cursor_u8(cursor);
 		break;
-	default:
-		(void)cursor_bytes(cursor, 1);
+	default: /* the code has the upper bits of the column, three more lead the byte */
+		location.column = code * 8 + (cursor_u8(cursor) >> 4 & 7);
 		break;
 	}
-	return delta;
+	return location;
 }
 
-static uint32_t find_location(const uint8_t *table, size_t len, int64_t line, int64_t offset)
+static struct place as_place(int64_t line, int64_t column)
+{
+	struct place place = {.line = as_line(line)};
+
+	if (place.line && column >= 0 && column < LINE_MAX)
+		place.column = (uint32_t)column + 1;
+	return place;
+}
+
+static struct place find_location(const uint8_t *table, size_t len, int64_t line, int64_t offset)
 {
 	struct cursor cursor = cursor_over(table, len);
 	int64_t end = 0;
@@ -114,31 +129,34 @@ static uint32_t find_location(const uint8_t *table, size_t len, int64_t line, in
 	while (cursor_left(&cursor)) {
 		uint8_t first = cursor_u8(&cursor);
 		unsigned code = first >> 3 & 15;
+		struct location location = take_location(&cursor, code);
 
-		line += take_location(&cursor, code);
+		line += location.delta;
 		end += 2 * ((first & 7) + 1);
 		if (cursor.bad || !(first & 0x80))
-			return 0;
+			break;
+		if (end > offset && code == LOCATION_NONE)
+			break;
 		if (end > offset)
-			return code == LOCATION_NONE ? 0 : as_line(line);
+			return as_place(line, location.column);
 	}
-	return 0;
+	return (struct place){0};
 }
 
-uint32_t lines_find(enum layout_lines lines, const uint8_t *table, size_t len, uint32_t first_line,
-		    int64_t offset)
+struct place lines_find(enum layout_lines lines, const uint8_t *table, size_t len,
+			uint32_t first_line, int64_t offset)
 {
 	if (offset < 0)
-		return as_line(first_line);
+		return as_place(first_line, -1);
 	switch (lines) {
 	case LINES_LNOTAB_UNSIGNED:
-		return find_lnotab(table, len, first_line, offset, false);
+		return as_place(find_lnotab(table, len, first_line, offset, false), -1);
 	case LINES_LNOTAB:
-		return find_lnotab(table, len, first_line, offset, true);
+		return as_place(find_lnotab(table, len, first_line, offset, true), -1);
 	case LINES_RANGES:
-		return find_ranges(table, len, first_line, offset);
+		return as_place(find_ranges(table, len, first_line, offset), -1);
 	case LINES_LOCATION:
 		return find_location(table, len, first_line, offset);
 	}
-	return 0;
+	return (struct place){0};
 }

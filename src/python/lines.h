@@ -13,8 +13,17 @@
 
 #include "python/layout.h"
 
+/*
+ * Columns are 1-based and count bytes of the line as UTF-8, as CPython counts them (from 0); 0: unknown, as
+ * always before 3.11.  They are those of the expression that the instruction belongs to: of a call, where
+ * the call begins.
+ */
+struct place {
+	uint32_t line, column;
+};
+
 /* `offset` in bytes from the start of the bytecode; negative (not started): the first line. */
-uint32_t lines_find(enum layout_lines lines, const uint8_t *table, size_t len, uint32_t first_line,
-		    int64_t offset);
+struct place lines_find(enum layout_lines lines, const uint8_t *table, size_t len,
+			uint32_t first_line, int64_t offset);
 
 #endif

@@ -66,8 +66,9 @@ struct python_args {
 	struct memory *memory; /* borrowed until python_free(); its budget is set by this module */
 	struct names *names;   /* borrowed until python_free() */
 	const struct maps
-		*maps; /* what the target has mapped now; borrowed during python_attach() */
-	pid_t pid;     /* the process as it sees itself (innermost of NSpid) */
+		*maps;	   /* what the target has mapped now; borrowed during python_attach() */
+	pid_t pid;	   /* the process as it sees itself (innermost of NSpid) */
+	bool with_columns; /* frames have columns: one more per call in a line (3.11+) */
 	/* The file behind a mapping, a descriptor that this module closes; or negative.
 	 * maps_open(). */
 	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);

@@ -110,7 +110,8 @@ static int open_target(struct reader *reader, struct heartbeat *beat, int64_t pa
 
 	for (;;) {
 		let_go(reader, beat);
-		r = target_open(&reader->target, reader->job->process.pid, reader->names, err);
+		r = target_open(&reader->target, reader->job->process.pid, reader->names,
+				reader->config->with_columns, err);
 		if (r == 0)
 			return 0;
 		if (has_ended(reader->job->process))

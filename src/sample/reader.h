@@ -25,6 +25,7 @@ struct reader_config {
 	bool is_once;	   /* one stack of every thread, then end */
 	bool is_launched;  /* we started it: wait until its interpreter is there */
 	bool with_idle;	   /* for the header only: what the user wants to see */
+	bool with_columns; /* frames have columns */
 	bool with_sources; /* send the text of sampled files, too */
 	int wire_fd;
 	/* Shared memory: when the first reader began, so that the next ends when that one would have. */

@@ -58,6 +58,7 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.is_once = config->is_once;
 	session->reader.is_launched = config->is_launched;
 	session->reader.with_idle = config->with_idle;
+	session->reader.with_columns = config->with_columns;
 	session->reader.with_sources = config->with_sources;
 	session->reader.wire_fd = wire_fd;
 }

@@ -32,6 +32,7 @@ struct session_config {
 	bool is_once;
 	bool is_launched;
 	bool with_idle;
+	bool with_columns; /* frames have columns: more of them, and larger trees */
 	bool with_sources;
 };
 

@@ -34,7 +34,8 @@ struct target {
  * -ESRCH, -EPERM with the missing right, ERR_NOT_PYTHON, ERR_UNSUPPORTED.  ERR_TORN and ERR_NOT_PYTHON
  * may pass when the process has just been started.  `names` is borrowed until target_done().
  */
-int target_open(struct target *target, pid_t pid, struct names *names, struct err *err) nodiscard;
+int target_open(struct target *target, pid_t pid, struct names *names, bool with_columns,
+		struct err *err) nodiscard;
 void target_done(struct target *target); /* all-zero is fine */
 
 /*

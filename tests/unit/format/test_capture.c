@@ -196,6 +196,50 @@ static void capture_reads_back_what_was_written(void **state)
 	}
 }
 
+/* Nodes of the profile of two stacks that differ in their column only. */
+static uint32_t nodes_with(const struct capture_fold_opts *opts)
+{
+	struct names *names = names_new();
+	struct frame frame = *names_frame_get(names, frame_of(names, "f", 7));
+	struct capture_writer *writer;
+	struct folded folded;
+	struct tree tree;
+	struct buf bytes;
+	uint32_t n;
+
+	tree_init(&tree);
+	buf_init(&bytes, 1u << 20);
+	writer = capture_writer_new(names, &tree, false, sink, &bytes);
+	write_start(writer);
+	for (frame.column = 3; frame.column < 5; frame.column++) {
+		struct capture_sample sample = {.thread = 1};
+
+		sample.node = tree_child(&tree, (struct node_id){0}, names_frame(names, &frame));
+		assert_int_equal(capture_write_sample(writer, &sample), 0);
+	}
+	assert_int_equal(capture_flush(writer), 0);
+	fold_begin(&folded, opts);
+	assert_int_equal(capture_feed(folded.reader, bytes.data, bytes.len, NULL), 0);
+	n = capture_fold_profile(folded.fold)->tree.n - 1;
+	fold_done(&folded);
+	capture_writer_free(writer);
+	buf_done(&bytes);
+	tree_done(&tree);
+	names_free(names);
+	return n;
+}
+
+static void capture_carries_columns_and_lines_stay_whole(void **state)
+{
+	struct capture_fold_opts none = {0}, columns = {.columns = true};
+	struct capture_fold_opts functions = {.columns = true, .by_function = true};
+
+	(void)state;
+	assert_int_equal(nodes_with(&none), 1);
+	assert_int_equal(nodes_with(&columns), 2);
+	assert_int_equal(nodes_with(&functions), 1);
+}
+
 static void capture_reads_any_portions(void **state)
 {
 	struct capture_fold_opts opts = {0};
@@ -301,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(capture_reads_back_what_was_written),
+		cmocka_unit_test(capture_carries_columns_and_lines_stay_whole),
 		cmocka_unit_test(capture_reads_any_portions),
 		cmocka_unit_test(capture_cut_short_is_read_to_its_last_block),
 		cmocka_unit_test(capture_notices_every_flipped_bit),

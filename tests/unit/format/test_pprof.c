@@ -48,6 +48,47 @@ static void pprof_reads_back_what_was_written(void **state)
 	}
 }
 
+/* The column of the only stack's only frame. */
+static uint32_t column_read(const struct buf *bytes, const struct format_limits *limits)
+{
+	struct names *names = names_new();
+	struct profile back;
+	uint32_t column;
+
+	profile_init(&back, names);
+	assert_int_equal(pprof_read(bytes->data, bytes->len, limits, &back, NULL), 0);
+	assert_int_equal(back.tree.n, 2);
+	column = names_frame_get(names, (struct frame_id){back.tree.frame[1]})->column;
+	profile_done(&back);
+	names_free(names);
+	return column;
+}
+
+static void pprof_holds_columns_and_the_server_takes_lines_whole(void **state)
+{
+	struct names *names = names_new();
+	struct frame frame = {.name = names_cstr(names, "f"), .line = 7, .column = 13};
+	struct profile profile;
+	struct format_output output = {.profile = &profile};
+	struct node_id node;
+	struct buf bytes;
+
+	(void)state;
+	frame.file = names_cstr(names, "/srv/app.py");
+	frame.kind = FRAME_PYTHON;
+	profile_init(&profile, names);
+	node = tree_child(&profile.tree, (struct node_id){0}, names_frame(names, &frame));
+	assert_int_equal(profile_column(&profile, "cpu", "nanoseconds", NULL), 0);
+	profile_add(&profile, 0, node, 1);
+	buf_init(&bytes, 1u << 20);
+	assert_int_equal(pprof_write(&output, &bytes, NULL), 0);
+	assert_int_equal(column_read(&bytes, &format_limits_local), 13);
+	assert_int_equal(column_read(&bytes, &format_limits_server), 0);
+	buf_done(&bytes);
+	profile_done(&profile);
+	names_free(names);
+}
+
 /* ---- files made by hand ---- */
 
 struct made {
@@ -510,6 +551,7 @@ static void pprof_keeps_both_ends_of_a_deep_stack(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pprof_holds_columns_and_the_server_takes_lines_whole),
 		cmocka_unit_test(pprof_reads_back_what_was_written),
 		cmocka_unit_test(pprof_resolves_sparse_ids_and_unpacked_lists),
 		cmocka_unit_test(pprof_splits_by_labels_that_it_does_not_know),

@@ -118,6 +118,30 @@ static void frames_of_one_function_share_it_and_have_one_plain_frame(void **stat
 	names_free(names);
 }
 
+static void names_tell_columns_apart_and_lines_of_them_are_one(void **state)
+{
+	struct names *names = names_new();
+	struct frame at7 = frame_named(names, "f", 7), first = at7, second = at7, none = at7;
+	struct frame_id line = names_frame(names, &at7), f1, f2;
+
+	(void)state;
+	first.column = 5;
+	second.column = 9;
+	none.line = 0;
+	none.column = 3;
+	f1 = names_frame(names, &first);
+	f2 = names_frame(names, &second);
+	assert_int_not_equal(f1.v, f2.v);
+	assert_int_equal(names_frame_get(names, f1)->column, 5);
+	assert_int_equal(names_line_frame(names, f1).v, line.v);
+	assert_int_equal(names_line_frame(names, f2).v, line.v);
+	assert_int_equal(names_line_frame(names, line).v, line.v);
+	assert_int_equal(names_func_of(names, f1).v, names_func_of(names, line).v);
+	assert_int_equal(names_frame_get(names, names_frame(names, &none))->column, 0);
+	assert_int_equal(names_func_count(names), 2);
+	names_free(names);
+}
+
 static void markers_have_no_line_and_unknown_kinds_are_other(void **state)
 {
 	struct names *names = names_new();
@@ -204,6 +228,7 @@ static void import_gives_equal_frames_and_remembers_them(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_tell_columns_apart_and_lines_of_them_are_one),
 		cmocka_unit_test(names_return_the_same_id_for_the_same_text),
 		cmocka_unit_test(bad_bytes_become_valid_text_with_one_id),
 		cmocka_unit_test(long_names_keep_head_and_tail_at_character_borders),

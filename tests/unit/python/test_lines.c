@@ -41,14 +41,14 @@ static size_t check_code(FILE *file, const char *format, uint32_t first_line)
 	assert_non_null(fgets(pairs, sizeof(pairs), file));
 	size_t len = from_hex(hex, table);
 	int used, offset;
-	unsigned line;
-	for (const char *at = pairs; sscanf(at, "%d:%u%n", &offset, &line, &used) == 2;
+	unsigned line, column;
+	for (const char *at = pairs; sscanf(at, "%d:%u:%u%n", &offset, &line, &column, &used) == 3;
 	     at += used, n++) {
-		uint32_t found = lines_find(format_of(format), table, len, first_line, offset);
+		struct place found = lines_find(format_of(format), table, len, first_line, offset);
 
-		if (found != line)
-			fail_msg("code at %u, offset %d: line %u, not %u", first_line, offset,
-				 found, line);
+		if (found.line != line || found.column != column)
+			fail_msg("code at %u, offset %d: %u:%u, not %u:%u", first_line, offset,
+				 found.line, found.column, line, column);
 	}
 	return n;
 }
@@ -97,10 +97,16 @@ static void lines_of_damaged_tables_are_unknown_or_in_range(void **state)
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 			table[i] = (uint8_t)(seed >> 56);
 		}
-		uint32_t line = lines_find(formats[round % 3], table, (size_t)round % 65,
-					   (uint32_t)seed, (int64_t)(seed % 300) - 2);
-		assert_true(line <= INT32_MAX);
+		struct place place = lines_find(formats[round % 3], table, (size_t)round % 65,
+						(uint32_t)seed, (int64_t)(seed % 300) - 2);
+		assert_true(place.line <= INT32_MAX && place.column <= INT32_MAX);
 	}
+}
+
+static void assert_place(struct place place, uint32_t line)
+{
+	assert_int_equal(place.line, line);
+	assert_int_equal(place.column, 0);
 }
 
 static void lines_saturate_and_truncated_varints_end(void **state)
@@ -112,14 +118,14 @@ static void lines_saturate_and_truncated_varints_end(void **state)
 	static const uint8_t no_start_bit[] = {13 << 3, 0};
 
 	(void)state;
-	assert_int_equal(lines_find(LINES_LOCATION, endless, sizeof(endless), 5, 0), 0);
-	assert_int_equal(lines_find(LINES_LOCATION, cut, sizeof(cut), 5, 0), 0);
-	assert_int_equal(lines_find(LINES_LOCATION, huge, sizeof(huge), INT32_MAX, 0), 0);
-	assert_int_equal(lines_find(LINES_LOCATION, no_start_bit, sizeof(no_start_bit), 5, 0), 0);
-	assert_int_equal(lines_find(LINES_LOCATION, NULL, 0, 5, 0), 0);
-	assert_int_equal(lines_find(LINES_LOCATION, NULL, 0, 5, -2), 5); /* not started */
-	assert_int_equal(lines_find(LINES_LNOTAB, NULL, 0, 5, 0), 5);
-	assert_int_equal(lines_find(LINES_LNOTAB, NULL, 0, UINT32_MAX, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, endless, sizeof(endless), 5, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, cut, sizeof(cut), 5, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, huge, sizeof(huge), INT32_MAX, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, no_start_bit, sizeof(no_start_bit), 5, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, NULL, 0, 5, 0), 0);
+	assert_place(lines_find(LINES_LOCATION, NULL, 0, 5, -2), 5); /* not started */
+	assert_place(lines_find(LINES_LNOTAB, NULL, 0, 5, 0), 5);
+	assert_place(lines_find(LINES_LNOTAB, NULL, 0, UINT32_MAX, 0), 0);
 }
 
 int main(int argc, char **argv)
