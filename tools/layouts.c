@@ -74,7 +74,7 @@ static void print_runtime(void)
 	PRINT(is_size, sizeof(PyInterpreterState));
 #if PY_VERSION_HEX >= 0x030e0000
 	PRINT(is_code_generation, offsetof(PyInterpreterState, _code_object_generation));
-#elif PY_VERSION_HEX >= 0x030c0000
+#elif PY_VERSION_HEX >= 0x030d0000 /* 3.12 has the field and does not use it */
 	PRINT(is_code_generation, offsetof(PyInterpreterState, func_state.next_version));
 #else
 	PRINT(is_code_generation, NO_FIELD);

@@ -325,6 +325,12 @@ int code_resolve(struct code_cache *cache, struct memory *memory, raddr_t addr, 
 	return 0;
 }
 
+void code_stamp(struct code_cache *cache, uint32_t id, raddr_t interp, uint32_t count)
+{
+	cache->codes[id].interp = interp;
+	cache->codes[id].count = count;
+}
+
 bool code_offset(const struct code_cache *cache, uint32_t id, uint64_t instr, int64_t *ret_offset)
 {
 	const struct code *code = &cache->codes[id];

@@ -9,6 +9,9 @@
  *   - the identity part of the code object (first line, pointers to its names and tables, its version), and
  *   - where a version does not number its code objects (before 3.12), length, hash and first characters of
  *     its name, file name and qualified name.
+ * From 3.13 on an interpreter counts its code objects (layout.h: is_code_generation), and reading the count
+ * after the stack replaces reading the proofs: while it is what it was when an entry was proven, no address
+ * has got another code object.
  *
  * Decoding (text, line table) needs several reads, once per code object; interning waits until code_frame().
  * Limits: PYTHON_MAX_CODES entries, PYTHON_MAX_TABLES bytes of tables; past them the cache starts anew, and
@@ -39,6 +42,9 @@ struct code {
 	uint32_t first_line;
 	struct proof *proofs;
 	uint32_t n_proofs;
+	/* When it was last proven the interpreter `interp` had counted so many code objects; 0: never. */
+	raddr_t interp;
+	uint32_t count;
 	char *texts[3]; /* name, file, qualname until interned; NULL afterwards */
 	struct str_id name, file, qualname;
 	bool is_interned;
@@ -77,6 +83,9 @@ const struct code *code_get(const struct code_cache *cache, uint32_t id);
  */
 int code_resolve(struct code_cache *cache, struct memory *memory, raddr_t addr,
 		 uint32_t *ret_id) nodiscard;
+
+/* The entry was found true while `interp` had counted `count` code objects. */
+void code_stamp(struct code_cache *cache, uint32_t id, raddr_t interp, uint32_t count);
 
 /* The frame's instruction field as an offset in bytes; false when it does not lie in this code. */
 bool code_offset(const struct code_cache *cache, uint32_t id, uint64_t instr, int64_t *ret_offset);

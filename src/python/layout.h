@@ -64,8 +64,8 @@ struct layout {
 	uint32_t rt_size, rt_interpreters_head, rt_gil;
 	uint32_t is_next, is_threads_head, is_modules, is_gil;
 	/*
-	 * A 32-bit count in the interpreter that moves whenever a code object comes to be (3.12, 3.13: the number
-	 * of the next one) or goes (3.14+), so that while it stands still no address has got another code object.
+	 * A 32-bit count in the interpreter that moves whenever a code object comes to be (3.13: the number of
+	 * the next one) or goes (3.14+), so that while it stands still no address has got another code object.
 	 */
 	uint32_t is_size, is_code_generation;
 	/* Before 3.7 there is no gil_locked: the holder is NULL while the GIL is free. */

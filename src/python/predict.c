@@ -3,8 +3,9 @@
  * From the last stacks of a thread to the spans that will most likely hold the next one.
  *
  * All of this runs outside of pauses.  Windows cover the frames of the last two walks (a thread mostly goes on
- * near where it was), with some room for calls on top, and the proofs of their codes, merged where they lie
- * close: functions of a module do.  Codes that were not met for some walks are no longer expected.
+ * near where it was), with some room for calls on top; others cover the proofs of their codes where the count of
+ * code objects does not speak for them.  Windows are merged where they lie close: functions of a module do.  Codes
+ * that were not met for some walks are no longer expected.
  */
 #include <stdlib.h>
 
@@ -51,10 +52,19 @@ static void add_fixed(const struct python *python, struct track *track)
 	add_span(track, track->gil + layout->gil_last_holder, track->gil_bytes,
 		 sizeof(track->gil_bytes));
 	add_span(track, track->tstate, track->state_bytes, python->state_bytes);
-	if (layout->ts_cframe == NO_FIELD)
-		return;
-	add_span(track, track->cframe, track->cframe_bytes, layout->cframe_size);
-	add_span(track, track->before, track->before_bytes, layout->cframe_size);
+	if (layout->ts_cframe != NO_FIELD) {
+		add_span(track, track->cframe, track->cframe_bytes, layout->cframe_size);
+		add_span(track, track->before, track->before_bytes, layout->cframe_size);
+	}
+	track->first_window = track->n_spans;
+}
+
+/* Last: who reads it after the stack knows that the stack's codes are not younger. */
+static void add_count(const struct python *python, struct track *track)
+{
+	if (python->layout.is_code_generation != NO_FIELD)
+		add_span(track, track->interp + python->layout.is_code_generation,
+			 &track->count_read, sizeof(track->count_read));
 }
 
 /* ---- windows ---- */
@@ -66,15 +76,18 @@ static int by_addr(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-static void add_window(struct track *track, raddr_t addr, uint32_t len)
+/* Windows are collected behind those of frames; `*n` counts them. */
+static void add_window(struct track *track, size_t *n, raddr_t addr, uint32_t len)
 {
-	track->windows = vec_grow(track->windows, &track->windows_cap, track->n_windows + 1,
-				  sizeof(*track->windows));
-	track->windows[track->n_windows++] = (struct window){.addr = addr, .len = len};
+	size_t at = track->n_windows + (*n)++;
+
+	track->windows =
+		vec_grow(track->windows, &track->windows_cap, at + 1, sizeof(*track->windows));
+	track->windows[at] = (struct window){.addr = addr, .len = len};
 }
 
-static void add_chain(const struct python *python, struct track *track, const struct chain *chain,
-		      const struct chain *but)
+static void add_chain(const struct python *python, struct track *track, size_t *n,
+		      const struct chain *chain, const struct chain *but)
 {
 	for (size_t i = 0; i < chain->n; i++) {
 		/* Counted from the base two chains of one thread mostly agree. */
@@ -83,27 +96,31 @@ static void add_chain(const struct python *python, struct track *track, const st
 		if (but && depth <= but->n &&
 		    but->frames[but->n - depth].addr == chain->frames[i].addr)
 			continue;
-		add_window(track, chain->frames[i].addr, python->frame_bytes);
+		add_window(track, n, chain->frames[i].addr, python->frame_bytes);
 	}
 }
 
-static void merge_windows(struct track *track)
+/* Sorts and joins the `n` collected ones; returns how many are left. */
+static size_t merge_windows(struct track *track, size_t n)
 {
-	size_t n = 0;
+	struct window *windows = track->windows + track->n_windows;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < track->n_windows; i++) {
-		const struct window *next = &track->windows[i];
-		struct window *open = n ? &track->windows[n - 1] : NULL;
+	if (n)
+		qsort(windows, n, sizeof(*windows), by_addr);
+	for (size_t i = 0; i < n; i++) {
+		const struct window *next = &windows[i];
+		struct window *open = kept ? &windows[kept - 1] : NULL;
 
 		if (!open || next->addr > open->addr + open->len + MERGE_GAP ||
 		    next->addr + next->len - open->addr > MEMORY_MAX_SPAN_BYTES) {
-			track->windows[n++] = *next;
+			windows[kept++] = *next;
 			continue;
 		}
 		if (next->addr + next->len > open->addr + open->len)
 			open->len = (uint32_t)(next->addr + next->len - open->addr);
 	}
-	track->n_windows = n;
+	return kept;
 }
 
 /* Room for calls that the next sample may find, without touching a page more. */
@@ -119,17 +136,19 @@ static void add_headroom(struct track *track)
 	}
 }
 
+/* Each has its own bytes (headroom may have made neighbours overlap), and those again for a second reading. */
 static void place_windows(struct track *track)
 {
-	size_t total = 0;
+	size_t n = track->n_windows + track->n_proofs, total = 0;
 
-	for (size_t i = 0; i < track->n_windows; i++) {
-		/* Headroom may have made neighbours overlap: harmless, each has its own bytes. */
+	for (size_t i = 0; i < n; i++) {
 		track->windows[i].at = (uint32_t)total;
 		total += track->windows[i].len;
 	}
-	track->window_bytes = vec_grow(track->window_bytes, &track->window_bytes_cap, total + 1, 1);
-	for (size_t i = 0; i < track->n_windows; i++)
+	track->n_bytes = total;
+	track->window_bytes =
+		vec_grow(track->window_bytes, &track->window_bytes_cap, 2 * total + 1, 1);
+	for (size_t i = 0; i < n; i++)
 		add_span(track, track->windows[i].addr, track->window_bytes + track->windows[i].at,
 			 track->windows[i].len);
 }
@@ -173,26 +192,28 @@ static void learn_codes(struct python *python, struct track *track)
 }
 
 /* What has to be equal for a code to be the one that it was; codes of one file share its name's proof. */
-static void add_proofs(const struct python *python, struct track *track)
+static void add_proofs(const struct python *python, struct track *track, size_t *n)
 {
 	for (size_t i = 0; i < track->n_codes; i++) {
 		const struct code *code = code_get(&python->codes, track->codes[i].id);
 
 		for (uint32_t k = 0; k < code->n_proofs; k++)
-			add_window(track, code->proofs[k].addr, code->proofs[k].len);
+			add_window(track, n, code->proofs[k].addr, code->proofs[k].len);
 	}
 }
 
 static void learn_windows(const struct python *python, struct track *track)
 {
+	size_t n_frames = 0, n_proofs = 0;
+
 	track->n_windows = 0;
-	add_chain(python, track, &track->now, NULL);
-	add_chain(python, track, &track->last, &track->now);
-	add_proofs(python, track);
-	if (track->n_windows)
-		qsort(track->windows, track->n_windows, sizeof(*track->windows), by_addr);
-	merge_windows(track);
+	add_chain(python, track, &n_frames, &track->now, NULL);
+	add_chain(python, track, &n_frames, &track->last, &track->now);
+	track->n_windows = merge_windows(track, n_frames);
 	add_headroom(track);
+	if (!track->count || track->n_restless)
+		add_proofs(python, track, &n_proofs);
+	track->n_proofs = merge_windows(track, n_proofs);
 	place_windows(track);
 }
 
@@ -203,12 +224,15 @@ void track_learn(struct python *python, struct track *track)
 	add_fixed(python, track);
 	learn_codes(python, track);
 	learn_windows(python, track);
+	add_count(python, track);
+	track->n_changed = 0;
 	track->is_dirty = false;
 }
 
 void track_prepare(struct python *python, struct track *track)
 {
 	add_fixed(python, track);
+	add_count(python, track);
 }
 
 void track_free(struct track *track)

@@ -74,6 +74,8 @@ void python_free(struct python *python)
 	free(python->extra.windows);
 	free(python->extra.bytes);
 	free(python->spans);
+	free(python->asked);
+	free(python->proof_bytes);
 	free(python);
 }
 

@@ -149,11 +149,10 @@ enum {
 int python_read_paused(struct python *python, uint32_t thread, unsigned flags) nodiscard;
 
 /*
- * Read the stacks of threads that nobody stopped, all of them together, twice; each that is the
- * same both times and did not run Python in either is COMPLETE.  With PYTHON_ANY those that do may
- * be proven too
- * (--nonblocking).  Outcomes go to ret_outcomes[i] for threads[i].  Two vectored reads in the
- * steady state.
+ * Read the stacks of threads that nobody stopped, twice in one call; each that is the same both times and did
+ * not run Python in either is COMPLETE.  With PYTHON_ANY those that do may be proven too (--nonblocking): what
+ * that proof rests on is said in twice.c.  Outcomes go to ret_outcomes[i] for threads[i].  In the steady state
+ * one vectored read for each thread that ran Python at the last look, and one for all others.
  */
 enum {
 	PYTHON_ANY = 2,
@@ -165,9 +164,10 @@ struct python_stack {
 	const struct frame_id
 		*frames; /* outermost first; borrowed until the next read of this thread */
 	size_t n;
-	bool is_same; /* equal to the stack that python_stack() gave for this thread the last time
+	size_t n_same; /* so many of the outermost are as they were the last time */
+	bool is_same;  /* equal to the stack that python_stack() gave for this thread the last time
 		       */
-	bool is_cut;  /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
+	bool is_cut;   /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
 };
 
 /*

@@ -37,7 +37,12 @@ struct raw_frame {
 	uint64_t instr;
 	int64_t offset;
 	uint32_t id; /* in the code cache */
+	uint32_t
+		at; /* where it lies in the track's window bytes; NOT_IN_WINDOWS: read on its own */
+	uint32_t known; /* its frame id, 0: not asked for yet */
 };
+
+#define NOT_IN_WINDOWS UINT32_MAX
 
 struct chain {
 	struct raw_frame *frames; /* innermost first */
@@ -52,8 +57,12 @@ struct expected_code {
 
 /*
  * What is remembered of one thread between samples: its last chains, and the spans that the next read of its
- * stack will take, made ready outside of the pause.  `spans` are, in this order: GIL, thread state, [cframe,
- * the cframe before it], windows.  Lives as long as the thread.
+ * stack will take, made ready outside of the pause.  Lives as long as the thread.
+ *
+ * `spans` are, in this order: GIL, thread state, [cframe, the cframe before it], windows of frames, windows of
+ * proofs of codes, [the interpreter's count of code objects].  Proofs are read where there is no count, and while
+ * it moves (see code.h).  The thread that nobody stops is read twice in one call: into `..._bytes` and, the same
+ * spans once more, into `..._again`; see twice.c.
  */
 struct track {
 	raddr_t tstate, interp, gil;
@@ -65,20 +74,28 @@ struct track {
 	bool is_dirty;	/* the prediction does not follow from the last walk yet */
 	uint32_t epoch; /* of the code cache that expected_code.id belong to */
 
-	uint8_t gil_bytes[16];
-	uint8_t state_bytes[THREAD_STATE_MAX_BYTES];
+	uint8_t gil_bytes[16], gil_again[16];
+	uint8_t state_bytes[THREAD_STATE_MAX_BYTES], state_again[THREAD_STATE_MAX_BYTES];
 	uint8_t cframe_bytes[CFRAME_MAX_BYTES], before_bytes[CFRAME_MAX_BYTES];
+	uint8_t cframe_again[CFRAME_MAX_BYTES], before_again[CFRAME_MAX_BYTES];
 	raddr_t cframe, before; /* expected addresses of both */
 	raddr_t stack_end;	/* one past the innermost frame on the data stack, last time */
 
-	struct window *windows; /* sorted by address, apart from each other */
-	size_t n_windows, windows_cap;
-	uint8_t *window_bytes;
-	size_t window_bytes_cap;
+	/* Of frames, then of proofs; each part sorted by address, its windows apart from each other. */
+	struct window *windows;
+	size_t n_windows, n_proofs, windows_cap;
+	uint8_t *window_bytes; /* `n_bytes` of the first reading, then as many of the second */
+	size_t n_bytes, window_bytes_cap;
+	uint32_t count_read; /* into this; taken over by track_take_count() */
+	uint32_t count;	     /* of code objects; 0: none that proves anything */
+	uint8_t n_restless; /* reads for which proofs are still wanted, since the count has moved */
+	uint8_t n_changed;  /* walks that found another chain, since the last learning */
+	uint32_t n_resolved; /* codes that the last walk had to read itself, after the stack */
 	struct expected_code *codes;
 	size_t n_codes, codes_cap;
 	struct mem_span *spans;
 	size_t n_spans, spans_cap;
+	size_t first_window; /* its span */
 
 	struct chain now, last; /* `last` is the walk before `now` */
 	struct frame_id *ids;	/* what python_stack() gave */
@@ -153,6 +170,11 @@ struct python {
 	struct extra extra;
 	struct mem_span *spans; /* of several tracks together */
 	size_t spans_cap;
+	uint32_t *asked;      /* codes that one walk proves by themselves, */
+	uint8_t *proof_bytes; /* and what was read of them */
+	size_t asked_cap, proof_bytes_cap;
+	uint32_t
+		best_pace; /* the least time of a twofold read against what it should take; twice.c */
 	struct roster roster;
 	struct python_stats stats;
 };
@@ -171,6 +193,16 @@ bool track_runs_python(const struct python *python, const struct track *track);
 
 /* walk.c: from the bytes of the track's spans (just read) to track->now.  An outcome, or negative. */
 int track_walk(struct python *python, struct track *track) nodiscard;
+/* As track_walk()'s outcome for an error of reading: only the end of the target is an error. */
+int track_outcome(struct python *python, int r);
+
+/* prove.c: what the read says about the count of code objects. */
+void track_take_count(const struct python *python, struct track *track);
+/* Which entry of the code cache each frame of track->now runs.  0 or an error of reading. */
+int track_find_codes(struct python *python, struct track *track) nodiscard;
+/* `bytes` of `addr` in a sorted part of the track's windows; NULL when they were not read. */
+const uint8_t *windows_find(const struct window *windows, size_t n, const uint8_t *bytes,
+			    raddr_t addr, uint32_t len);
 
 /* threads.c */
 void threads_done(struct python *python);

@@ -23,32 +23,11 @@
 #define EXTRA_MAX_CHUNK (64u << 10)
 #define EXTRA_MAX_BYTES (16u << 20)
 #define LEAST_ADDRESS 4096ull
+#define SHRINK_AFTER 64 /* other chains; then windows follow from the last two of them again */
 
 enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
 
 /* ---- bytes of one frame ---- */
-
-static const uint8_t *in_windows(const struct window *windows, size_t n, const uint8_t *bytes,
-				 raddr_t addr, uint32_t len)
-{
-	size_t low = 0, high = n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (windows[mid].addr <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low)
-		return NULL;
-	const struct window *window = &windows[low - 1];
-	if (!window->ok || addr - window->addr > window->len ||
-	    len > window->len - (addr - window->addr))
-		return NULL;
-	return bytes + window->at + (addr - window->addr);
-}
 
 /* Newest first: a walk that left the prediction mostly goes on where it read last. */
 static const uint8_t *in_extra(const struct extra *extra, raddr_t addr, uint32_t len)
@@ -109,7 +88,7 @@ static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
 
 	if (addr & 7 || addr < LEAST_ADDRESS || addr > INT64_MAX)
 		return -EFAULT;
-	*ret_bytes = in_windows(track->windows, track->n_windows, track->window_bytes, addr, len);
+	*ret_bytes = windows_find(track->windows, track->n_windows, track->window_bytes, addr, len);
 	if (!*ret_bytes)
 		*ret_bytes = in_extra(&python->extra, addr, len);
 	if (*ret_bytes)
@@ -223,12 +202,20 @@ static int take_interpreter_frame(struct python *python, struct track *track, st
 	return PYTHON_COMPLETE;
 }
 
+static uint32_t place_in_windows(const struct track *track, const uint8_t *bytes)
+{
+	uintptr_t at = (uintptr_t)bytes - (uintptr_t)track->window_bytes;
+
+	return at < track->n_bytes ? (uint32_t)at : NOT_IN_WINDOWS;
+}
+
 static int take_frame(struct python *python, struct track *track, struct walk *walk,
 		      const uint8_t *bytes)
 {
 	const struct layout *layout = &python->layout;
 	struct chain *chain = &track->now;
-	struct raw_frame frame = {.addr = walk->at, .id = CODE_NONE};
+	struct raw_frame frame = {
+		.addr = walk->at, .id = CODE_NONE, .at = place_in_windows(track, bytes)};
 	uint32_t offset;
 
 	frame.code = word_at(bytes, layout->frame_code);
@@ -266,8 +253,7 @@ static bool is_base(const struct python *python, const struct walk *walk, const 
 	}
 }
 
-/* Errors of reading as outcomes: only the end of the target is an error. */
-static int as_outcome(struct python *python, int r)
+int track_outcome(struct python *python, int r)
 {
 	if (r == ERR_LIMIT)
 		return PYTHON_OVER_BUDGET;
@@ -296,7 +282,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 		}
 		int r = frame_bytes(python, track, walk->at, &bytes);
 		if (r < 0)
-			return as_outcome(python, r);
+			return track_outcome(python, r);
 		r = take_frame(python, track, walk, bytes);
 		if (r != PYTHON_COMPLETE)
 			return r;
@@ -306,61 +292,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 	return is_base(python, walk, chain) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
 }
 
-/* ---- codes ---- */
-
-static bool is_proven(const struct track *track, const struct code *code)
-{
-	for (uint32_t i = 0; i < code->n_proofs; i++) {
-		const struct proof *proof = &code->proofs[i];
-		const uint8_t *bytes = in_windows(track->windows, track->n_windows,
-						  track->window_bytes, proof->addr, proof->len);
-
-		if (!bytes || memcmp(bytes, proof->bytes, proof->len) != 0)
-			return false;
-	}
-	return true;
-}
-
-static void prove_expected(struct python *python, const struct track *track)
-{
-	if (track->epoch != python->codes.epoch)
-		return;
-	for (size_t i = 0; i < track->n_codes; i++) {
-		uint32_t id = track->codes[i].id;
-
-		if (is_proven(track, code_get(&python->codes, id)))
-			python->proven[id] = python->unit;
-	}
-}
-
-static int find_code(struct python *python, struct raw_frame *frame)
-{
-	uint32_t id = code_find(&python->codes, frame->code);
-
-	if (id == CODE_NONE || python->proven[id] != python->unit) {
-		int r = code_resolve(&python->codes, python->memory, frame->code, &id);
-		if (r < 0)
-			return r;
-		python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n,
-					  sizeof(*python->proven));
-		python->proven[id] = python->unit;
-	}
-	frame->id = id;
-	return code_offset(&python->codes, id, frame->instr, &frame->offset) ? 0 : ERR_CORRUPT;
-}
-
-static int find_codes(struct python *python, struct track *track)
-{
-	prove_expected(python, track);
-	for (size_t i = 0; i < track->now.n; i++) {
-		if (!track->now.frames[i].code)
-			continue;
-		int r = find_code(python, &track->now.frames[i]);
-		if (r < 0)
-			return as_outcome(python, r);
-	}
-	return PYTHON_COMPLETE;
-}
+/* ---- all of it ---- */
 
 static bool is_as_expected(const struct chain *a, const struct chain *b)
 {
@@ -372,18 +304,33 @@ static bool is_as_expected(const struct chain *a, const struct chain *b)
 	return true;
 }
 
-static void use_windows(struct track *track)
+/* Returns false when the prediction named what is not there. */
+static bool use_windows(struct track *track)
 {
-	const struct mem_span *spans = track->spans + track->n_spans - track->n_windows;
+	const struct mem_span *spans = track->spans + track->first_window;
+	bool is_good = true;
 
-	for (size_t i = 0; i < track->n_windows; i++)
+	for (size_t i = 0; i < track->n_windows + track->n_proofs; i++) {
 		track->windows[i].ok = spans[i].ok;
+		is_good = is_good && spans[i].ok;
+	}
+	return is_good;
 }
 
 static bool has_moved_cframe(const struct python *python, const struct track *track)
 {
 	return python->layout.ts_cframe != NO_FIELD &&
 	       (track->spans[2].addr != track->cframe || track->spans[3].addr != track->before);
+}
+
+/* Has the prediction to be made anew?  A chain that merely differs mostly lies in the same windows. */
+static bool needs_learning(const struct python *python, struct track *track)
+{
+	if (python->extra.n > 0 || has_moved_cframe(python, track))
+		return true;
+	if (is_as_expected(&track->now, &track->last))
+		return false;
+	return track->n_proofs > 0 || track->count == 0 || ++track->n_changed >= SHRINK_AFTER;
 }
 
 int track_walk(struct python *python, struct track *track)
@@ -398,16 +345,19 @@ int track_walk(struct python *python, struct track *track)
 	if (!track->spans[1].ok ||
 	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
 		return PYTHON_TORN;
-	use_windows(track);
+	track->is_dirty |= !use_windows(track);
+	track_take_count(python, track);
 	int r = walk_begin(python, track, &walk);
 	if (r < 0)
-		r = as_outcome(python, r);
+		r = track_outcome(python, r);
 	else
 		r = walk_frames(python, track, &walk);
-	if (r == PYTHON_COMPLETE)
-		r = find_codes(python, track);
+	if (r == PYTHON_COMPLETE) {
+		r = track_find_codes(python, track);
+		if (r < 0)
+			r = track_outcome(python, r);
+	}
 	track->is_warm = true;
-	track->is_dirty |= !is_as_expected(&track->now, &track->last) || python->extra.n > 0 ||
-			   has_moved_cframe(python, track);
+	track->is_dirty |= needs_learning(python, track);
 	return r;
 }

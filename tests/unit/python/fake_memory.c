@@ -20,6 +20,8 @@ static int fake_readv(struct memory *memory, struct mem_span *spans, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		raddr_t at = spans[i].addr - FAKE_BASE;
 
+		if (fake->before_span)
+			fake->before_span(fake, &spans[i]);
 		spans[i].ok = at < FAKE_BYTES && spans[i].len <= FAKE_BYTES - at;
 		if (!spans[i].ok)
 			continue;

@@ -22,6 +22,8 @@ struct fake_memory {
 	/* Called before each read, to change memory under the reader; may be NULL. */
 	void (*before_read)(struct fake_memory *fake, uint32_t n_reads);
 	uint32_t n_reads;
+	/* Called before each span of a read, likewise. */
+	void (*before_span)(struct fake_memory *fake, const struct mem_span *span);
 };
 
 void fake_init(struct fake_memory *fake, const struct layout *layout);

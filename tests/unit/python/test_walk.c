@@ -404,20 +404,84 @@ static void look_says_when_the_program_is_gone(void **state)
 	end(&f);
 }
 
-/* Between the two readings the innermost frame moves on. */
-static void move_on(struct fake_memory *fake, uint32_t n_reads)
+/* Whenever a span that holds the frame named at FAKE_BASE is copied, its instruction has moved on. */
+static void move_on(struct fake_memory *fake, const struct mem_span *span)
 {
-	raddr_t leaf;
+	raddr_t frame;
+	uint8_t step;
 
-	memcpy(&leaf, fake->bytes, sizeof(leaf));
-	fake_put64(fake, leaf + fake->layout->frame_instr, n_reads % 2 ? 2 : 4);
+	memcpy(&frame, fake->bytes, sizeof(frame));
+	memcpy(&step, fake->bytes + 8, sizeof(step));
+	if (frame < span->addr || frame >= span->addr + span->len)
+		return;
+	fake_put8(fake, FAKE_BASE + 8, step ^ 2);
+	fake_put32(fake, frame + fake->layout->frame_instr, 2 + (step & 2u));
 }
 
-static void waiting_threads_are_shown_only_when_equal_twice(void **state)
+static int read_unstopped(struct fixture *f, unsigned flags)
 {
-	struct fixture f;
 	const uint32_t first = 0;
 	uint8_t outcome;
+
+	assert_int_equal(python_read_waiting(f->python, &first, 1, flags, &outcome), 0);
+	return outcome;
+}
+
+static void waiting_threads_are_shown_only_when_they_do_not_run(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		fake_stack(&f.fake, &f.process, f.codes, 2);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_int_equal(read_unstopped(&f, 0), PYTHON_TORN); /* it holds the GIL */
+		assert_int_equal(read_unstopped(&f, PYTHON_ANY), PYTHON_COMPLETE);
+		assert_stack(&f, "main:10;mid:20");
+	}
+}
+
+static void running_threads_are_shown_when_only_their_innermost_instruction_moves(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		raddr_t leaf = fake_stack(&f.fake, &f.process, f.codes, 2);
+		raddr_t caller;
+
+		if (!f.fake.layout->instr_unit)
+			continue;
+		memcpy(&caller, f.fake.bytes + (leaf + f.fake.layout->frame_previous - FAKE_BASE),
+		       sizeof(caller));
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		f.fake.before_span = move_on;
+		fake_put64(&f.fake, FAKE_BASE, leaf);
+		assert_int_equal(read_unstopped(&f, PYTHON_ANY), PYTHON_COMPLETE);
+		assert_stack(&f, "main:10;mid:20");
+		fake_put64(&f.fake, FAKE_BASE, caller);
+		assert_int_equal(read_unstopped(&f, PYTHON_ANY), PYTHON_TORN);
+	}
+}
+
+/* Once the stack has been copied its innermost frame calls another function. */
+static void call_another(struct fake_memory *fake, const struct mem_span *span)
+{
+	raddr_t leaf, code;
+
+	memcpy(&leaf, fake->bytes, sizeof(leaf));
+	memcpy(&code, fake->bytes + 8, sizeof(code));
+	if (leaf < span->addr || leaf >= span->addr + span->len)
+		return;
+	if (fake->bytes[16]++ == 1)
+		fake_put64(fake, leaf + fake->layout->frame_code, code);
+}
+
+static void running_threads_are_not_shown_when_a_frame_changes_between_the_readings(void **state)
+{
+	struct fixture f;
 
 	(void)state;
 	for_each_version(&f)
@@ -425,17 +489,11 @@ static void waiting_threads_are_shown_only_when_equal_twice(void **state)
 		raddr_t leaf = fake_stack(&f.fake, &f.process, f.codes, 2);
 
 		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
-		assert_int_equal(python_read_waiting(f.python, &first, 1, 0, &outcome), 0);
-		assert_int_equal(outcome, PYTHON_TORN); /* it holds the GIL */
-		assert_int_equal(python_read_waiting(f.python, &first, 1, PYTHON_ANY, &outcome), 0);
-		assert_int_equal(outcome, PYTHON_COMPLETE);
-		assert_stack(&f, "main:10;mid:20");
-		if (!f.fake.layout->instr_unit)
-			continue;
+		assert_int_equal(read_unstopped(&f, PYTHON_ANY), PYTHON_COMPLETE);
 		fake_put64(&f.fake, FAKE_BASE, leaf);
-		f.fake.before_read = move_on;
-		assert_int_equal(python_read_waiting(f.python, &first, 1, PYTHON_ANY, &outcome), 0);
-		assert_int_equal(outcome, PYTHON_TORN);
+		fake_put64(&f.fake, FAKE_BASE + 8, f.codes[2]);
+		f.fake.before_span = call_another;
+		assert_int_equal(read_unstopped(&f, PYTHON_ANY), PYTHON_TORN);
 	}
 }
 
@@ -460,7 +518,11 @@ int main(void)
 		cmocka_unit_test(gil_futexes_are_those_inside_the_gil),
 		cmocka_unit_test(look_caps_the_number_of_threads),
 		cmocka_unit_test(look_says_when_the_program_is_gone),
-		cmocka_unit_test(waiting_threads_are_shown_only_when_equal_twice),
+		cmocka_unit_test(waiting_threads_are_shown_only_when_they_do_not_run),
+		cmocka_unit_test(
+			running_threads_are_shown_when_only_their_innermost_instruction_moves),
+		cmocka_unit_test(
+			running_threads_are_not_shown_when_a_frame_changes_between_the_readings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the code pointers of a chain to entries of the code cache that are true now; code.h says why that takes
+ * proof.  Three ways, the cheap ones first:
+ *   1. the interpreter's count of code objects is what it was when the entry was last proven,
+ *   2. the entry's proofs were read together with the stack, and are equal,
+ *   3. the proofs of all others are read at once; what is not equal is decoded.
+ * The last reads after the stack, so that it holds for a thread that stands still; for others see twice.c.
+ */
+#include "base/vec.h"
+#include "python/python_private.h"
+
+#define RESTLESS_READS 16 /* with proofs, after the count has moved */
+
+const uint8_t *windows_find(const struct window *windows, size_t n, const uint8_t *bytes,
+			    raddr_t addr, uint32_t len)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (windows[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return NULL;
+	const struct window *window = &windows[low - 1];
+	if (!window->ok || addr - window->addr > window->len ||
+	    len > window->len - (addr - window->addr))
+		return NULL;
+	return bytes + window->at + (addr - window->addr);
+}
+
+/* ---- 1 and 2: with what was read already ---- */
+
+static bool is_shown(const struct track *track, const struct code *code)
+{
+	for (uint32_t i = 0; i < code->n_proofs; i++) {
+		const struct proof *proof = &code->proofs[i];
+		const uint8_t *bytes =
+			windows_find(track->windows + track->n_windows, track->n_proofs,
+				     track->window_bytes, proof->addr, proof->len);
+
+		if (!bytes || memcmp(bytes, proof->bytes, proof->len) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void set_proven(struct python *python, const struct track *track, uint32_t id)
+{
+	python->proven[id] = python->unit;
+	if (track->count)
+		code_stamp(&python->codes, id, track->interp, track->count);
+}
+
+static void prove_expected(struct python *python, const struct track *track)
+{
+	if (!track->n_proofs || track->epoch != python->codes.epoch)
+		return;
+	for (size_t i = 0; i < track->n_codes; i++) {
+		uint32_t id = track->codes[i].id;
+
+		if (is_shown(track, code_get(&python->codes, id)))
+			set_proven(python, track, id);
+	}
+}
+
+static bool is_proven(const struct python *python, const struct track *track, uint32_t id)
+{
+	const struct code *code = code_get(&python->codes, id);
+
+	if (python->proven[id] == python->unit)
+		return true;
+	return track->count && code->count == track->count && code->interp == track->interp;
+}
+
+/* ---- 3: with further reads ---- */
+
+static size_t add_proofs(struct python *python, const struct code *code, size_t *n_spans,
+			 size_t n_bytes)
+{
+	for (uint32_t i = 0; i < code->n_proofs; i++) {
+		python->spans = vec_grow(python->spans, &python->spans_cap, *n_spans + 1,
+					 sizeof(*python->spans));
+		python->spans[(*n_spans)++] =
+			(struct mem_span){.addr = code->proofs[i].addr, .len = code->proofs[i].len};
+		n_bytes += code->proofs[i].len;
+	}
+	return n_bytes;
+}
+
+static void place_proofs(struct python *python, size_t n_spans, size_t n_bytes)
+{
+	size_t at = 0;
+
+	python->proof_bytes =
+		vec_grow(python->proof_bytes, &python->proof_bytes_cap, n_bytes + 1, 1);
+	for (size_t i = 0; i < n_spans; i++) {
+		python->spans[i].into = python->proof_bytes + at;
+		at += python->spans[i].len;
+	}
+}
+
+static bool is_equal(const struct code *code, const struct mem_span *spans)
+{
+	for (uint32_t i = 0; i < code->n_proofs; i++)
+		if (!spans[i].ok || memcmp(spans[i].into, code->proofs[i].bytes, spans[i].len) != 0)
+			return false;
+	return true;
+}
+
+/* Is this frame's entry known, but not proven?  Marks it as if it were, so that it is asked once. */
+static bool takes_proof(struct python *python, const struct track *track,
+			const struct raw_frame *frame)
+{
+	if (!frame->code || frame->id == CODE_NONE || is_proven(python, track, frame->id))
+		return false;
+	python->proven[frame->id] = python->unit;
+	return true;
+}
+
+static int prove_together(struct python *python, struct track *track)
+{
+	size_t n_spans = 0, n_bytes = 0, at = 0;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < track->now.n; i++) {
+		const struct raw_frame *frame = &track->now.frames[i];
+
+		if (!takes_proof(python, track, frame))
+			continue;
+		python->asked =
+			vec_grow(python->asked, &python->asked_cap, n + 1, sizeof(*python->asked));
+		python->asked[n++] = frame->id;
+		n_bytes =
+			add_proofs(python, code_get(&python->codes, frame->id), &n_spans, n_bytes);
+	}
+	if (n == 0)
+		return 0;
+	track->n_resolved += n;
+	place_proofs(python, n_spans, n_bytes);
+	int r = unit_readv(python, python->spans, n_spans);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct code *code = code_get(&python->codes, python->asked[i]);
+
+		if (r == 0 && is_equal(code, python->spans + at))
+			set_proven(python, track, python->asked[i]);
+		else
+			python->proven[python->asked[i]] = 0;
+		at += code->n_proofs;
+	}
+	return r;
+}
+
+static int resolve(struct python *python, struct track *track, struct raw_frame *frame)
+{
+	int r = code_resolve(&python->codes, python->memory, frame->code, &frame->id);
+
+	if (r < 0)
+		return r;
+	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n,
+				  sizeof(*python->proven));
+	track->n_resolved++;
+	set_proven(python, track, frame->id);
+	return 0;
+}
+
+/* ---- a chain ---- */
+
+/* Counted from the base the chain mostly is what it was; what is equal need not be looked up again. */
+static const struct raw_frame *frame_before(const struct python *python, const struct track *track,
+					    size_t i)
+{
+	size_t depth = track->now.n - i;
+	const struct raw_frame *before;
+
+	if (depth > track->last.n || track->epoch != python->codes.epoch)
+		return NULL;
+	before = &track->last.frames[track->last.n - depth];
+	return before->code == track->now.frames[i].code && before->id != CODE_NONE ? before : NULL;
+}
+
+static void guess_codes(struct python *python, struct track *track)
+{
+	for (size_t i = 0; i < track->now.n; i++) {
+		struct raw_frame *frame = &track->now.frames[i];
+		const struct raw_frame *before;
+
+		if (!frame->code)
+			continue;
+		before = frame_before(python, track, i);
+		frame->id = before ? before->id : code_find(&python->codes, frame->code);
+		if (before && before->instr == frame->instr) {
+			frame->offset = before->offset;
+			frame->known = before->known;
+		}
+	}
+}
+
+static int settle_code(struct python *python, struct track *track, struct raw_frame *frame)
+{
+	uint32_t guess = frame->id;
+
+	/* What an outer frame has resolved meanwhile may be the same. */
+	if (guess == CODE_NONE || !is_proven(python, track, guess))
+		frame->id = code_find(&python->codes, frame->code);
+	if (frame->id == CODE_NONE || !is_proven(python, track, frame->id)) {
+		int r = resolve(python, track, frame);
+		if (r < 0)
+			return r;
+	}
+	if (frame->id == guess && frame->known)
+		return 0;
+	frame->known = 0;
+	return code_offset(&python->codes, frame->id, frame->instr, &frame->offset) ? 0
+										    : ERR_CORRUPT;
+}
+
+/* Where the count is known no proofs are read, unless it moves all the time. */
+void track_take_count(const struct python *python, struct track *track)
+{
+	uint32_t count = track->spans[track->n_spans - 1].ok ? track->count_read : 0;
+
+	if (python->layout.is_code_generation == NO_FIELD)
+		return;
+	if (track->count && count != track->count) {
+		track->is_dirty |= track->n_restless == 0;
+		track->n_restless = RESTLESS_READS;
+	} else if (track->n_restless && --track->n_restless == 0) {
+		track->is_dirty = true;
+	}
+	track->is_dirty |= !track->count != !count;
+	track->count = count;
+}
+
+int track_find_codes(struct python *python, struct track *track)
+{
+	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n + 1,
+				  sizeof(*python->proven));
+	track->n_resolved = 0;
+	prove_expected(python, track);
+	guess_codes(python, track);
+	int r = prove_together(python, track);
+	for (size_t i = 0; i < track->now.n && r == 0; i++)
+		if (track->now.frames[i].code)
+			r = settle_code(python, track, &track->now.frames[i]);
+	return r;
+}
