@@ -5,7 +5,7 @@
 
 #include "base/vec.h"
 
-#define STACK_BYTES (1u << 20)
+#define STACK_BYTES (2u << 20)
 #define PTHREAD_TID 720 /* as glibc has it */
 #define ROOM 64		/* locals of every frame */
 
@@ -97,7 +97,8 @@ raddr_t fake_ascii(struct fake_memory *fake, const char *text)
 	raddr_t addr = fake_alloc(fake, layout->str_ascii_data + len + 1);
 
 	fake_put64(fake, addr + layout->str_length, len);
-	fake_put32(fake, addr + layout->str_state, 1u << 2 | 1u << 5 | 1u << 6);
+	if (layout->str_state != NO_FIELD)
+		fake_put32(fake, addr + layout->str_state, 1u << 2 | 1u << 5 | 1u << 6);
 	fake_put(fake, addr + layout->str_ascii_data, text, len);
 	return addr;
 }
@@ -153,7 +154,11 @@ void fake_process(struct fake_memory *fake, struct fake_process *process)
 	if (layout->is_gil != NO_FIELD)
 		fake_put64(fake, process->interp + layout->is_gil, process->gil);
 	fake_put64(fake, process->gil + layout->gil_last_holder, process->thread);
-	fake_put32(fake, process->gil + layout->gil_locked, 1);
+	if (layout->gil_locked != NO_FIELD)
+		fake_put32(fake, process->gil + layout->gil_locked, 1);
+	process->gil_lock = fake_alloc(fake, 8);
+	process->semaphore = fake_alloc(fake, 128);
+	fake_put64(fake, process->gil_lock, process->semaphore);
 	fake_put64(fake, process->thread + layout->ts_interp, process->interp);
 	raddr_t pthread = fake_alloc(fake, 2048);
 	fake_put32(fake, pthread + PTHREAD_TID, FAKE_PID);
@@ -171,6 +176,30 @@ void fake_process(struct fake_memory *fake, struct fake_process *process)
 		fake_put64(fake, process->cframe + layout->cframe_previous, process->root_cframe);
 		fake_put64(fake, process->thread + layout->ts_cframe, process->cframe);
 	}
+}
+
+struct runtime fake_runtime(const struct fake_memory *fake, const struct fake_process *process)
+{
+	struct runtime runtime = {.addr = process->runtime, .layout = *fake->layout};
+
+	if (fake->layout->rt_gil == NO_FIELD && fake->layout->is_gil == NO_FIELD) {
+		runtime.gil.holder = process->gil;
+		if (fake->layout->version < 0x0300)
+			runtime.gil.lock = process->gil_lock;
+		else {
+			runtime.gil.futexes[0].start = process->gil_lock;
+			runtime.gil.futexes[0].end = process->gil_lock + 8;
+		}
+	}
+	return runtime;
+}
+
+void fake_release_gil(struct fake_memory *fake, const struct fake_process *process)
+{
+	if (fake->layout->gil_locked != NO_FIELD)
+		fake_put32(fake, process->gil + fake->layout->gil_locked, 0);
+	else
+		fake_put64(fake, process->gil + fake->layout->gil_last_holder, 0);
 }
 
 raddr_t fake_frame(struct fake_memory *fake, struct fake_process *process, raddr_t addr,

@@ -7,7 +7,7 @@
 #define TESTS_UNIT_PYTHON_FAKE_MEMORY_H
 
 #include "proc/memory.h"
-#include "python/layout.h"
+#include "python/python_private.h"
 
 #define FAKE_BASE 0x10000000ull
 #define FAKE_BYTES (4u << 20)
@@ -45,9 +45,13 @@ raddr_t fake_code(struct fake_memory *fake, const char *name, const char *file,
 /* One interpreter with one thread; its stack is set by what follows. */
 struct fake_process {
 	raddr_t runtime, interp, gil, thread, cframe, root_cframe, stack, stack_end;
+	raddr_t gil_lock, semaphore; /* 2.7: interpreter_lock, and what it points to */
 };
 
 void fake_process(struct fake_memory *fake, struct fake_process *process);
+/* What a search would have found. */
+struct runtime fake_runtime(const struct fake_memory *fake, const struct fake_process *process);
+void fake_release_gil(struct fake_memory *fake, const struct fake_process *process);
 /* A frame at `addr` (0: the next free place on the data stack). */
 raddr_t fake_frame(struct fake_memory *fake, struct fake_process *process, raddr_t addr,
 		   raddr_t code, raddr_t previous, uint8_t owner);

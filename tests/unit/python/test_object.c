@@ -2,13 +2,14 @@
 /* Strings and dicts whose headers lie. */
 #include "../unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "fake_memory.h"
 #include "python/object.h"
 
-static const uint16_t versions[] = {0x0308, 0x0309, 0x030a, 0x030b, 0x030c, 0x030d};
+static const uint16_t versions[] = {0x0306, 0x0307, 0x0308, 0x0309, 0x030a, 0x030b, 0x030c, 0x030d};
 
 static raddr_t put_string(struct fake_memory *fake, uint64_t length, uint32_t state,
 			  const void *data, size_t len)
@@ -149,6 +150,73 @@ static void dict_that_claims_too_much_is_refused(void **state)
 	}
 }
 
+static void bytes_of_2_7_keep_what_is_no_utf_8(void **state)
+{
+	static const char data[] = "caf\xc3\xa9 caf\xe9\0 \xe2\x82";
+	struct fake_memory fake;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, OBJECT_MAX_CHARS * 4 + 16);
+	fake_init(&fake, layout_find(0x0207));
+	raddr_t at = fake_bytes(&fake, data, sizeof(data) - 1);
+	assert_int_equal(object_text(&fake.memory, fake.layout, at, &text), 0);
+	assert_string_equal(text.data, "caf\xc3\xa9 caf\\xe9\\x00 \\xe2\\x82");
+	fake_put64(&fake, at + fake.layout->str_length, ~0ull);
+	assert_int_equal(object_text(&fake.memory, fake.layout, at, &text), ERR_CORRUPT);
+	fake_put64(&fake, at + fake.layout->str_length, 1ull << 40);
+	assert_int_equal(object_text(&fake.memory, fake.layout, at, &text), 0);
+	assert_true(text.len <= OBJECT_MAX_CHARS * 4 + 3);
+	buf_done(&text);
+	fake_done(&fake);
+}
+
+static void dict_of_2_7_is_a_table_with_free_slots(void **state)
+{
+	struct dict_entries entries = {0};
+	struct fake_memory fake;
+	raddr_t value = 0;
+
+	(void)state;
+	fake_init(&fake, layout_find(0x0207));
+	const struct layout *layout = fake.layout;
+	raddr_t dict = fake_alloc(&fake, 256), table = fake_alloc(&fake, 8 * 24);
+	fake_put64(&fake, dict + layout->dict_table, table);
+	fake_put64(&fake, dict + layout->dict_mask, 7);
+	fake_put64(&fake, table + 24 * 2 + 8, fake_ascii(&fake, "deleted"));
+	fake_put64(&fake, table + 24 * 5 + 8, fake_ascii(&fake, "_active"));
+	fake_put64(&fake, table + 24 * 5 + 16, 0x1234);
+	assert_int_equal(dict_find(&fake.memory, layout, dict, "_active", &value), 0);
+	assert_int_equal(value, 0x1234);
+	assert_int_equal(dict_find(&fake.memory, layout, dict, "deleted", &value), -ENOENT);
+	fake_put64(&fake, dict + layout->dict_mask, DICT_MAX_ENTRIES);
+	assert_int_equal(dict_read(&fake.memory, layout, dict, &entries), ERR_LIMIT);
+	fake_put64(&fake, dict + layout->dict_mask, ~0ull);
+	assert_int_equal(dict_read(&fake.memory, layout, dict, &entries), ERR_LIMIT);
+	fake_done(&fake);
+}
+
+static void attribute_of_a_class_without_base_is_found(void **state)
+{
+	struct fake_memory fake;
+	raddr_t value = 0;
+
+	(void)state;
+	fake_init(&fake, layout_find(0x0207));
+	const struct layout *layout = fake.layout;
+	raddr_t type = fake_alloc(&fake, 1024), object = fake_alloc(&fake, 64);
+	raddr_t dict = fake_alloc(&fake, 256), table = fake_alloc(&fake, 24);
+	fake_put64(&fake, object + 8, type);
+	fake_put64(&fake, object + layout->instance_dict, dict);
+	fake_put64(&fake, dict + layout->dict_table, table);
+	fake_put64(&fake, table + 8, fake_ascii(&fake, "_Thread__name"));
+	fake_put64(&fake, table + 16, 77);
+	assert_int_equal(object_attribute(&fake.memory, layout, object, "_Thread__name", &value),
+			 0);
+	assert_int_equal(value, 77);
+	fake_done(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +224,9 @@ int main(void)
 		cmocka_unit_test(text_of_an_absurd_length_is_cut_not_allocated),
 		cmocka_unit_test(bytes_over_their_ceiling_are_refused),
 		cmocka_unit_test(dict_that_claims_too_much_is_refused),
+		cmocka_unit_test(bytes_of_2_7_keep_what_is_no_utf_8),
+		cmocka_unit_test(dict_of_2_7_is_a_table_with_free_slots),
+		cmocka_unit_test(attribute_of_a_class_without_base_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

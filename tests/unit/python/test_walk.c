@@ -6,7 +6,8 @@
 #include "fake_memory.h"
 #include "python/python_private.h"
 
-static const uint16_t versions[] = {0x0308, 0x0309, 0x030a, 0x030b, 0x030c, 0x030d};
+static const uint16_t versions[] = {0x0207, 0x0306, 0x0307, 0x0308, 0x0309,
+				    0x030a, 0x030b, 0x030c, 0x030d};
 
 struct fixture {
 	struct fake_memory fake;
@@ -20,7 +21,6 @@ struct fixture {
 static void begin(struct fixture *fixture, uint16_t version)
 {
 	const struct layout *layout = layout_find(version);
-	struct runtime runtime = {.layout = *layout};
 
 	memset(fixture, 0, sizeof(*fixture));
 	fake_init(&fixture->fake, layout);
@@ -32,7 +32,7 @@ static void begin(struct fixture *fixture, uint16_t version)
 						       : "leaf",
 					      "app.py", 10 * ((uint32_t)i + 1));
 	fixture->names = names_new();
-	runtime.addr = fixture->process.runtime;
+	struct runtime runtime = fake_runtime(&fixture->fake, &fixture->process);
 	struct python_args args = {
 		.memory = &fixture->fake.memory, .names = fixture->names, .pid = FAKE_PID};
 	assert_int_equal(python_new(&args, &runtime, &fixture->python, NULL), 0);
@@ -127,7 +127,7 @@ static void walk_is_not_for_who_lost_the_gil(void **state)
 	for_each_version(&f)
 	{
 		fake_stack(&f.fake, &f.process, f.codes, 3);
-		fake_put32(&f.fake, f.process.gil + f.fake.layout->gil_locked, 0);
+		fake_release_gil(&f.fake, &f.process);
 		assert_int_equal(read_once(&f), PYTHON_NOT_RUNNING);
 		assert_int_equal(f.look.holder, PYTHON_NO_THREAD);
 	}
@@ -370,11 +370,17 @@ static void gil_futexes_are_those_inside_the_gil(void **state)
 	for_each_version(&f)
 	{
 		assert_int_equal(python_look(f.python, &f.look), 0);
-		assert_true(python_is_gil_futex(f.python, f.process.gil + 40));
-		assert_true(python_is_gil_futex(f.python, f.process.gil));
-		assert_false(
-			python_is_gil_futex(f.python, f.process.gil + f.fake.layout->gil_size));
-		assert_false(python_is_gil_futex(f.python, f.process.gil - 4));
+		raddr_t first = f.process.gil, last = first + f.fake.layout->gil_size - 1;
+
+		if (f.fake.layout->version <
+		    0x0300) /* the semaphore that interpreter_lock points to */
+			first = f.process.semaphore, last = first + 31;
+		else if (f.fake.layout->version < 0x0307) /* gil_cond */
+			first = f.process.gil_lock, last = first + 7;
+		assert_true(python_is_gil_futex(f.python, first));
+		assert_true(python_is_gil_futex(f.python, last));
+		assert_false(python_is_gil_futex(f.python, first - 1));
+		assert_false(python_is_gil_futex(f.python, last + 64));
 		assert_false(python_is_gil_futex(f.python, 0));
 	}
 }
