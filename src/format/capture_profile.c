@@ -10,9 +10,12 @@
 #include "base/vec.h"
 #include "format/marker.h"
 
+#define ANCESTORS_MAX 64 /* of a process that are shown */
+
 struct fold_process {
 	bool is_defined;
 	int32_t pid;
+	uint32_t parent; /* its id; 0: none that the capture knows */
 	struct frame_id marker;
 };
 
@@ -36,6 +39,7 @@ struct capture_fold {
 	struct fold_process *processes; /* by capture id */
 	struct fold_thread *threads;
 	size_t processes_cap, threads_cap;
+	struct map64 process_of_pid; /* the last that had it */
 	uint32_t last_marker_key;
 
 	struct timed timed;
@@ -90,6 +94,7 @@ void capture_fold_free(struct capture_fold *fold)
 		return;
 	profile_done(&fold->profile);
 	map64_done(&fold->memo);
+	map64_done(&fold->process_of_pid);
 	free(fold->processes);
 	free(fold->threads);
 	free(fold->samples);
@@ -137,6 +142,15 @@ static int on_header(void *ctx, const struct capture_header *header)
 	return 0;
 }
 
+/* A stream defines ancestors first, where it knows them. */
+static void find_parent(struct capture_fold *fold, const struct capture_process *process)
+{
+	const uint32_t *parent = map64_get(&fold->process_of_pid, (uint32_t)process->parent_pid);
+
+	fold->processes[process->id].parent = parent ? *parent : 0;
+	*map64_put(&fold->process_of_pid, (uint32_t)process->pid, NULL) = process->id;
+}
+
 static int on_process(void *ctx, const struct capture_process *process)
 {
 	struct capture_fold *fold = ctx;
@@ -150,6 +164,8 @@ static int on_process(void *ctx, const struct capture_process *process)
 	known->pid = process->pid;
 	if (fold->opts.process_markers)
 		known->marker = marker_process(fold->names, process->pid, process->command);
+	if (fold->opts.ancestor_markers)
+		find_parent(fold, process);
 	return 0;
 }
 
@@ -232,6 +248,21 @@ static struct frame_id shown_frame(const struct capture_fold *fold, struct frame
 	return names_frame(fold->names, &frame);
 }
 
+/* Outermost first.  A capture that makes a process its own ancestor gets a chain of bounded length. */
+static struct node_id below_processes(const struct capture_fold *fold, uint32_t process,
+				      struct tree *into)
+{
+	uint32_t chain[ANCESTORS_MAX];
+	struct node_id at = {0};
+	size_t n = 0;
+
+	for (; process && n < ANCESTORS_MAX; process = fold->processes[process].parent)
+		chain[n++] = process;
+	while (n-- > 0)
+		at = tree_child(into, at, fold->processes[chain[n]].marker);
+	return at;
+}
+
 struct node_id capture_fold_node(const struct capture_fold *fold, uint32_t thread,
 				 struct node_id node, struct tree *into, struct map64 *memo)
 {
@@ -247,7 +278,7 @@ struct node_id capture_fold_node(const struct capture_fold *fold, uint32_t threa
 	if (!is_new)
 		return (struct node_id){*place};
 	if (fold->opts.process_markers)
-		at = tree_child(into, at, fold->processes[known->process].marker);
+		at = below_processes(fold, known->process, into);
 	if (fold->opts.thread_markers && known->marker.v)
 		at = tree_child(into, at, known->marker);
 	n = min_of(tree_path(fold->tree, node, path, TREE_MAX_DEPTH), (size_t)TREE_MAX_DEPTH);

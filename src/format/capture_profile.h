@@ -40,6 +40,7 @@ struct capture_filter {
 struct capture_fold_opts {
 	struct capture_filter filter; /* `thread` is borrowed for the life of the fold */
 	bool process_markers;	      /* a marker frame per process at the root */
+	bool ancestor_markers;	      /* with process_markers: below those of its ancestors */
 	bool thread_markers;	      /* a marker frame per thread at the root */
 	bool by_function;	      /* frames lose their lines */
 	bool first_lines;	      /* with by_function: frames have the function's first line */

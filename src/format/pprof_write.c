@@ -179,13 +179,14 @@ static void put_marker_labels(struct writer *writer, struct frame_id frame)
 }
 
 /*
- * How many frames at the root are labels here: a process marker, a thread marker, or both in this order.
+ * How many frames at the root are labels here: process markers (ancestors first), then a thread marker;
+ * either may be missing.
  */
 static uint16_t label_depth(const struct writer *writer, const struct frame_id *path, size_t n)
 {
 	uint16_t depth = 0;
 
-	if (depth < n && marker_of(writer->names, path[depth]).kind == MARKER_PROCESS)
+	while (depth < n && marker_of(writer->names, path[depth]).kind == MARKER_PROCESS)
 		depth++;
 	if (depth < n && marker_of(writer->names, path[depth]).kind == MARKER_THREAD)
 		depth++;
@@ -229,7 +230,9 @@ static void put_sample(struct writer *writer, struct node_id node, struct str_id
 	proto_put_bytes(writer->out, SAMPLE_VALUE, writer->list.data, writer->list.len);
 	put_stack(writer, path, n, labels);
 	for (uint16_t i = 0; i < labels; i++)
-		put_marker_labels(writer, path[i]);
+		/* Of processes the innermost: its ancestors have no label. */
+		if (i + 1 == labels || marker_of(writer->names, path[i + 1]).kind == MARKER_THREAD)
+			put_marker_labels(writer, path[i]);
 	if (state.v)
 		put_text_label(writer, WORD_STATE, state.v);
 	proto_end(writer->out, begin);
