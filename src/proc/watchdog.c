@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper's loop: wait for a reader's end, the front's word, or the next look at the page.
+ * The keeper's loop: wait for a reader's end, the front's word, news of processes, or the next look at
+ * the page.
  *
  *   1. A slot belongs to one process from its first reader to its last; then it is free again.
  *   2. Once the front has spoken nobody is started any more.
- *   3. The keeper ends when nobody is watched: the front sees it by the end of the wire.
+ *   3. The keeper ends when nobody is watched, nor will be: the front sees it by the end of the wire.
+ *   4. Who is watched of a tree is decided by proc/family.h; the keeper gives it readers.
  */
 #include "proc/watchdog.h"
 
@@ -23,17 +25,20 @@
 
 #include "base/clock.h"
 #include "base/vec.h"
+#include "proc/family.h"
 #include "proc/watch_private.h"
 
 #define KEEPER_NICE (-5) /* woken in time beside busy processes; where that is allowed */
+#define OVER_LOOK_NS (100 * NS_PER_MS) /* whether a tree is over, once nobody is read */
 
 /* The page that all share; the kernel gives memory to the part that is used. */
 struct page {
 	struct heartbeat beats[KEEPER_MAX_READERS];
 	_Atomic int64_t grace_ns; /* set before the pipe is closed */
+	struct keeper_facts facts;
 };
 
-enum { OWN_PIPE, OWN_SIGNALS, OWN_COUNT };
+enum { OWN_PIPE, OWN_SIGNALS, OWN_EVENTS, OWN_COUNT };
 
 struct keep {
 	const struct keeper_config *config;
@@ -42,9 +47,11 @@ struct keep {
 	size_t n, cap;
 	bool is_used[KEEPER_MAX_READERS]; /* slots */
 	uint32_t starts;
-	int fds[OWN_COUNT]; /* -1: none */
-	int64_t stop_by_ns; /* the front has spoken; kill afterwards; 0: not yet */
-	int root_status;    /* of its last reader */
+	int fds[OWN_COUNT];    /* -1: none */
+	int64_t stop_by_ns;    /* the front has spoken; kill afterwards; 0: not yet */
+	int root_status;       /* of its last reader */
+	struct family *family; /* NULL: the root alone */
+	int64_t walk_ns;       /* when to walk through the family; INT64_MAX: events tell */
 };
 
 /* ---- who is watched ---- */
@@ -59,9 +66,13 @@ static uint32_t free_slot(const struct keep *keep)
 }
 
 /* False when there are as many as there may be. */
-static bool watch_add(struct keep *keep, struct process_id process, bool is_root)
+static bool watch_add(struct keep *keep, struct process_id process)
 {
-	struct keeper_job job = {.process = process, .slot = free_slot(keep), .is_root = is_root};
+	struct keeper_job job = {
+		.process = process,
+		.slot = free_slot(keep),
+		.is_root = process.pid == keep->config->root.pid,
+	};
 
 	if (job.slot == KEEPER_MAX_READERS)
 		return false;
@@ -71,14 +82,96 @@ static bool watch_add(struct keep *keep, struct process_id process, bool is_root
 	return true;
 }
 
+static enum family_verdict verdict_of(const struct watch *watch)
+{
+	int status = atomic_load(&watch->beat->exit_status);
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_UNFIT)
+		return FAMILY_UNFIT;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_CHANGED)
+		return FAMILY_CHANGED;
+	return FAMILY_DONE;
+}
+
 static void watch_remove(struct keep *keep, size_t at)
 {
 	const struct watch *watch = &keep->watches[at];
 
 	if (watch->job.is_root)
 		keep->root_status = atomic_load(&watch->beat->exit_status);
+	if (keep->family)
+		family_left(keep->family, watch->job.process, verdict_of(watch),
+			    clock_monotonic_ns());
 	keep->is_used[watch->job.slot] = false;
 	keep->watches[at] = keep->watches[--keep->n];
+}
+
+/* ---- the tree ---- */
+
+static void on_event(void *ctx, const struct process_event *event)
+{
+	struct keep *keep = ctx;
+	int64_t now_ns = clock_monotonic_ns();
+
+	switch (event->kind) {
+	case PROCESS_FORKED:
+		family_forked(keep->family, event->parent, event->pid, now_ns);
+		break;
+	case PROCESS_EXECED:
+		family_execed(keep->family, event->pid, now_ns);
+		break;
+	case PROCESS_ENDED:
+		family_ended(keep->family, event->pid);
+		break;
+	}
+}
+
+static void hear_events(struct keep *keep)
+{
+	int r = events_take(keep->config->events, on_event, keep);
+
+	if (r == 0)
+		return;
+	/* Some were lost: look who is there.  There will be no more: do so from now on. */
+	keep->walk_ns = 0;
+	if (r != -ENOBUFS)
+		keep->fds[OWN_EVENTS] = -1;
+}
+
+static void tell_facts(struct keep *keep)
+{
+	struct family_facts facts;
+
+	family_facts(keep->family, &facts);
+	atomic_store(&keep->page->facts.found, facts.found);
+	atomic_store(&keep->page->facts.left_out, facts.left_out);
+}
+
+/* Returns when there is something to do again, if there are no news before. */
+static int64_t follow_tree(struct keep *keep, int64_t now_ns)
+{
+	struct process_id process;
+
+	if (!keep->family || keep->stop_by_ns)
+		return INT64_MAX;
+	if (now_ns >= keep->walk_ns) {
+		keep->walk_ns = family_walk(keep->family, now_ns);
+		if (keep->fds[OWN_EVENTS] >= 0 || keep->config->is_once)
+			keep->walk_ns = INT64_MAX;
+	}
+	while (family_next(keep->family, now_ns, &process))
+		if (!watch_add(keep, process))
+			family_put_off(keep->family, process, now_ns);
+	tell_facts(keep);
+	return min_of(keep->walk_ns, family_due_ns(keep->family));
+}
+
+static bool is_over(const struct keep *keep, int64_t now_ns)
+{
+	if (keep->n > 0)
+		return false;
+	return !keep->family || keep->stop_by_ns ||
+	       family_is_over(keep->family, keep->config->is_once, now_ns);
 }
 
 /* ---- the loop ---- */
@@ -151,6 +244,7 @@ static void wait_until(struct keep *keep, int64_t due_ns)
 	struct pollfd fds[] = {
 		[OWN_PIPE] = {.fd = keep->fds[OWN_PIPE], .events = POLLIN},
 		[OWN_SIGNALS] = {.fd = keep->fds[OWN_SIGNALS], .events = POLLIN},
+		[OWN_EVENTS] = {.fd = keep->fds[OWN_EVENTS], .events = POLLIN},
 	};
 
 	if (ppoll(fds, array_len(fds), &timeout, NULL) <= 0)
@@ -159,6 +253,8 @@ static void wait_until(struct keep *keep, int64_t due_ns)
 		drain_signals(keep->fds[OWN_SIGNALS]);
 	if (fds[OWN_PIPE].revents)
 		hear_front(keep);
+	if (fds[OWN_EVENTS].revents && keep->family)
+		hear_events(keep);
 }
 
 static int status_code(int status)
@@ -166,17 +262,33 @@ static int status_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static void begin(struct keep *keep)
+{
+	const struct keeper_config *config = keep->config;
+
+	if (!config->with_tree) {
+		(void)watch_add(keep, config->root);
+		return;
+	}
+	keep->family = family_new(config->root, config->is_new, family_live_view(), NULL,
+				  clock_monotonic_ns());
+}
+
 static int keeper_main(struct keep *keep)
 {
-	(void)watch_add(keep, keep->config->root, true);
-	while (keep->n > 0) {
-		int64_t now_ns = clock_monotonic_ns();
+	int64_t now_ns = clock_monotonic_ns(), tree_ns;
 
+	begin(keep);
+	while (!is_over(keep, now_ns)) {
+		tree_ns = follow_tree(keep, now_ns);
 		if (keep->stop_by_ns && now_ns > keep->stop_by_ns)
 			signal_all(keep, SIGKILL);
 		start_due(keep, now_ns);
-		wait_until(keep, look_at_all(keep, now_ns));
+		if (keep->n == 0)
+			tree_ns = min_of(tree_ns, now_ns + OVER_LOOK_NS);
+		wait_until(keep, min_of(tree_ns, look_at_all(keep, now_ns)));
 		reap(keep);
+		now_ns = clock_monotonic_ns();
 	}
 	return status_code(keep->root_status);
 }
@@ -215,7 +327,12 @@ static int open_child_signals(void)
 static void keeper_run(const struct keeper_config *config, struct page *page, int pipe_fd,
 		       pid_t front)
 {
-	struct keep keep = {.config = config, .page = page, .fds = {[OWN_PIPE] = pipe_fd}};
+	struct keep keep = {
+		.config = config,
+		.page = page,
+		.fds = {[OWN_PIPE] = pipe_fd,
+			[OWN_EVENTS] = config->events ? events_fd(config->events) : -1},
+	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != front)
@@ -244,6 +361,7 @@ int keeper_start(struct keeper *keeper, const struct keeper_config *config, stru
 	if (page == MAP_FAILED)
 		return err_sys(err, -errno, "cannot share a page with the keeper");
 	keeper->beat = page->beats;
+	keeper->facts = &page->facts;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail_start(keeper, -errno, "cannot make a pipe to the keeper", err);
 	keeper->pid = fork();

@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "proc/events.h"
 #include "proc/process.h"
 
 #define KEEPER_PAUSE_LIMIT_NS (100 * 1000000ll)
@@ -68,9 +69,9 @@ struct keeper_job {
 enum keeper_exit {
 	KEEPER_EXIT_DONE = 0,
 	KEEPER_EXIT_FAILED = 1,
-	/* For one of a tree: nothing to read in this program, perhaps in the next that it becomes. */
-	KEEPER_EXIT_OTHER = 3,
-	KEEPER_EXIT_AGAIN = 4, /* for one of a tree: it is starting still */
+	/* Of a tree's process: */
+	KEEPER_EXIT_UNFIT = 3,	 /* this program holds nothing to read */
+	KEEPER_EXIT_CHANGED = 4, /* it became another program, or is starting still: try again */
 };
 
 /* ---- the keeper, as the front sees it ---- */
@@ -89,6 +90,17 @@ struct keeper_config {
 	uint32_t max_starts;	/* in a row, each shorter than 10 s; 0 means 5 */
 	int64_t pause_limit_ns; /* 0: KEEPER_PAUSE_LIMIT_NS */
 	int64_t beat_limit_ns;	/* 0: KEEPER_BEAT_LIMIT_NS */
+
+	bool with_tree;	       /* read all processes below the root, too, now and later */
+	bool is_once;	       /* of a tree: who is there now, each once */
+	bool is_new;	       /* of a tree: the root has just been made, and is about to exec */
+	struct events *events; /* of a tree; borrowed; NULL: look at the processes every 50 ms */
+};
+
+/* What the keeper knows of a tree; all-zero without one. */
+struct keeper_facts {
+	_Atomic uint32_t found;	   /* processes, the root among them */
+	_Atomic uint32_t left_out; /* more than could be followed or read at the same time */
 };
 
 struct keeper {
@@ -96,6 +108,7 @@ struct keeper {
 	int pid_fd;  /* readable when the keeper has ended; -1 on a kernel without pidfd */
 	int pipe_fd; /* closing it ends keeper and readers */
 	struct heartbeat *beat; /* [KEEPER_MAX_READERS]; the root's is the first */
+	const struct keeper_facts *facts;
 };
 
 /*
