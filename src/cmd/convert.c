@@ -20,7 +20,7 @@
 struct options {
 	const char *output, *format, *thread;
 	int64_t pid, from_ns, until_ns;
-	bool threads, gil, idle, no_idle, function, nolineno;
+	bool threads, subprocesses, gil, idle, no_idle, function, nolineno;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -39,6 +39,7 @@ static const struct opt convert_opts[] = {
 	{0, "no-idle", OPT_FLAG, AT(no_idle), NULL,
 	 "without them, even when the recording was made with --idle"},
 	{'g', "gil", OPT_FLAG, AT(gil), NULL, "only samples that held the GIL"},
+	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "keep processes apart"},
 	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
 	{'F', "function", OPT_FLAG, AT(function), NULL,
 	 "count by function, with its first line instead of the current one"},
@@ -160,6 +161,8 @@ static struct capture_fold_opts fold_opts(const struct job *job, const struct fi
 				.hide_idle = !with_idle,
 				.gil_only = options->gil,
 			},
+		.process_markers = options->subprocesses,
+		.ancestor_markers = options->subprocesses,
 		.thread_markers = options->threads,
 		.by_function = options->function || options->nolineno,
 		.first_lines = options->function && !options->nolineno,

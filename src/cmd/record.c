@@ -25,7 +25,7 @@ struct options {
 	const char *output, *format;
 	int64_t duration_ns;
 	double rate_hz;
-	bool threads, gil, idle, nonblocking, function, nolineno, columns;
+	bool threads, subprocesses, gil, idle, nonblocking, function, nolineno, columns;
 	struct record_push_options push;
 };
 
@@ -44,6 +44,8 @@ static const struct opt record_opts[] = {
 	 DURATION_MOST_NS, .zero = "unlimited"},
 	{'r', "rate", OPT_DOUBLE, AT(rate_hz), "HZ", "samples a second (100)", RATE_LEAST_HZ,
 	 PACE_MAX_HZ},
+	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL,
+	 "sample all processes below it, too, now and later, and keep them apart"},
 	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
 	{'g', "gil", OPT_FLAG, AT(gil), NULL, "keep only samples that held the GIL"},
 	{'i', "idle", OPT_FLAG, AT(idle), NULL, "keep samples of threads that wait, too"},
@@ -163,6 +165,8 @@ static void add_fold(struct job *job)
 	const struct options *options = &job->options;
 	struct capture_fold_opts opts = {
 		.filter = {.hide_idle = !options->idle, .gil_only = options->gil},
+		.process_markers = options->subprocesses,
+		.ancestor_markers = options->subprocesses,
 		.thread_markers = options->threads,
 		.by_function = options->function || options->nolineno,
 		.first_lines = options->function && !options->nolineno,
@@ -196,6 +200,7 @@ static int start(struct job *job, struct err *err)
 		.rate_hz = job->options.rate_hz,
 		.duration_ns = job->options.duration_ns,
 		.is_nonblocking = job->options.nonblocking,
+		.with_tree = job->options.subprocesses,
 		.with_idle = job->options.idle,
 		.with_columns = job->options.columns,
 		.with_sources = job->options.push.with_source,

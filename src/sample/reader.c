@@ -23,6 +23,7 @@
 #define FLUSH_PATIENCE_NS (5 * NS_PER_S)
 #define TIMER_SLACK_NS 1 /* the default of 50 us would make every tick late */
 #define NATIVE_MARKER "[no Python]"
+#define ANCESTORS_MAX 32 /* that are named; in a deeper tree nobody is */
 #define UNSEEN_MARKER "[ended between samples]"
 
 /* Everything that a reader owns. */
@@ -102,6 +103,15 @@ static void let_go(struct reader *reader, struct heartbeat *beat)
 		beat_rest(beat);
 }
 
+/* The pid may have been given to another process since somebody named it. */
+static int is_who_was_meant(struct reader *reader, struct err *err)
+{
+	if (reader->target.process.id.start_ticks == reader->job->process.start_ticks)
+		return 0;
+	target_done(&reader->target);
+	return err_set(err, ERR_GONE, "process %d has ended", (int)reader->job->process.pid);
+}
+
 static int open_target(struct reader *reader, struct heartbeat *beat, int64_t patience_ns,
 		       struct err *err)
 {
@@ -113,7 +123,7 @@ static int open_target(struct reader *reader, struct heartbeat *beat, int64_t pa
 		r = target_open(&reader->target, reader->job->process.pid, reader->names,
 				reader->config->with_columns, err);
 		if (r == 0)
-			return 0;
+			return is_who_was_meant(reader, err);
 		if (has_ended(reader->job->process))
 			return err_set(err, ERR_GONE, "process %d has ended",
 				       (int)reader->job->process.pid);
@@ -159,6 +169,43 @@ static int write_process(struct reader *reader)
 
 	snprintf(runtime, sizeof(runtime), "CPython %s", python_version(reader->target.python));
 	return capture_write_process(reader->writer, &process);
+}
+
+/* Without a runtime: who it is, for those below it; perhaps no Python itself. */
+static int write_ancestor(struct reader *reader, const struct process *process)
+{
+	char command[TARGET_COMMAND_MAX];
+	struct capture_process ancestor = {
+		.id = ++reader->process_id,
+		.pid = process->id.pid,
+		.parent_pid = process->parent,
+		.start_ticks = (int64_t)process->id.start_ticks,
+		.command = command,
+		.runtime = "",
+	};
+
+	process_command(process->id.pid, command, sizeof(command));
+	return capture_write_process(reader->writer, &ancestor);
+}
+
+/* From the root of the tree down to the parent; nobody when that chain is broken (a daemon). */
+static int write_ancestors(struct reader *reader)
+{
+	struct process chain[ANCESTORS_MAX];
+	pid_t pid = reader->target.process.parent;
+	size_t n = 0;
+	int r = 0;
+
+	if (!reader->config->with_tree || reader->job->is_root)
+		return 0;
+	do {
+		if (n == ANCESTORS_MAX || process_load(pid, &chain[n], NULL) < 0)
+			return 0;
+		pid = chain[n].parent;
+	} while (chain[n++].id.pid != reader->config->root);
+	while (n-- > 0 && r == 0)
+		r = write_ancestor(reader, &chain[n]);
+	return r;
 }
 
 static int write_end(struct reader *reader, int code, const struct err *err)
@@ -228,7 +275,7 @@ static int sample(struct reader *reader, struct heartbeat *beat,
  * process of the stream under the same pid.
  */
 static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_nonblocking,
-		      struct err *err)
+		      enum keeper_exit *ret_exit, struct err *err)
 {
 	struct sampler_config config = {
 		.rate_hz = reader->config->rate_hz,
@@ -239,12 +286,19 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		 * touched again. */
 		.with_sources = reader->config->with_sources && reader->job->attempt == 1,
 	};
-	int r = write_process(reader);
+	int r = write_ancestors(reader);
+
+	if (r == 0)
+		r = write_process(reader);
 
 	while (r == 0) {
 		r = sample(reader, beat, &config, err);
 		if (r != ERR_GONE || !target_lives_on(&reader->target))
 			return r;
+		if (reader->config->with_tree) {
+			*ret_exit = KEEPER_EXIT_CHANGED; /* the keeper knows when to come back */
+			return r;
+		}
 		target_done(&reader->target);
 		r = open_target(reader, beat, EXEC_PATIENCE_NS, err);
 		if (r < 0)
@@ -252,6 +306,12 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		r = write_process(reader);
 	}
 	return r;
+}
+
+/* In a tree the keeper is patient; it sees when the next program is there. */
+static int64_t patience_ns(const struct reader_config *config)
+{
+	return config->is_launched && !config->with_tree ? LAUNCH_PATIENCE_NS : 0;
 }
 
 static int open_all(struct reader *reader, struct heartbeat *beat, struct err *err)
@@ -262,22 +322,37 @@ static int open_all(struct reader *reader, struct heartbeat *beat, struct err *e
 	reader->pauser = pauser_new(beat, err);
 	if (!reader->pauser)
 		return -EIO;
-	return open_target(reader, beat, reader->config->is_launched ? LAUNCH_PATIENCE_NS : 0, err);
+	return open_target(reader, beat, patience_ns(reader->config), err);
 }
 
-/* Attach, sample, say how it ended; returns 0 or the error that nobody could be told. */
-static int live(struct reader *reader, struct heartbeat *beat)
+/* Most processes of a tree may be shells and tools: no word about those, nor about what is over. */
+static bool is_no_news(const struct reader *reader, int code, enum keeper_exit *ret_exit)
 {
+	if (!reader->config->with_tree ||
+	    (code != ERR_NOT_PYTHON && code != ERR_TORN && code != ERR_GONE && code != -ESRCH))
+		return false;
+	*ret_exit = code == ERR_NOT_PYTHON ? KEEPER_EXIT_UNFIT
+		    : code == ERR_TORN	   ? KEEPER_EXIT_CHANGED
+					   : KEEPER_EXIT_DONE;
+	return true;
+}
+
+/* Attach, sample, say how it ended. */
+static enum keeper_exit live(struct reader *reader, struct heartbeat *beat)
+{
+	enum keeper_exit code = KEEPER_EXIT_DONE;
 	struct err err = {0};
 	int r = open_all(reader, beat, &err), w;
 	bool is_nonblocking = reader->config->is_nonblocking ||
 			      (r == 0 && process_tracer(reader->job->process.pid) != 0);
 
+	if (is_no_news(reader, r, &code))
+		return code;
 	reader->begun_ns = clock_monotonic_ns();
 	w = write_header(reader, is_nonblocking);
 	if (r == 0 && w == 0)
-		r = sample_all(reader, beat, is_nonblocking, &err);
-	return r == -EPIPE ? r : write_end(reader, r, &err);
+		r = sample_all(reader, beat, is_nonblocking, &code, &err);
+	return r == -EPIPE || write_end(reader, r, &err) < 0 ? KEEPER_EXIT_FAILED : code;
 }
 
 static void reader_done(struct reader *reader)
@@ -302,7 +377,7 @@ int reader_run(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 		.signal_fd = -1,
 		.next_thread_id = 1,
 	};
-	int r;
+	enum keeper_exit code;
 
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	prctl(PR_SET_NAME, "pyrometer-read", 0, 0, 0);
@@ -311,8 +386,8 @@ int reader_run(void *ctx, struct heartbeat *beat, const struct keeper_job *job)
 	wire_init(&reader.wire, config->wire_fd, (struct wire_stream){job->slot, job->start});
 	reader.writer =
 		capture_writer_new(reader.names, &reader.tree, false, send_block, &reader.wire);
-	r = live(&reader, beat);
+	code = live(&reader, beat);
 	beat_rest(beat);
 	reader_done(&reader);
-	return r < 0 ? KEEPER_EXIT_FAILED : KEEPER_EXIT_DONE;
+	return code;
 }

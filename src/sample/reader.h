@@ -24,6 +24,8 @@ struct reader_config {
 	bool is_nonblocking;
 	bool is_once;	   /* one stack of every thread, then end */
 	bool is_launched;  /* we started it: wait until its interpreter is there */
+	bool with_tree;	   /* one of many: what is no Python is left in silence */
+	pid_t root;	   /* of the tree */
 	bool with_idle;	   /* for the header only: what the user wants to see */
 	bool with_columns; /* frames have columns */
 	bool with_sources; /* send the text of sampled files, too */

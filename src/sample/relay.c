@@ -13,6 +13,7 @@
 #define PID_BITS 22	 /* of a pid: the kernel's PID_MAX_LIMIT */
 
 struct known_process {
+	bool is_read; /* not only named as an ancestor */
 	int32_t pid;
 	int64_t start_ticks;
 };
@@ -46,6 +47,7 @@ struct relay {
 	uint64_t median_of;		 /* pauses of the stream whose median is shown */
 	struct known_process *processes; /* id - 1 */
 	size_t n_processes, processes_cap;
+	uint32_t n_read;
 	struct known_thread *threads; /* id - 1 */
 	size_t n_threads, threads_cap;
 	struct map64 process_index; /* pid and start -> id */
@@ -211,7 +213,7 @@ static uint32_t process_id(struct relay *relay, const struct capture_process *pr
 	relay->processes = vec_grow(relay->processes, &relay->processes_cap, relay->n_processes + 1,
 				    sizeof(*relay->processes));
 	relay->processes[relay->n_processes++] =
-		(struct known_process){process->pid, process->start_ticks};
+		(struct known_process){false, process->pid, process->start_ticks};
 	*id = (uint32_t)relay->n_processes;
 	return *id;
 }
@@ -221,14 +223,23 @@ static int on_process(void *ctx, const struct capture_process *process)
 	struct relay_stream *stream = ctx;
 	struct relay *relay = stream->relay;
 	struct capture_process ours = *process;
+	struct known_process *known;
+	size_t n_before;
 	int r = begin(relay);
 
 	if (r < 0)
 		return r;
 	if (relay->n_processes >= CAPTURE_MAX_PROCESSES)
 		return ERR_LIMIT;
+	n_before = relay->n_processes;
 	ours.id = process_id(relay, process);
 	*map64_put(&stream->process_ids, process->id, NULL) = ours.id;
+	known = &relay->processes[ours.id - 1];
+	/* The ancestor of a process: whoever reads it knows more. */
+	if (!*process->runtime && relay->n_processes == n_before)
+		return 0;
+	relay->n_read += *process->runtime && !known->is_read;
+	known->is_read |= *process->runtime != '\0';
 	return relay->events->process ? passed(relay, relay->events->process(relay->ctx, &ours))
 				      : 0;
 }
@@ -446,7 +457,7 @@ int relay_code(const struct relay *relay)
 
 uint32_t relay_processes(const struct relay *relay)
 {
-	return (uint32_t)relay->n_processes;
+	return relay->n_read;
 }
 
 int64_t relay_lost_ns(const struct relay *relay)

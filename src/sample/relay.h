@@ -6,7 +6,8 @@
  * each begins a stream of its own, in which ids count from 1, times from its own start, statistics from
  * 0.  The relay passes events on as if there had been one reader:
  *
- *   1. Processes and threads that were known keep their ids, whichever stream speaks of them.
+ *   1. Processes and threads that were known keep their ids, whichever stream speaks of them.  A process
+ *      without a runtime is an ancestor: it is passed on where nobody knew it before.
  *   2. Times count from the start of the first stream that has a process; none is negative.  They rise
  *      within a stream; between streams they differ by what readers and wire hold back (docs/CAPTURE.md).
  *   3. Statistics are sums over all streams, and are passed on at most every RELAY_STATS_NS.
@@ -53,7 +54,7 @@ int relay_end(struct relay *relay, const struct capture_end *end) nodiscard;
 
 /* 0, or the first error that an event function returned: the recording cannot go on. */
 int relay_code(const struct relay *relay);
-uint32_t relay_processes(const struct relay *relay); /* known so far */
+uint32_t relay_processes(const struct relay *relay); /* that were read so far */
 int64_t relay_lost_ns(const struct relay *relay);    /* between streams: nobody was there */
 
 #endif

@@ -35,8 +35,8 @@ struct session {
 	struct keeper keeper;
 	bool has_keeper, has_ended;
 	int64_t stop_by_ns; /* the readers were asked to end and must have by then; 0: not asked */
-	const struct capture_events *events;
-	void *ctx;
+	struct process_id root;
+	int64_t end_ns; /* of a tree, which may be without any reader then; 0: none */
 	struct session_facts facts;
 };
 
@@ -60,7 +60,21 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.with_idle = config->with_idle;
 	session->reader.with_columns = config->with_columns;
 	session->reader.with_sources = config->with_sources;
+	session->reader.with_tree = config->with_tree;
+	session->reader.root = config->pid;
 	session->reader.wire_fd = wire_fd;
+}
+
+/* Before the fork: processes that begin from here on are told. */
+static struct events *open_events(struct session *session, const struct session_config *config)
+{
+	struct events *events = NULL;
+
+	if (!config->with_tree || config->is_once)
+		return NULL;
+	if (events_open(&events, &session->facts.without_events) < 0)
+		return NULL;
+	return events;
 }
 
 int session_start(const struct session_config *config, struct names *names, struct tree *tree,
@@ -68,13 +82,17 @@ int session_start(const struct session_config *config, struct names *names, stru
 		  struct err *err)
 {
 	struct session *session = xcalloc(1, sizeof(*session));
-	struct keeper_config keeper = {.reader = reader_run, .ctx = &session->reader};
+	struct keeper_config keeper = {
+		.reader = reader_run,
+		.ctx = &session->reader,
+		.with_tree = config->with_tree,
+		.is_once = config->is_once,
+		.is_new = config->is_launched,
+	};
 	int fds[2], r = process_identify(config->pid, &keeper.root, err);
 
 	session->names = names;
 	session->tree = tree;
-	session->events = events;
-	session->ctx = ctx;
 	session->relay = relay_new(events, ctx);
 	session->receiver.fd = -1;
 	if (r < 0) {
@@ -88,9 +106,14 @@ int session_start(const struct session_config *config, struct names *names, stru
 		return err_sys(err, r, "cannot start the reader");
 	}
 	session->receiver.fd = fds[0];
+	session->root = keeper.root;
 	fill_reader_config(session, config, fds[1]);
+	keeper.events = open_events(session, config);
+	if (config->with_tree && config->duration_ns)
+		session->end_ns = clock_monotonic_ns() + config->duration_ns;
 	r = keeper_start(&session->keeper, &keeper, err);
-	close(fds[1]); /* keeper and reader hold it: it closes when both are gone */
+	events_close(keeper.events);
+	close(fds[1]); /* keeper and readers hold it: it closes when all are gone */
 	session->has_keeper = r == 0;
 	if (r < 0) {
 		session_free(session);
@@ -159,6 +182,44 @@ static int end_with(struct session *session, int code, const char *text)
 	return relay_end(session->relay, &end);
 }
 
+/* One process of a tree is not all; of a single one it is. */
+static void count_failure(struct session *session, int code, const char *text)
+{
+	if (session->facts.failed++ == 0)
+		err_set(&session->facts.first_failure, code, "%s", text);
+}
+
+static void count_broken_off(struct session *session)
+{
+	for (size_t i = 0; i < KEEPER_MAX_READERS; i++) {
+		const struct session_stream *stream = &session->streams[i];
+
+		if (stream->decoder && !relay_stream_end(stream->relay))
+			count_failure(session, -EIO, "its reader was killed too often");
+	}
+}
+
+/* Nobody is left to be read, or all were asked to end. */
+static int tree_is_over(struct session *session)
+{
+	const struct err *failure = &session->facts.first_failure;
+	bool is_root_gone = !process_is_alive(session->root);
+	int pid = session->root.pid;
+	struct err err;
+
+	count_broken_off(session);
+	if (relay_processes(session->relay) == 0 && session->facts.failed)
+		return end_with(session, failure->code, failure->text);
+	if (relay_processes(session->relay) == 0)
+		err_set(&err, is_root_gone ? ERR_GONE : ERR_NOT_PYTHON,
+			"no Python was found in process %d or below it", pid);
+	else if (is_root_gone && !session->stop_by_ns)
+		err_set(&err, ERR_GONE, "process %d and what it started have ended", pid);
+	else
+		return end_with(session, 0, "");
+	return end_with(session, err.code, err.text);
+}
+
 static int keeper_is_gone(struct session *session)
 {
 	struct err err;
@@ -166,6 +227,8 @@ static int keeper_is_gone(struct session *session)
 
 	if (code == -EOWNERDEAD)
 		err_set(&err, -EIO, "somebody killed the process that watches the reader");
+	else if (session->reader.with_tree)
+		return tree_is_over(session);
 	else if (code > 128)
 		err_set(&err, -EIO, "the reader was killed by signal %d too often", code - 128);
 	else
@@ -179,36 +242,69 @@ static int lose_patience(struct session *session)
 	return end_with(session, -ETIMEDOUT, "the reader did not end when asked to, and is killed");
 }
 
-/* A stream that has said its last word needs no decoder, and may have been the last of all. */
+static void close_decoder(struct session_stream *stream)
+{
+	capture_reader_free(stream->decoder);
+	stream->decoder = NULL;
+}
+
+/* A stream has said its last word: of a single process that is the end of all. */
 static int stream_has_ended(struct session *session, struct session_stream *stream)
 {
 	const struct capture_end *end = relay_stream_end(stream->relay);
 
-	capture_reader_free(stream->decoder);
-	stream->decoder = NULL;
-	return end_with(session, end->code, end->text);
+	close_decoder(stream);
+	if (!session->reader.with_tree)
+		return end_with(session, end->code, end->text);
+	if (end->code != 0 && end->code != ERR_GONE)
+		count_failure(session, end->code, end->text);
+	return 0;
+}
+
+/* A stream that breaks the rules ends itself; an event function that fails ends the recording. */
+static int stream_is_bad(struct session *session, struct session_stream *stream, int code,
+			 const struct err *err)
+{
+	if (!session->reader.with_tree || relay_code(session->relay) < 0)
+		return code;
+	close_decoder(stream);
+	count_failure(session, code, err->text);
+	return 0;
 }
 
 static int decode(struct session *session, const struct wire_piece *piece, struct err *err)
 {
 	struct session_stream *stream;
+	struct err own = {0};
 	int r;
 
 	if (piece->stream.slot >= KEEPER_MAX_READERS)
-		return err_set(err, ERR_CORRUPT, "a reader named a place that there is not");
+		return 0; /* forged */
 	stream = &session->streams[piece->stream.slot];
 	if (piece->stream.start > stream->start)
 		next_stream(session, stream, piece->stream.start);
 	if (piece->stream.start < stream->start || !stream->decoder)
 		return 0; /* of one that is dead, or behind its last word */
-	r = capture_feed(stream->decoder, piece->data, piece->len, err);
-	if (r == 0 && relay_stream_end(stream->relay))
-		r = stream_has_ended(session, stream);
-	return r;
+	r = capture_feed(stream->decoder, piece->data, piece->len, &own);
+	if (r < 0) {
+		r = stream_is_bad(session, stream, r, &own);
+		if (r < 0 && err)
+			*err = own;
+		return r;
+	}
+	return relay_stream_end(stream->relay) ? stream_has_ended(session, stream) : 0;
+}
+
+/* The readers end themselves when the time is over, if there are any. */
+static void look_at_clock(struct session *session)
+{
+	if (session->end_ns && clock_monotonic_ns() > session->end_ns)
+		session_stop(session);
 }
 
 int session_pump(struct session *session, struct err *err)
 {
+	look_at_clock(session);
 	for (int i = 0; i < PIECES_PER_PUMP && !session->has_ended; i++) {
 		struct wire_piece piece;
 		int r = wire_receive(&session->receiver, &piece);
@@ -238,4 +334,7 @@ void session_facts(const struct session *session, struct session_facts *ret_fact
 	*ret_facts = session->facts;
 	ret_facts->lost_ns = relay_lost_ns(session->relay);
 	ret_facts->kills = keeper_kills(&session->keeper);
+	ret_facts->processes = relay_processes(session->relay);
+	ret_facts->found = atomic_load(&session->keeper.facts->found);
+	ret_facts->left_out = atomic_load(&session->keeper.facts->left_out);
 }

@@ -34,6 +34,11 @@ struct session_config {
 	bool with_idle;
 	bool with_columns; /* frames have columns: more of them, and larger trees */
 	bool with_sources;
+	/*
+	 * Read all processes below `pid`, too, now and later; with is_once those that are there.  The
+	 * recording ends when the root has ended and no Python is left below it.
+	 */
+	bool with_tree;
 };
 
 struct session;
@@ -67,6 +72,14 @@ struct session_facts {
 	uint32_t
 		kills; /* of those: killed by the keeper, because a pause or a silence was too long */
 	int64_t lost_ns; /* time that no reader covered */
+
+	uint32_t processes; /* that were read */
+	uint32_t failed;    /* that could not be read any (further), though they are Python */
+	/* Of a tree: */
+	uint32_t found;		   /* processes of any kind, the root among them */
+	uint32_t left_out;	   /* more than could be followed at the same time */
+	struct err first_failure;  /* code 0: none */
+	struct err without_events; /* why processes are found by looking; code 0: events tell */
 };
 void session_facts(const struct session *session, struct session_facts *ret_facts);
 

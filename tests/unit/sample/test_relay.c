@@ -70,7 +70,8 @@ static int begin(struct relay_stream *stream, int64_t start_ns)
 
 static int process(struct relay_stream *stream, uint32_t id, int32_t pid)
 {
-	struct capture_process process = {.id = id, .pid = pid, .start_ticks = 99};
+	struct capture_process process = {
+		.id = id, .pid = pid, .start_ticks = 99, .runtime = "CPython"};
 
 	return relay_events()->process(stream, &process);
 }
