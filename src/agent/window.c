@@ -23,7 +23,7 @@ struct window {
 
 struct window_cutter {
 	struct names *names;
-	const struct capture_fold *fold;
+	struct capture_fold *fold;
 	window_done_fn *done;
 	void *ctx;
 	int64_t start_real_ns, period_ns;
@@ -59,7 +59,7 @@ static struct window *window_new(const struct window_cutter *cutter, int64_t fro
 	return window;
 }
 
-struct window_cutter *window_cutter_new(struct names *names, const struct capture_fold *fold,
+struct window_cutter *window_cutter_new(struct names *names, struct capture_fold *fold,
 					window_done_fn *done, void *ctx)
 {
 	struct window_cutter *cutter = xcalloc(1, sizeof(*cutter));

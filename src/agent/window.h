@@ -25,7 +25,7 @@ typedef int window_done_fn(void *ctx, struct profile *profile);
 struct window_cutter;
 
 /* Borrows all; `fold` knows the threads and has its markers switched on. */
-struct window_cutter *window_cutter_new(struct names *names, const struct capture_fold *fold,
+struct window_cutter *window_cutter_new(struct names *names, struct capture_fold *fold,
 					window_done_fn *done, void *ctx) nodiscard;
 void window_cutter_free(struct window_cutter *cutter);
 

@@ -20,13 +20,15 @@
 struct options {
 	const char *output, *format, *thread;
 	int64_t pid, from_ns, until_ns;
-	bool threads, subprocesses, gil, idle, no_idle, function, nolineno;
+	bool no_idle, subprocesses;
+	struct view_options view;
 };
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt convert_opts[] = {
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
-	 "flamegraph, html, raw, speedscope or pprof; by default what the file's ending says",
+	 "flamegraph, html, raw, speedscope, chrometrace or pprof; by default what the file's "
+	 "ending says",
 	 .choices = render_format_names + 1},
 	{'o', "output", OPT_STR, AT(output), "FILE", "write the result here ('-' for stdout)"},
 	{0, "thread", OPT_STR, AT(thread), "NAME|TID", "only this thread"},
@@ -35,15 +37,10 @@ static const struct opt convert_opts[] = {
 	 0, TIME_MOST_NS},
 	{0, "until", OPT_DURATION, AT(until_ns), "TIME",
 	 "only samples before this, since the start", 1, TIME_MOST_NS},
-	{'i', "idle", OPT_FLAG, AT(idle), NULL, "with threads that wait"},
+	VIEW_OPTIONS(AT(view)),
 	{0, "no-idle", OPT_FLAG, AT(no_idle), NULL,
-	 "without them, even when the recording was made with --idle"},
-	{'g', "gil", OPT_FLAG, AT(gil), NULL, "only samples that held the GIL"},
+	 "without threads that wait, even when the recording was made with --idle"},
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "keep processes apart"},
-	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
-	{'F', "function", OPT_FLAG, AT(function), NULL,
-	 "count by function, with its first line instead of the current one"},
-	{0, "nolineno", OPT_FLAG, AT(nolineno), NULL, "leave out line numbers"},
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT
@@ -55,7 +52,8 @@ static const struct opt_command convert_options = {
 	.about = "examples:\n"
 		 "  pyrometer convert in.pyro -o out.svg\n"
 		 "  pyrometer convert in.pyro --thread MainThread --from 5 --until 7.5 -f raw -o "
-		 "-\n\n"
+		 "-\n"
+		 "  pyrometer convert in.pyro --mode cpu -o cpu.svg\n\n"
 		 "Of a damaged capture everything up to its last whole block is used; the exit "
 		 "code is\n"
 		 "1 then.  Threads that wait are shown when the recording was made with --idle.",
@@ -70,7 +68,7 @@ struct job {
 	struct output output;
 	struct names *names;
 	struct tree tree;
-	struct capture_fold *fold;
+	struct render render;
 	struct capture_reader *reader;
 };
 
@@ -148,27 +146,23 @@ static int open_input(const char *path, struct err *err)
 static struct capture_fold_opts fold_opts(const struct job *job, const struct first_look *look)
 {
 	const struct options *options = &job->options;
-	bool with_idle =
-		options->idle || (look->flags & CAPTURE_IDLE_INCLUDED && !options->no_idle);
-
-	return (struct capture_fold_opts){
+	struct capture_fold_opts opts = {
 		.filter =
 			{
 				.thread = options->thread,
 				.pid = (int32_t)options->pid,
 				.from_ns = options->from_ns,
 				.until_ns = options->until_ns,
-				.hide_idle = !with_idle,
-				.gil_only = options->gil,
 			},
 		.process_markers = options->subprocesses,
 		.ancestor_markers = options->subprocesses,
-		.thread_markers = options->threads,
-		.by_function = options->function || options->nolineno,
-		.first_lines = options->function && !options->nolineno,
-		.columns = render_has_columns(&job->choice),
-		.keep_timed = render_needs_timed(&job->choice),
 	};
+
+	view_options_fold(&options->view, &opts);
+	if (look->flags & CAPTURE_IDLE_INCLUDED && !options->no_idle &&
+	    options->view.mode != VIEW_CPU)
+		opts.filter.hide_idle = false;
+	return opts;
 }
 
 /*
@@ -182,6 +176,10 @@ static int read_capture(struct job *job, int fd, struct err *err)
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, -errno, "cannot read %s", job->input);
 	r = feed(fd, job->reader, NULL, err);
+	if (job->render.output_err.code < 0) {
+		*err = job->render.output_err;
+		return err->code;
+	}
 	if (r < 0 && capture_good_bytes(job->reader) == 0)
 		return r;
 	if (r == 0 && capture_is_complete(job->reader))
@@ -194,7 +192,7 @@ static int read_capture(struct job *job, int fd, struct err *err)
 
 static int refuse_nothing(const struct job *job, struct err *err)
 {
-	const struct capture_facts *facts = capture_fold_facts(job->fold);
+	const struct capture_facts *facts = capture_fold_facts(job->render.fold);
 
 	if (facts->n_kept > 0)
 		return 0;
@@ -209,7 +207,6 @@ static int refuse_nothing(const struct job *job, struct err *err)
 static int convert(struct job *job)
 {
 	struct first_look look = {0};
-	struct capture_fold_opts opts;
 	cleanup_fd int fd = -1;
 	bool is_output_error = false;
 	struct err err = {0};
@@ -222,15 +219,17 @@ static int convert(struct job *job)
 		return log_error("%s", err.text), EXIT_CODE_OUTPUT;
 	if (look_first(fd, &look, &err) < 0)
 		return log_error("%s is not a capture: %s", job->input, err.text), EXIT_CODE_FAILED;
-	opts = fold_opts(job, &look);
 	job->names = names_new();
 	tree_init(&job->tree);
-	job->fold = capture_fold_new(job->names, &job->tree, &opts);
-	job->reader = capture_reader_new(job->names, &job->tree, capture_fold_events(), job->fold);
+	render_start(&job->render, &job->choice, &job->options.view, fold_opts(job, &look),
+		     job->names, &job->tree, &job->output);
+	job->reader =
+		capture_reader_new(job->names, &job->tree, capture_fold_events(), job->render.fold);
 	damaged = read_capture(job, fd, &err);
 	r = damaged < 0 ? damaged : refuse_nothing(job, &err);
 	if (r == 0)
-		r = render_write(&job->choice, job->fold, &job->output, &is_output_error, &err);
+		r = render_finish(&job->render, &is_output_error, &err);
+	is_output_error |= job->render.output_err.code < 0;
 	if (r == -EPIPE && is_output_error)
 		return EXIT_CODE_OK;
 	if (r < 0)
@@ -242,7 +241,7 @@ static int convert(struct job *job)
 static void job_done(struct job *job)
 {
 	capture_reader_free(job->reader);
-	capture_fold_free(job->fold);
+	render_done(&job->render);
 	output_done(&job->output);
 	if (job->names)
 		tree_done(&job->tree);
@@ -263,6 +262,9 @@ static int check(struct job *job, int argc, char **argv, int first, struct err *
 		return err_set(err, ERR_USAGE, "give --output FILE, or '-o -' for stdout");
 	if (options->until_ns && options->until_ns <= options->from_ns)
 		return err_set(err, ERR_USAGE, "--until must be later than --from");
+	r = view_options_check(&options->view, err);
+	if (r < 0)
+		return r;
 	r = render_choose(options->format, options->output, &job->choice, err);
 	if (r == 0 && job->choice.is_capture)
 		return err_set(err, ERR_USAGE, "%s is a capture already: choose another format",

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -18,6 +19,7 @@
 
 #define RATE_DEFAULT_HZ 100
 #define RATE_LEAST_HZ 0.1
+#define DEFAULT_PATH_MAX 256
 #define DURATION_MOST_NS 3.2e16 /* a year */
 
 struct options {
@@ -25,7 +27,8 @@ struct options {
 	const char *output, *format;
 	int64_t duration_ns;
 	double rate_hz;
-	bool threads, subprocesses, gil, idle, nonblocking, function, nolineno, columns;
+	bool nonblocking, subprocesses, columns, native, capture, hideprogress;
+	struct view_options view;
 	struct record_push_options push;
 };
 
@@ -33,10 +36,12 @@ struct options {
 static const struct opt record_opts[] = {
 	{'p', "pid", OPT_PID, AT(pid), "PID", "sample this running process"},
 	{'o', "output", OPT_STR, AT(output), "FILE",
-	 "write the result here ('-' for stdout; by default pyrometer-DATE-TIME.svg or the like); "
+	 "write the result here ('-' for stdout; by default PID-TIME.svg, PROGRAM-TIME.svg or the "
+	 "like); "
 	 "a file that is there stays until the result is whole"},
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
-	 "flamegraph, html, raw, speedscope, pprof or pyro (the capture, for pyrometer convert); "
+	 "flamegraph, html, raw, speedscope, chrometrace, pprof or pyro (the capture, for "
+	 "pyrometer convert); "
 	 "by default what the file's ending says",
 	 .choices = render_format_names},
 	{'d', "duration", OPT_DURATION, AT(duration_ns), "TIME",
@@ -46,14 +51,12 @@ static const struct opt record_opts[] = {
 	 PACE_MAX_HZ},
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL,
 	 "sample all processes below it, too, now and later, and keep them apart"},
-	{'t', "threads", OPT_FLAG, AT(threads), NULL, "keep threads apart, with their names"},
-	{'g', "gil", OPT_FLAG, AT(gil), NULL, "keep only samples that held the GIL"},
-	{'i', "idle", OPT_FLAG, AT(idle), NULL, "keep samples of threads that wait, too"},
+	VIEW_OPTIONS(AT(view)),
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
-	{'F', "function", OPT_FLAG, AT(function), NULL,
-	 "count by function, with its first line instead of the current one"},
-	{0, "nolineno", OPT_FLAG, AT(nolineno), NULL, "leave out line numbers"},
+	{'n', "native", OPT_FLAG, AT(native), NULL, "", .is_hidden = true},
+	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
+	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
 	{0, "push", OPT_STR, AT(push.url), "URL",
 	 "send profiles to this server as they come, until interrupted", 0, 0, NULL,
 	 "PYROMETER_PUSH"},
@@ -89,14 +92,14 @@ static const struct opt_command record_options = {
 struct job {
 	struct options options;
 	char **command; /* NULL: options.pid */
-	char default_path[64];
+	char default_path[DEFAULT_PATH_MAX];
 	bool has_file;
 	struct render_choice choice;
 	struct output output;
 	struct names *names;
 	struct tree tree;
 	struct sinks sinks;
-	struct capture_fold *fold;	/* for a format */
+	struct render render;		/* for a format */
 	struct capture_writer *capture; /* for .pyro */
 	struct record_push *push;
 	struct progress progress;
@@ -122,16 +125,26 @@ static int check_target(const struct options *options, char **command, struct er
 	return process_identify((pid_t)options->pid, &id, err);
 }
 
+/*
+ * As py-spy's, "4711-2026-11-22T21:30:52Z.svg", but for the colons: scp and rsync would take what stands
+ * before them for a host.
+ */
 static const char *default_path(struct job *job)
 {
+	const char *program = job->command ? job->command[0] : NULL, *slash;
 	struct tm when;
 	time_t now = time(NULL);
-	char stamp[32];
+	char stamp[32], pid[16];
 
 	localtime_r(&now, &when);
-	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &when);
-	snprintf(job->default_path, sizeof(job->default_path), "pyrometer-%s%s", stamp,
-		 render_ending(&job->choice));
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H-%M-%S", &when);
+	snprintf(pid, sizeof(pid), "%d", (int)job->options.pid);
+	slash = program ? strrchr(program, '/') : NULL;
+	snprintf(job->default_path, sizeof(job->default_path), "%.200s-%s%s",
+		 slash	   ? slash + 1
+		 : program ? program
+			   : pid,
+		 stamp, render_ending(&job->choice));
 	return job->default_path;
 }
 
@@ -160,22 +173,17 @@ static int write_block(void *ctx, const void *block, size_t len)
 	return output_write(&job->output, block, len, &job->sink_err);
 }
 
-static void add_fold(struct job *job)
+static void add_render(struct job *job)
 {
-	const struct options *options = &job->options;
 	struct capture_fold_opts opts = {
-		.filter = {.hide_idle = !options->idle, .gil_only = options->gil},
-		.process_markers = options->subprocesses,
-		.ancestor_markers = options->subprocesses,
-		.thread_markers = options->threads,
-		.by_function = options->function || options->nolineno,
-		.first_lines = options->function && !options->nolineno,
-		.columns = render_has_columns(&job->choice),
-		.keep_timed = render_needs_timed(&job->choice),
+		.process_markers = job->options.subprocesses,
+		.ancestor_markers = job->options.subprocesses,
 	};
 
-	job->fold = capture_fold_new(job->names, &job->tree, &opts);
-	sinks_add(&job->sinks, capture_fold_events(), job->fold);
+	view_options_fold(&job->options.view, &opts);
+	render_start(&job->render, &job->choice, &job->options.view, opts, job->names, &job->tree,
+		     &job->output);
+	sinks_add(&job->sinks, capture_fold_events(), job->render.fold);
 }
 
 static void add_capture(struct job *job)
@@ -194,15 +202,15 @@ static int start(struct job *job, struct err *err)
 	if (job->has_file && job->choice.is_capture)
 		add_capture(job);
 	else if (job->has_file)
-		add_fold(job);
+		add_render(job);
 	recording->config = (struct session_config){
 		.pid = (pid_t)job->options.pid,
 		.rate_hz = job->options.rate_hz,
 		.duration_ns = job->options.duration_ns,
 		.is_nonblocking = job->options.nonblocking,
 		.with_tree = job->options.subprocesses,
-		.with_idle = job->options.idle,
 		.with_columns = job->options.columns,
+		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
 	};
 	recording->sinks = &job->sinks;
@@ -221,14 +229,17 @@ static int start(struct job *job, struct err *err)
 /* An empty picture would be a riddle. */
 static void say_if_empty(const struct job *job)
 {
-	const struct capture_facts *facts = job->fold ? capture_fold_facts(job->fold) : NULL;
+	const struct capture_fold *fold = job->render.fold;
+	const struct capture_facts *facts = fold ? capture_fold_facts(fold) : NULL;
 
 	if (!facts || facts->n_samples == 0 || facts->n_kept > 0)
 		return;
 	log_warn("the result is empty: in all %" PRIu64 " samples the threads waited%s; "
 		 "to see them, give --idle",
 		 facts->n_samples,
-		 job->options.gil ? ", were stopped or ran without the GIL" : " or were stopped");
+		 view_options_mode(&job->options.view) == VIEW_GIL
+			 ? ", were stopped or ran without the GIL"
+			 : " or were stopped");
 }
 
 static int finish_output(struct job *job, struct err *err)
@@ -241,7 +252,7 @@ static int finish_output(struct job *job, struct err *err)
 	if (job->choice.is_capture)
 		r = output_commit(&job->output, err);
 	else
-		r = render_write(&job->choice, job->fold, &job->output, &is_output_error, err);
+		r = render_finish(&job->render, &is_output_error, err);
 	if (r == -EPIPE && job->output.is_stdout)
 		return EXIT_CODE_OK; /* the reader of the pipe had enough */
 	if (r < 0)
@@ -255,6 +266,8 @@ static int finish_output(struct job *job, struct err *err)
 /* A stream that broke off because the output failed leaves a capture that is readable up to there. */
 static int fail_in_run(struct job *job, int code, const struct err *err)
 {
+	if (job->render.output_err.code < 0)
+		job->sink_err = job->render.output_err;
 	if (job->sink_err.code == 0)
 		return command_fail(err);
 	if (code == -EPIPE)
@@ -345,7 +358,7 @@ static void job_done(struct job *job)
 {
 	recording_done(&job->recording);
 	record_push_free(job->push);
-	capture_fold_free(job->fold);
+	render_done(&job->render);
 	capture_writer_free(job->capture);
 	output_done(&job->output);
 	if (job->names)
@@ -359,6 +372,7 @@ static int record(struct job *job)
 	int code;
 
 	if (check_target(&job->options, job->command, &err) < 0 ||
+	    view_options_check(&job->options.view, &err) < 0 ||
 	    record_push_check(&job->options.push, &err) < 0)
 		return command_fail(&err);
 	code = open_output(job, &err);

@@ -9,7 +9,8 @@
 #define TITLE_MAX 768
 
 const char *const render_format_names[] = {
-	RENDER_CAPTURE_NAME, "flamegraph", "html", "raw", "speedscope", "pprof", NULL,
+	RENDER_CAPTURE_NAME, "flamegraph",  "html",  "raw",
+	"speedscope",	     "chrometrace", "pprof", NULL,
 };
 
 static bool ends_with(const char *text, const char *ending)
@@ -50,7 +51,7 @@ int render_choose(const char *name, const char *path, struct render_choice *ret_
 			choice.format = format_by_name("flamegraph");
 		if (!choice.format)
 			return unknown_format(name ? name : "flamegraph", err);
-		if (!choice.format->write)
+		if (!choice.format->write && !choice.format->is_streamed)
 			return err_set(err, ERR_USAGE, "format %s can be read, not written",
 				       choice.format->name);
 	}
@@ -63,14 +64,10 @@ const char *render_ending(const struct render_choice *choice)
 	return choice->is_capture ? RENDER_CAPTURE_ENDING : choice->format->endings[0];
 }
 
-bool render_needs_timed(const struct render_choice *choice)
+/* Samples one by one, in order; the rest is merged. */
+static bool needs_timed(const struct format *format)
 {
-	return !choice->is_capture && strcmp(choice->format->name, "speedscope") == 0;
-}
-
-bool render_has_columns(const struct render_choice *choice)
-{
-	return !choice->is_capture && choice->format->has_columns;
+	return strcmp(format->name, "speedscope") == 0;
 }
 
 /* Collapsed stacks are counted in entries, as py-spy's raw is; pictures show time. */
@@ -79,25 +76,109 @@ static bool counts_entries(const struct format *format)
 	return strcmp(format->name, "raw") == 0;
 }
 
-static void describe(const struct capture_facts *facts, char *title, char *subtitle)
+/* For eyes; what programs read has whole paths, as with py-spy. */
+static bool shows_short_files(const struct format *format)
 {
+	return strcmp(format->name, "raw") == 0 || strcmp(format->name, "flamegraph") == 0;
+}
+
+/* ---- streamed ---- */
+
+static int write_piece(void *ctx, const void *data, size_t len)
+{
+	struct render *render = ctx;
+
+	return output_write(render->output, data, len, &render->output_err);
+}
+
+static int on_sample(void *ctx, const struct capture_fold_sample *sample)
+{
+	struct render *render = ctx;
+	struct chrometrace_sample shown = {
+		.time_ns = sample->time_ns,
+		.thread = sample->thread,
+		.process = sample->process,
+		.pid = sample->who->pid,
+		.tid = sample->who->tid,
+		.process_name = sample->command,
+		.thread_name = sample->who->name,
+		.is_shown = sample->is_wanted,
+		.node = sample->node,
+	};
+
+	return chrometrace_sample(render->trace, &shown);
+}
+
+/* ---- the whole ---- */
+
+void render_start(struct render *render, const struct render_choice *choice,
+		  const struct view_options *view, struct capture_fold_opts opts,
+		  struct names *names, const struct tree *tree, struct output *output)
+{
+	*render = (struct render){
+		.format = choice->format,
+		.mode = view_options_mode(view),
+		.output = output,
+	};
+	opts.keep_timed = needs_timed(choice->format);
+	opts.columns = choice->format->has_columns;
+	if (!shows_short_files(choice->format))
+		opts.file_cut = NULL;
+	if (choice->format->is_streamed) {
+		opts.on_sample = on_sample;
+		opts.on_sample_ctx = render;
+	}
+	render->fold = capture_fold_new(names, tree, &opts);
+	if (choice->format->is_streamed)
+		render->trace = chrometrace_new(names, &capture_fold_profile(render->fold)->tree,
+						write_piece, render);
+}
+
+void render_done(struct render *render)
+{
+	chrometrace_free(render->trace);
+	capture_fold_free(render->fold);
+	*render = (struct render){0};
+}
+
+static void describe(const struct render *render, char *title, char *subtitle)
+{
+	static const char *const what[] = {
+		[VIEW_ACTIVE] = "",
+		[VIEW_WALL] = ", real time with waiting",
+		[VIEW_CPU] = ", CPU time",
+		[VIEW_GIL] = ", holding the GIL",
+	};
+	const struct capture_facts *facts = capture_fold_facts(render->fold);
 	double seconds = (double)facts->last_time_ns / (double)NS_PER_S;
 
 	snprintf(title, TITLE_MAX, "%s", facts->has_header ? facts->header.command : "");
-	snprintf(subtitle, TITLE_MAX, "%.1f s at %g Hz, %llu samples, %llu dropped", seconds,
-		 facts->header.rate_hz, (unsigned long long)facts->n_kept,
+	snprintf(subtitle, TITLE_MAX, "%.1f s at %g Hz%s, %llu samples, %llu dropped", seconds,
+		 facts->header.rate_hz, what[render->mode], (unsigned long long)facts->n_kept,
 		 (unsigned long long)facts->stats.dropped);
 }
 
-int render_write(const struct render_choice *choice, struct capture_fold *fold,
-		 struct output *output, bool *ret_is_output_error, struct err *err)
+static int finish_stream(struct render *render, bool *ret_is_output_error, struct err *err)
 {
-	bool counts = counts_entries(choice->format);
+	int r = chrometrace_end(render->trace, capture_fold_facts(render->fold)->last_time_ns);
+
+	if (r == 0)
+		r = output_commit(render->output, &render->output_err);
+	*ret_is_output_error = render->output_err.code < 0;
+	if (r < 0 && !*ret_is_output_error)
+		return err_set(err, r, "a stack is too large for the trace");
+	if (r < 0 && err)
+		*err = render->output_err;
+	return r;
+}
+
+int render_finish(struct render *render, bool *ret_is_output_error, struct err *err)
+{
+	bool counts = counts_entries(render->format);
 	char title[TITLE_MAX], subtitle[TITLE_MAX];
 	struct format_output what = {
-		.profile = capture_fold_profile(fold),
-		.column = capture_fold_column(fold, counts ? CAPTURE_SAMPLES : CAPTURE_WALL),
-		.timed = capture_fold_timed(fold),
+		.profile = capture_fold_profile(render->fold),
+		.timed = capture_fold_timed(render->fold),
 		.title = title,
 		.subtitle = subtitle,
 		.count_entries = counts,
@@ -106,14 +187,19 @@ int render_write(const struct render_choice *choice, struct capture_fold *fold,
 	int r;
 
 	*ret_is_output_error = false;
-	describe(capture_fold_facts(fold), title, subtitle);
+	if (render->format->is_streamed)
+		return finish_stream(render, ret_is_output_error, err);
+	what.column = capture_fold_column(render->fold, counts			   ? CAPTURE_SAMPLES
+							: render->mode == VIEW_CPU ? CAPTURE_CPU
+										   : CAPTURE_WALL);
+	describe(render, title, subtitle);
 	buf_init(&bytes, FORMAT_MAX_OUTPUT_BYTES);
-	r = choice->format->write(&what, &bytes, err);
+	r = render->format->write(&what, &bytes, err);
 	if (r == 0 && bytes.overflow)
 		r = err_set(err, ERR_LIMIT, "the result is larger than %zu MiB",
 			    FORMAT_MAX_OUTPUT_BYTES >> 20);
 	if (r == 0) {
-		r = output_write_all(output, bytes.data, bytes.len, err);
+		r = output_write_all(render->output, bytes.data, bytes.len, err);
 		*ret_is_output_error = r < 0;
 	}
 	buf_done(&bytes);

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a folded capture to a file of any format: what record and convert share.
+ * From the events of a capture to a file of any format: what record and convert share.
+ *
+ *	render_choose(...)	which format
+ *	render_start(...)	a fold, to be fed with capture events
+ *	render_finish(...)	the file
+ *	render_done(...)
+ *
+ * Most formats are written at the end, from the folded profile; a streamed one (chrometrace) goes to the
+ * output while the events come.
  */
 #ifndef CMD_RENDER_H
 #define CMD_RENDER_H
 
 #include "cmd/output.h"
-#include "format/capture_profile.h"
+#include "cmd/view_options.h"
+#include "format/chrometrace.h"
 #include "format/format.h"
 
 #define RENDER_CAPTURE_NAME "pyro" /* -f pyro, and the ending ".pyro": the capture itself */
@@ -30,17 +39,28 @@ int render_choose(const char *name, const char *path, struct render_choice *ret_
 /* ".svg": what a file of this format should be called. */
 const char *render_ending(const struct render_choice *choice);
 
-/* Does the format keep samples apart in time?  Then the fold needs keep_timed. */
-bool render_needs_timed(const struct render_choice *choice);
-
-/* Does the format show columns?  Then the fold keeps those that there are. */
-bool render_has_columns(const struct render_choice *choice);
+struct render {
+	const struct format *format;
+	enum view_mode mode;
+	struct capture_fold *fold; /* feed it with capture_fold_events() */
+	struct chrometrace *trace; /* streamed formats only */
+	struct output *output;
+	struct err output_err; /* why a streamed piece could not be written; code 0: it could */
+};
 
 /*
- * Write the profile in the chosen format and commit the output.  Sets *ret_is_output_error when it was
- * the output that failed (and not the format).
+ * `opts` holds what is to be filtered beyond `view`.  `names`, `tree` (of the events) and `output` are
+ * borrowed until render_done().
  */
-int render_write(const struct render_choice *choice, struct capture_fold *fold,
-		 struct output *output, bool *ret_is_output_error, struct err *err) nodiscard;
+void render_start(struct render *render, const struct render_choice *choice,
+		  const struct view_options *view, struct capture_fold_opts opts,
+		  struct names *names, const struct tree *tree, struct output *output);
+void render_done(struct render *render); /* all-zero is fine */
+
+/*
+ * Write what was folded and commit the output.  Sets *ret_is_output_error when it was the output that
+ * failed (and not the format).
+ */
+int render_finish(struct render *render, bool *ret_is_output_error, struct err *err) nodiscard;
 
 #endif

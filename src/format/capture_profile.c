@@ -17,11 +17,12 @@ struct fold_process {
 	int32_t pid;
 	uint32_t parent; /* its id; 0: none that the capture knows */
 	struct frame_id marker;
+	const char *command; /* of the names */
 };
 
 struct fold_thread {
-	const char *name; /* NULL: not defined */
-	uint32_t process;
+	const char *name;     /* NULL: not defined */
+	uint32_t process;     /* capture id */
 	uint32_t timed_index; /* into timed_threads */
 	uint32_t marker_key;  /* changes with the name: what the memo knows threads by */
 	struct frame_id marker;
@@ -35,6 +36,7 @@ struct capture_fold {
 	struct profile profile;
 	int16_t columns[CAPTURE_SAMPLES + 1][STATE_COUNT]; /* index + 1 */
 	struct map64 memo;
+	struct map64 files; /* str id -> shown str id */
 
 	struct fold_process *processes; /* by capture id */
 	struct fold_thread *threads;
@@ -95,6 +97,7 @@ void capture_fold_free(struct capture_fold *fold)
 	profile_done(&fold->profile);
 	map64_done(&fold->memo);
 	map64_done(&fold->process_of_pid);
+	map64_done(&fold->files);
 	free(fold->processes);
 	free(fold->threads);
 	free(fold->samples);
@@ -162,6 +165,7 @@ static int on_process(void *ctx, const struct capture_process *process)
 	fold->facts.n_processes += !known->is_defined;
 	known->is_defined = true;
 	known->pid = process->pid;
+	known->command = keep_text(fold, process->command);
 	if (fold->opts.process_markers)
 		known->marker = marker_process(fold->names, process->pid, process->command);
 	if (fold->opts.ancestor_markers)
@@ -220,31 +224,56 @@ static int on_thread(void *ctx, const struct capture_thread *thread)
 
 /* ---- samples ---- */
 
+static bool is_in_range(const struct capture_filter *filter, int64_t time_ns)
+{
+	return time_ns >= filter->from_ns && (!filter->until_ns || time_ns < filter->until_ns);
+}
+
 static bool sample_is_wanted(const struct capture_fold *fold, const struct capture_sample *sample)
 {
 	const struct capture_filter *filter = &fold->opts.filter;
 
-	if (!fold->threads[sample->thread].is_wanted || sample->time_ns < filter->from_ns)
+	if (!fold->threads[sample->thread].is_wanted || !is_in_range(filter, sample->time_ns))
 		return false;
-	if (filter->until_ns && sample->time_ns >= filter->until_ns)
-		return false;
-	if (filter->hide_idle && thread_state_is_idle((enum thread_state)sample->state))
+	if (filter->hide_idle && thread_state_is_idle((enum thread_state)sample->state) &&
+	    !(filter->keep_charged && sample->cpu_ns > 0))
 		return false;
 	return !filter->gil_only || (sample->flags & SAMPLE_GIL);
 }
 
-static struct frame_id shown_frame(const struct capture_fold *fold, struct frame_id id)
+/* A file's name without what is cut off; asked once per file, since that may look at the disk. */
+static struct str_id shown_file(struct capture_fold *fold, struct str_id file)
+{
+	bool is_new;
+	uint32_t *known = map64_put(&fold->files, file.v, &is_new);
+
+	if (is_new) {
+		const char *text = names_text(fold->names, file, NULL);
+		size_t cut = min_of(fold->opts.file_cut(text), strlen(text));
+
+		*known = cut ? names_cstr(fold->names, text + cut).v : file.v;
+	}
+	return (struct str_id){*known};
+}
+
+static struct frame_id shown_frame(struct capture_fold *fold, struct frame_id id)
 {
 	struct frame frame;
 
-	if (!fold->opts.by_function)
-		return fold->opts.columns ? id : names_line_frame(fold->names, id);
-	if (!fold->opts.first_lines)
-		return names_func_frame(fold->names, names_func_of(fold->names, id));
+	if (!fold->opts.by_function && !fold->opts.columns)
+		id = names_line_frame(fold->names, id);
+	if (!fold->opts.by_function && !fold->opts.file_cut)
+		return id;
+	if (fold->opts.by_function && !fold->opts.first_lines)
+		id = names_func_frame(fold->names, names_func_of(fold->names, id));
 	frame = *names_frame_get(fold->names, id);
-	frame.line = frame.first_line;
-	frame.column = 0;
-	frame.address = 0;
+	if (fold->opts.by_function && fold->opts.first_lines) {
+		frame.line = frame.first_line;
+		frame.column = 0;
+		frame.address = 0;
+	}
+	if (fold->opts.file_cut)
+		frame.file = shown_file(fold, frame.file);
 	return names_frame(fold->names, &frame);
 }
 
@@ -263,8 +292,8 @@ static struct node_id below_processes(const struct capture_fold *fold, uint32_t 
 	return at;
 }
 
-struct node_id capture_fold_node(const struct capture_fold *fold, uint32_t thread,
-				 struct node_id node, struct tree *into, struct map64 *memo)
+struct node_id capture_fold_node(struct capture_fold *fold, uint32_t thread, struct node_id node,
+				 struct tree *into, struct map64 *memo)
 {
 	const struct fold_thread *known = &fold->threads[thread];
 	bool has_markers = fold->opts.thread_markers || fold->opts.process_markers;
@@ -309,25 +338,41 @@ static void timed_add(struct capture_fold *fold, const struct capture_sample *sa
 	};
 }
 
-static int on_sample(void *ctx, const struct capture_sample *sample)
+static struct node_id fold_sample(struct capture_fold *fold, const struct capture_sample *sample)
 {
-	struct capture_fold *fold = ctx;
-	struct node_id node;
+	struct node_id node = capture_fold_node(fold, sample->thread, sample->node,
+						&fold->profile.tree, &fold->memo);
 
-	fold->facts.n_samples++;
-	saw_time(fold, sample->time_ns);
-	if (!sample_is_wanted(fold, sample))
-		return 0;
 	fold->facts.n_kept++;
-	node = capture_fold_node(fold, sample->thread, sample->node, &fold->profile.tree,
-				 &fold->memo);
 	add_value(fold, CAPTURE_WALL, sample->state, node, sample->wall_ns);
 	add_value(fold, CAPTURE_CPU, sample->state, node, sample->cpu_ns);
 	add_value(fold, CAPTURE_SAMPLES, sample->state, node, 1);
 	fold->profile.n_samples++;
 	if (fold->opts.keep_timed)
 		timed_add(fold, sample, node);
-	return 0;
+	return node;
+}
+
+static int on_sample(void *ctx, const struct capture_sample *sample)
+{
+	struct capture_fold *fold = ctx;
+	const struct fold_thread *thread = &fold->threads[sample->thread];
+	struct capture_fold_sample folded = {
+		.time_ns = sample->time_ns,
+		.thread = sample->thread,
+		.process = thread->process,
+		.who = &fold->timed_threads[thread->timed_index],
+		.command = fold->processes[thread->process].command,
+		.is_wanted = sample_is_wanted(fold, sample),
+	};
+
+	fold->facts.n_samples++;
+	saw_time(fold, sample->time_ns);
+	if (folded.is_wanted)
+		folded.node = fold_sample(fold, sample);
+	if (!fold->opts.on_sample || !is_in_range(&fold->opts.filter, sample->time_ns))
+		return 0;
+	return fold->opts.on_sample(fold->opts.on_sample_ctx, &folded);
 }
 
 static int on_stats(void *ctx, const struct capture_stats *stats)

@@ -33,7 +33,18 @@ struct capture_filter {
 	int64_t from_ns;    /* since the start; samples of [from, until) */
 	int64_t until_ns;   /* 0: to the end */
 	bool hide_idle;	    /* leave out samples that are idle, see thread_state_is_idle() */
+	bool keep_charged;  /* … but not those that carry CPU time, so that its sum is whole */
 	bool gil_only;	    /* only samples that held the GIL */
+};
+
+/* A sample as it is folded, for what is written while samples come. */
+struct capture_fold_sample {
+	int64_t time_ns;
+	uint32_t thread, process;	/* capture ids */
+	const struct timed_thread *who; /* the thread, with its name for now */
+	const char *command;		/* of its process; both texts live as long as the names */
+	bool is_wanted;			/* it passed the filter: */
+	struct node_id node;		/* where it stands in the profile's tree */
 };
 
 /* All-zero: everything, merged over threads, by line. */
@@ -47,6 +58,11 @@ struct capture_fold_opts {
 	bool columns;		      /* frames keep their columns; without, a line is one frame */
 	bool split_states;	      /* a column per state */
 	bool keep_timed;	      /* keep every sample in time order: 40 bytes each */
+	/* How many leading bytes of a file's name to leave out; NULL: none. */
+	size_t (*file_cut)(const char *file);
+	/* Called for every sample of the time range, in order; what it returns < 0 ends the reading. */
+	int (*on_sample)(void *ctx, const struct capture_fold_sample *sample);
+	void *on_sample_ctx;
 };
 
 struct capture_fold;
@@ -84,7 +100,7 @@ const struct capture_facts *capture_fold_facts(const struct capture_fold *fold);
  * Where a sample's stack stands in a tree: markers and frames as `opts` asks for.  The agent has a
  * tree per window; `memo` (all-zero at the start, map64_done() at the end) belongs to that tree.
  */
-struct node_id capture_fold_node(const struct capture_fold *fold, uint32_t thread,
-				 struct node_id node, struct tree *into, struct map64 *memo);
+struct node_id capture_fold_node(struct capture_fold *fold, uint32_t thread, struct node_id node,
+				 struct tree *into, struct map64 *memo);
 
 #endif

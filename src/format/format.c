@@ -27,8 +27,9 @@ const struct format_limits format_limits_local = {
 
 static const char *const svg_endings[] = {".svg", NULL};
 static const char *const html_endings[] = {".html", ".htm", NULL};
-static const char *const raw_endings[] = {".raw", ".collapsed", ".folded", ".txt", NULL};
+static const char *const raw_endings[] = {".txt", ".raw", ".collapsed", ".folded", NULL};
 static const char *const speedscope_endings[] = {".speedscope.json", ".json", NULL};
+static const char *const chrometrace_endings[] = {".chrometrace.json", ".trace.json", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
@@ -58,6 +59,12 @@ const struct format formats[] = {
 		.has_columns = true,
 		.write = speedscope_write,
 		.read = speedscope_read,
+	},
+	{
+		.name = "chrometrace",
+		.endings = chrometrace_endings,
+		.about = "JSON for ui.perfetto.dev and chrome://tracing: each thread over time",
+		.is_streamed = true,
 	},
 	{
 		.name = "pprof",

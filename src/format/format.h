@@ -61,13 +61,14 @@ struct format {
 	const char *const *endings; /* ".speedscope.json", ".json"; NULL-terminated */
 	const char *about;	    /* for --help */
 	bool has_columns;	    /* can hold the column of a frame beside its line */
+	bool is_streamed; /* written sample by sample, not from a profile: see format/chrometrace.h */
 	/* NULL: cannot be written (read). */
 	int (*write)(const struct format_output *output, struct buf *out, struct err *err);
 	int (*read)(const void *data, size_t len, const struct format_limits *limits,
 		    struct profile *into, struct err *err);
 };
 
-/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, pprof. */
+/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof. */
 extern const struct format formats[];
 
 const struct format *format_by_name(const char *name);	    /* whatever its case; NULL: none */

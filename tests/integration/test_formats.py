@@ -239,7 +239,7 @@ def test_the_capture_in_the_documentation_is_one(pyrometer, tmp_path):
     text = (ROOT / "docs" / "CAPTURE.md").read_text()
     path = tmp_path / "example.pyro"
     path.write_bytes(bytes.fromhex(re.search(r"```hex\n(.*?)```", text, re.S).group(1)))
-    done = subprocess.run([pyrometer, "convert", path, "-f", "raw", "-o", "-"], capture_output=True, text=True,
+    done = subprocess.run([pyrometer, "convert", path, "-f", "raw", "--full-filenames", "-o", "-"], capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "main (/srv/app.py:7) 1\n"

@@ -12,7 +12,7 @@ static void every_format_that_can_be_written_is_named(void **state)
 	(void)state;
 	assert_string_equal(render_format_names[n++], RENDER_CAPTURE_NAME);
 	for (const struct format *format = formats; format->name; format++)
-		if (format->write)
+		if (format->write || format->is_streamed)
 			assert_string_equal(render_format_names[n++], format->name);
 	assert_null(render_format_names[n]);
 }
@@ -28,6 +28,8 @@ static void a_format_follows_from_its_name_or_the_ending(void **state)
 		{NULL, "x.pyro", NULL},
 		{"PYRO", "x.svg", NULL},
 		{NULL, "x.speedscope.json", "speedscope"},
+		{NULL, "x.json", "speedscope"},
+		{NULL, "x.chrometrace.json", "chrometrace"},
 		{NULL, "x.unheard-of", "flamegraph"},
 		{NULL, "-", "flamegraph"},
 	};
