@@ -2,10 +2,11 @@
 /*
  * The pause: one thread of a live process stands still for some microseconds, and nobody notices.
  *
- * A thread that was paused once stays *held by the leash* (ptrace SEIZE) until it is released: that
- * makes a pause two cheap system calls, and means that every signal sent to the thread stops it
- * until we pass the signal on.  So the owner of a pauser must serve it at all times, not only at its
- * ticks:
+ * A thread is *on the leash* (ptrace SEIZE) for the length of a pause and no longer: between two pauses
+ * nobody traces it, its signals are its own, and our death is nothing to it.  Two kinds stay on it for a
+ * while, and every signal to them stops them until we pass it on: those that did not stop by their
+ * deadline, until they do, and those that their user stopped.  So the owner of a pauser serves it at all
+ * times, not only at its ticks:
  *
  *	struct pollfd fds[] = {{timer, POLLIN}, {pauser_fd(pauser), POLLIN}};
  *	...
@@ -24,18 +25,17 @@
  * our being awake; those that arrive in a pause right after it.
  * - A target that its user stopped (Ctrl-Z, SIGSTOP) stays stopped, and goes on at SIGCONT.
  * - No system call of the target returns EINTR because of us, and a thread that sleeps is not touched;
- *   with two exceptions that nobody outside the kernel can mend: we are killed between a wake-up and
- *   its repair (that one call), or two threads on the leash wake up for one signal that the process
- *   ignores, and the one that does not get it finds nothing to stop for (2 of 15,000 sleeps measured).
+ *   with one exception that nobody outside the kernel can mend: a thread that went to sleep in the
+ *   microsecond between our look and our call, when we are killed before its repair (that one call).
  * - fork, clone, exec, exit go on as if we were not there; a child of the target is never traced.
  * - If this process dies at any instant, of anything, the kernel frees every thread and delivers
  * what was on its way.  (This is why there is no single-stepping: see pause_nudge().)
  * - A target that somebody else traces is left alone, and that is said.
  * - Nothing here waits longer than its deadline.
  *
- * What it costs: a pause is four system calls and 10-20 us of ours; the target sees 25-70 us when
- * it shares CPUs, 110-150 us where an idle virtual CPU must be woken.  A signal to a held thread
- * costs it two context switches.
+ * What it costs: a pause is a dozen system calls and 15-25 us of ours; the target sees 25-70 us when
+ * it shares CPUs, 110-150 us where an idle virtual CPU must be woken.  Where we may (CAP_SYS_NICE) we
+ * are at a real-time priority while somebody stands still (proc/urgency_private.h).
  *
  * Threads: everything must be called from the thread that made the pauser (ptrace binds tracees to
  * a thread).  SIGCHLD is blocked in that thread and must be in all others of the process.  Other
@@ -50,7 +50,7 @@
 #include "base/err.h"
 #include "proc/memory.h"
 
-#define PAUSER_MAX_THREADS 4096 /* on the leash at one time */
+#define PAUSER_MAX_THREADS 4096 /* known at one time: paused, and not forgotten since */
 
 struct pauser;
 struct heartbeat;
@@ -74,10 +74,10 @@ struct pause_stats {
 	uint64_t signals_passed; /* went through us to the target */
 	uint64_t group_stops;	 /* the target was stopped by its user */
 	uint64_t eintr_repaired; /* system calls that would have seen EINTR */
-	uint64_t execs;	     /* a process on the leash became another program: look at it anew */
-	uint64_t exits;	     /* threads on the leash that ended */
-	uint64_t late_stops; /* stopped after PAUSE_TIMEOUT, and were let go on */
-	int64_t held_ns;     /* stop seen to resumed, all pauses together */
+	uint64_t execs;		 /* a thread on the leash became another program */
+	uint64_t exits;		 /* threads on the leash that ended */
+	uint64_t late_stops;	 /* stopped after PAUSE_TIMEOUT, and were let go on */
+	int64_t held_ns;	 /* stop seen to resumed, all pauses together */
 	int64_t held_max_ns;
 };
 
@@ -127,14 +127,15 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs) nodiscard;
 void pause_resume(struct pauser *pauser);
 
 /*
- * Take the leash off one thread, or off those not paused for `idle_ns`.  A thread that could not be
- * asked now without disturbing what it waits for comes off at its next stop, or when asked again: so
- * call it again, as chores do, until pauser_threads() says that it is off.
+ * Forget one thread, or those not paused for `idle_ns` (open files are kept for each that was), and take
+ * the leash off if it is on.  A thread that could not be asked now without disturbing what it waits for
+ * comes off at its next stop, or when asked again: so call it again, as chores do, until
+ * pauser_threads() says that it is off.
  */
 void pauser_release(struct pauser *pauser, pid_t tid);
 void pauser_release_idle(struct pauser *pauser, int64_t idle_ns);
 
-/* How many threads are on the leash. */
+/* How many threads are on the leash now. */
 size_t pauser_threads(const struct pauser *pauser) nodiscard;
 const struct pause_stats *pauser_stats(const struct pauser *pauser) nodiscard;
 /* Who traced the thread at the last PAUSE_TRACED. */

@@ -59,13 +59,10 @@ void tracee_call(struct tracee *tracee)
 	request(tracee, PTRACE_INTERRUPT, 0);
 }
 
-static void detach(struct pauser *pauser, struct tracee *tracee, int signal)
+void tracee_free(struct tracee *tracee, int signal)
 {
-	/* A failure means that it is dying; then its end is still ours to take. */
-	if (ptrace(PTRACE_DETACH, tracee->thread.tid, NULL, (void *)(intptr_t)signal) < 0)
-		tracee->state = TRACEE_DYING;
-	else
-		tracees_drop(&pauser->tracees, tracee);
+	tracee->state = TRACEE_FREE;
+	request(tracee, PTRACE_DETACH, signal);
 }
 
 /* ---- serving what happened ---- */
@@ -93,7 +90,7 @@ static void serve_event_stop(struct pauser *pauser, struct tracee *tracee, int s
 	bool is_wanted = pauser->wanted == tracee->thread.tid;
 
 	if (tracee->is_leaving) {
-		detach(pauser, tracee, 0);
+		tracee_free(tracee, 0);
 	} else if (is_stop_signal(signal)) {
 		pauser->stats.group_stops += tracee->state != TRACEE_LISTENING;
 		tracee->state = TRACEE_LISTENING;
@@ -102,7 +99,7 @@ static void serve_event_stop(struct pauser *pauser, struct tracee *tracee, int s
 		tracee->state = TRACEE_HELD;
 	} else {
 		pauser->stats.late_stops += tracee->state == TRACEE_CALLED;
-		tracee_let_go_on(tracee, 0);
+		tracee_free(tracee, 0);
 	}
 }
 
@@ -110,15 +107,13 @@ static void serve_event_stop(struct pauser *pauser, struct tracee *tracee, int s
 static void serve_signal(struct pauser *pauser, struct tracee *tracee, int signal)
 {
 	pauser->stats.signals_passed++;
-	if (tracee->is_leaving) {
-		detach(pauser, tracee, signal);
-	} else if (tracee->state == TRACEE_CALLED && pauser->wanted == tracee->thread.tid) {
+	if (tracee->state == TRACEE_CALLED && pauser->wanted == tracee->thread.tid) {
 		tracee_call(tracee);
 		tracee_let_go_on(tracee, signal);
 		if (tracee->state == TRACEE_RUNNING)
 			tracee->state = TRACEE_CALLED;
 	} else {
-		tracee_let_go_on(tracee, signal);
+		tracee_free(tracee, signal);
 	}
 }
 
@@ -146,7 +141,7 @@ static void serve_exec(struct pauser *pauser, struct tracee *tracee)
 	/* The open files of /proc may name the thread that had this id before. */
 	thread_done(&tracee->thread);
 	thread_init(&tracee->thread, pid, pid);
-	tracee_let_go_on(tracee, 0);
+	tracee_free(tracee, 0);
 }
 
 static bool is_our_child(pid_t pid)
@@ -245,7 +240,7 @@ static int scan_each(struct pauser *pauser)
 
 	for (size_t i = pauser->tracees.n; i-- > 0 && !pauser_is_holding(pauser);) {
 		/* Serving can drop entries; the ones not seen yet keep their places below i. */
-		if (i >= pauser->tracees.n)
+		if (i >= pauser->tracees.n || pauser->tracees.items[i]->state == TRACEE_FREE)
 			continue;
 		if (pauser_look(P_PID, pauser->tracees.items[i]->thread.tid, &event) > 0)
 			n += pauser_serve(pauser, &event);

@@ -13,10 +13,12 @@
 #include "proc/pause.h"
 #include "proc/registers_private.h"
 #include "proc/tracees_private.h"
+#include "proc/urgency_private.h"
 
 struct pauser {
 	struct tracees tracees;
 	struct heartbeat *beat;
+	struct urgency urgency;
 	struct pause_stats stats;
 	struct registers registers; /* of the HELD tracee */
 	pid_t wanted;		    /* tid that is or shall be paused; 0: none */
@@ -49,15 +51,16 @@ bool pauser_wait_for_news(int64_t deadline_ns) nodiscard;
 bool pauser_is_holding(const struct pauser *pauser) nodiscard;
 /* Drop a tracee (NULL is fine), and the wish to pause it. */
 void pauser_forget(struct pauser *pauser, struct tracee *tracee);
-/* PTRACE_CONT and PTRACE_INTERRUPT; a failure makes it DYING (invariant 8). */
+/* PTRACE_CONT, PTRACE_DETACH and PTRACE_INTERRUPT; a failure makes it DYING (invariant 8). */
 void tracee_let_go_on(struct tracee *tracee, int signal);
+void tracee_free(struct tracee *tracee, int signal);
 void tracee_call(struct tracee *tracee);
 
 /* ---- pause_seize.c: taking a thread on the leash ---- */
 
 /* May it be interrupted (PAUSE_STOPPED), or why not?  Invariant 6. */
 enum pause_outcome thread_may_call(struct thread *thread) nodiscard;
-/* Seize a thread unless it sleeps: PAUSE_STOPPED when it is in the table now. */
+/* Seize a thread: PAUSE_STOPPED when it is RUNNING in the table now. */
 enum pause_outcome pauser_leash(struct pauser *pauser, pid_t pid, pid_t tid,
 				int64_t deadline_ns) nodiscard;
 /* The handler of SIGCHLD (invariant 9). */

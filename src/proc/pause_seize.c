@@ -109,47 +109,35 @@ static int seize_until(struct pauser *pauser, pid_t tid, int64_t deadline_ns)
 	return r;
 }
 
-static void adopt(struct pauser *pauser, struct thread *thread)
+/* Its entry is found anew: what was served meanwhile may have dropped it. */
+static void adopt(struct pauser *pauser, pid_t pid, pid_t tid)
 {
-	(void)tracees_add(&pauser->tracees, thread);
-	thread_init(thread, thread->pid, thread->tid); /* its files are the table's now */
-}
+	struct tracee *tracee = tracees_find(&pauser->tracees, tid);
+	struct thread thread;
 
-static enum pause_outcome seize(struct pauser *pauser, struct thread *thread, int64_t deadline_ns)
-{
-	int letter, r;
-
-	if (pauser->tracees.n >= PAUSER_MAX_THREADS)
-		return PAUSE_TIMEOUT;
-	r = seize_until(pauser, thread->tid, deadline_ns);
-	/* Led out just after it had succeeded; or served meanwhile as one that took this id in execve. */
-	if (r == -EPERM && process_tracer(thread->tid) == gettid())
-		r = 0;
-	else if (r == 0)
-		tracees_drop(&pauser->tracees, tracees_find(&pauser->tracees, thread->tid));
-	if (r == 0) {
-		if (!tracees_find(&pauser->tracees, thread->tid))
-			adopt(pauser, thread);
-		return PAUSE_STOPPED;
+	if (!tracee) {
+		thread_init(&thread, pid, tid);
+		tracee = tracees_add(&pauser->tracees, &thread);
 	}
-	if (r == -ESRCH || r == -EINTR)
-		return r == -ESRCH ? PAUSE_GONE : PAUSE_TIMEOUT;
-	pauser->other_tracer = process_tracer(thread->tid);
-	if (pauser->other_tracer)
-		return PAUSE_TRACED;
-	letter = thread_letter(thread);
-	return has_ended(letter) ? PAUSE_GONE : PAUSE_DENIED;
+	tracee->state = TRACEE_RUNNING;
+	tracee->is_leaving = false;
 }
 
 enum pause_outcome pauser_leash(struct pauser *pauser, pid_t pid, pid_t tid, int64_t deadline_ns)
 {
-	struct thread thread;
-	enum pause_outcome outcome;
+	struct tracee *tracee;
+	int r = seize_until(pauser, tid, deadline_ns);
 
-	thread_init(&thread, pid, tid);
-	outcome = thread_may_call(&thread);
-	if (outcome == PAUSE_STOPPED)
-		outcome = seize(pauser, &thread, deadline_ns);
-	thread_done(&thread);
-	return outcome;
+	/* Led out just after it had succeeded; or served meanwhile as one that took this id in execve. */
+	if (r == 0 || (r == -EPERM && process_tracer(tid) == gettid())) {
+		adopt(pauser, pid, tid);
+		return PAUSE_STOPPED;
+	}
+	if (r == -ESRCH || r == -EINTR)
+		return r == -ESRCH ? PAUSE_GONE : PAUSE_TIMEOUT;
+	pauser->other_tracer = process_tracer(tid);
+	if (pauser->other_tracer)
+		return PAUSE_TRACED;
+	tracee = tracees_find(&pauser->tracees, tid);
+	return !tracee || has_ended(thread_letter(&tracee->thread)) ? PAUSE_GONE : PAUSE_DENIED;
 }

@@ -5,19 +5,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/vec.h"
 
 #define FREE_TIMEOUT_NS (100 * NS_PER_MS)
-#define SHORT_SLICE_NS (100 * NS_PER_US) /* the least that the kernel takes */
 
 /* ---- letting go ---- */
 
@@ -46,10 +43,14 @@ static bool is_call_exact(const struct thread_view *view)
 }
 
 /* Ask a tracee to stop so that it can be detached.  Later, when that would disturb its sleep. */
-static void leave(struct tracee *tracee, bool is_forced)
+static void leave(struct pauser *pauser, struct tracee *tracee, bool is_forced)
 {
 	struct thread_view view;
 
+	if (tracee->state == TRACEE_FREE) {
+		tracees_drop(&pauser->tracees, tracee);
+		return;
+	}
 	tracee->is_leaving = true;
 	if (tracee->state == TRACEE_DYING)
 		return;
@@ -64,17 +65,21 @@ void pauser_release(struct pauser *pauser, pid_t tid)
 
 	assert(tid != pauser->wanted);
 	if (tracee)
-		leave(tracee, false);
+		leave(pauser, tracee, false);
+}
+
+/* Backwards: those that are dropped give their places to others behind them. */
+static void leave_all(struct pauser *pauser, int64_t paused_before_ns, bool is_forced)
+{
+	for (size_t i = pauser->tracees.n; i-- > 0;)
+		if (pauser->tracees.items[i]->paused_ns < paused_before_ns)
+			leave(pauser, pauser->tracees.items[i], is_forced);
 }
 
 void pauser_release_idle(struct pauser *pauser, int64_t idle_ns)
 {
-	int64_t before = clock_monotonic_ns() - idle_ns;
-
 	assert(!pauser->wanted);
-	for (size_t i = 0; i < pauser->tracees.n; i++)
-		if (pauser->tracees.items[i]->paused_ns < before)
-			leave(pauser->tracees.items[i], false);
+	leave_all(pauser, clock_monotonic_ns() - idle_ns, false);
 }
 
 static void release_all(struct pauser *pauser)
@@ -83,36 +88,13 @@ static void release_all(struct pauser *pauser)
 
 	if (pauser->wanted)
 		pause_resume(pauser);
-	for (size_t i = 0; i < pauser->tracees.n; i++)
-		leave(pauser->tracees.items[i], true);
+	leave_all(pauser, INT64_MAX, true);
 	do
 		pauser_scan(pauser);
-	while (pauser->tracees.n && pauser_wait_for_news(deadline));
+	while (pauser_threads(pauser) && pauser_wait_for_news(deadline));
 }
 
 /* ---- life ---- */
-
-/*
- * From Linux 6.12 on a thread that asks for short slices preempts one with long slices when it wakes
- * up.  Beside busy threads a nudge takes 0.6 ms instead of 2.7 ms, and ticks come in time.  Older
- * kernels refuse or ignore it.
- */
-static void ask_for_short_slices(void)
-{
-	struct {
-		uint32_t size, policy;
-		uint64_t flags;
-		int32_t nice;
-		uint32_t priority;
-		uint64_t runtime_ns, deadline_ns, period_ns;
-	} attributes = {.size = sizeof(attributes)};
-
-	if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) < 0 ||
-	    attributes.policy != SCHED_OTHER)
-		return;
-	attributes.runtime_ns = SHORT_SLICE_NS;
-	(void)syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
 
 /* Everything of the calling thread that has to be other than usual; take_back() restores it. */
 static void prepare_thread(struct pauser *pauser)
@@ -126,7 +108,7 @@ static void prepare_thread(struct pauser *pauser)
 	/* Naps of microseconds; by default the kernel adds up to 50 us. */
 	pauser->old_slack = prctl(PR_GET_TIMERSLACK);
 	prctl(PR_SET_TIMERSLACK, 1ul);
-	ask_for_short_slices();
+	urgency_init(&pauser->urgency);
 }
 
 static void take_back(struct pauser *pauser)
@@ -182,7 +164,11 @@ int pauser_fd(const struct pauser *pauser)
 
 size_t pauser_threads(const struct pauser *pauser)
 {
-	return pauser->tracees.n;
+	size_t n = 0;
+
+	for (size_t i = 0; i < pauser->tracees.n; i++)
+		n += pauser->tracees.items[i]->state != TRACEE_FREE;
+	return n;
 }
 
 const struct pause_stats *pauser_stats(const struct pauser *pauser)

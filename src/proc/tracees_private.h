@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads on a pauser's leash, found by tid.  The states are explained in pause.c. */
+/* The threads that a pauser knows, on its leash or not, found by tid.  The states are explained in pause.c. */
 #ifndef PROC_TRACEES_PRIVATE_H
 #define PROC_TRACEES_PRIVATE_H
 
@@ -12,6 +12,7 @@
 #include "proc/thread.h"
 
 enum tracee_state {
+	TRACEE_FREE, /* not traced by us: its open files are kept, no more */
 	TRACEE_RUNNING,
 	TRACEE_CALLED,
 	TRACEE_HELD,

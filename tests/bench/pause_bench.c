@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pause_bench HZ HOGS COUNT MODE: pause a spinning thread COUNT times, HZ times a second, beside HOGS busy
- * processes, and read 6 KB in each pause, as a reader does.  MODE "plain" is the baseline: INTERRUPT, a
- * blocking waitpid, CONT, without state check, signals or deadline.  One line of JSON: from call to stop,
- * from stop to going on, and the gap that the target itself saw, in us.
+ * pause_bench HZ HOGS COUNT MODE [shared]: pause a spinning thread COUNT times, HZ times a second, beside
+ * HOGS busy processes, and read 6 KB in each pause, as a reader does.  MODE "plain" is the baseline:
+ * INTERRUPT, a blocking waitpid, CONT, without state check, signals or deadline.  "shared": both on one CPU.
+ * One line of JSON, in us: from call to stop, from stop to going on, the gap that the target itself saw
+ * around the pause, and what of it is not waiting in the queue for a CPU that others have.
  */
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "base/vec.h"
 #include "proc/memory.h"
 #include "proc/pause.h"
+#include "proc/thread.h"
 
 #define READ_BYTES 6144
 #define MAX_HOGS 16
@@ -30,6 +32,7 @@
 
 struct gap {
 	int64_t begin_ns, length_ns;
+	int64_t queue_ns; /* of it, ready to run but not on a CPU */
 };
 
 struct shared {
@@ -44,27 +47,39 @@ struct times {
 
 struct bench {
 	int64_t hz, hogs, count;
-	bool is_plain;
+	bool is_plain, is_shared;
 	struct shared *shared;
 	pid_t target, hog[MAX_HOGS];
 	struct pauser *pauser;
 	struct memory *memory;
-	struct times stop, hold, seen;
+	struct times stop, hold, seen, net;
 	struct gap *pauses; /* from the call to going on */
 };
 
 static void spin(struct shared *shared)
 {
 	int64_t last = clock_monotonic_ns();
+	struct thread_cpu before = {0}, cpu = {0};
+	struct thread thread;
 
+	thread_init(&thread, getpid(), getpid());
+	if (thread_cpu(&thread, &before) < 0)
+		abort();
 	for (;;) {
 		int64_t now = clock_monotonic_ns();
 
-		if (now - last > GAP_NS && shared->n < MAX_GAPS) {
-			shared->gaps[shared->n] = (struct gap){last, now - last};
-			shared->n++;
+		if (now - last <= GAP_NS || shared->n >= MAX_GAPS) {
+			last = now;
+			continue;
 		}
-		last = now;
+		/* All waiting since the last gap was in this one. */
+		if (thread_cpu(&thread, &cpu) < 0)
+			abort();
+		shared->gaps[shared->n] =
+			(struct gap){last, now - last, cpu.queue_ns - before.queue_ns};
+		shared->n++;
+		before = cpu;
+		last = clock_monotonic_ns();
 	}
 }
 
@@ -121,17 +136,22 @@ static double us_between(int64_t from, int64_t to)
 
 static void pause_once(struct bench *bench)
 {
-	int64_t called = clock_monotonic_ns(), stopped, gone;
+	int64_t called = clock_monotonic_ns(), stopped, held = 0;
 
+	if (!bench->is_plain)
+		held = pauser_stats(bench->pauser)->held_ns;
 	if (!stop(bench))
 		return;
 	stopped = clock_monotonic_ns();
 	read_some(bench);
 	go_on(bench);
-	gone = clock_monotonic_ns();
-	bench->pauses[bench->stop.n] = (struct gap){called, gone - called};
+	/* What a pauser does after it has let go is no part of the pause. */
+	held = bench->is_plain ? clock_monotonic_ns() - stopped
+			       : pauser_stats(bench->pauser)->held_ns - held;
+	bench->pauses[bench->stop.n] =
+		(struct gap){.begin_ns = called, .length_ns = stopped + held - called};
 	bench->stop.us[bench->stop.n++] = us_between(called, stopped);
-	bench->hold.us[bench->hold.n++] = us_between(stopped, gone);
+	bench->hold.us[bench->hold.n++] = us_between(0, held);
 }
 
 /* The longest gap of the target that overlaps a pause is what it saw of it. */
@@ -141,7 +161,7 @@ static void match_gaps(struct bench *bench)
 
 	for (size_t i = 0; i < bench->stop.n; i++) {
 		const struct gap *pause = &bench->pauses[i];
-		int64_t longest = 0;
+		const struct gap *longest = NULL;
 
 		while (at < bench->shared->n &&
 		       bench->shared->gaps[at].begin_ns + bench->shared->gaps[at].length_ns <
@@ -151,9 +171,12 @@ static void match_gaps(struct bench *bench)
 		     k < bench->shared->n &&
 		     bench->shared->gaps[k].begin_ns < pause->begin_ns + pause->length_ns;
 		     k++)
-			longest = max_of(longest, bench->shared->gaps[k].length_ns);
-		if (longest)
-			bench->seen.us[bench->seen.n++] = (double)longest / NS_PER_US;
+			if (!longest || bench->shared->gaps[k].length_ns > longest->length_ns)
+				longest = &bench->shared->gaps[k];
+		if (!longest)
+			continue;
+		bench->seen.us[bench->seen.n++] = us_between(0, longest->length_ns);
+		bench->net.us[bench->net.n++] = us_between(longest->queue_ns, longest->length_ns);
 	}
 }
 
@@ -188,6 +211,21 @@ static void run(struct bench *bench)
 	match_gaps(bench);
 }
 
+/* All on the last CPU, and so are the children made after this. */
+static void share_cpu(void)
+{
+	cpu_set_t cpus, last;
+
+	CPU_ZERO(&last);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		abort();
+	for (int i = CPU_SETSIZE - 1; CPU_COUNT(&last) == 0 && i >= 0; i--)
+		if (CPU_ISSET(i, &cpus))
+			CPU_SET(i, &last);
+	if (sched_setaffinity(0, sizeof(last), &last) < 0)
+		abort();
+}
+
 static void prepare(struct bench *bench)
 {
 	const size_t n = (size_t)bench->count;
@@ -199,7 +237,10 @@ static void prepare(struct bench *bench)
 	bench->stop.us = xcalloc(n, sizeof(double));
 	bench->hold.us = xcalloc(n, sizeof(double));
 	bench->seen.us = xcalloc(n, sizeof(double));
+	bench->net.us = xcalloc(n, sizeof(double));
 	bench->pauses = xcalloc(n, sizeof(struct gap));
+	if (bench->is_shared)
+		share_cpu();
 	for (int64_t i = 0; i < bench->hogs; i++)
 		bench->hog[i] = start(NULL);
 	bench->target = start(bench->shared);
@@ -224,6 +265,7 @@ static void end(struct bench *bench)
 	free(bench->stop.us);
 	free(bench->hold.us);
 	free(bench->seen.us);
+	free(bench->net.us);
 	free(bench->pauses);
 }
 
@@ -231,17 +273,19 @@ int main(int argc, char **argv)
 {
 	struct bench bench = {0};
 
-	if (argc != 5 || opt_parse_int(argv[1], 1, 100000, &bench.hz, NULL) < 0 ||
+	if (argc < 5 || opt_parse_int(argv[1], 1, 100000, &bench.hz, NULL) < 0 ||
 	    opt_parse_int(argv[2], 0, MAX_HOGS, &bench.hogs, NULL) < 0 ||
 	    opt_parse_int(argv[3], 1, 100000, &bench.count, NULL) < 0)
 		return 2;
 	bench.is_plain = !strcmp(argv[4], "plain");
+	bench.is_shared = argc > 5 && !strcmp(argv[5], "shared");
 	prepare(&bench);
 	run(&bench);
 	printf("{\"pauses\":%zu,\"matched\":%zu", bench.stop.n, bench.seen.n);
 	print_times("stop", &bench.stop);
 	print_times("hold", &bench.hold);
 	print_times("seen", &bench.seen);
+	print_times("net", &bench.net);
 	printf("}\n");
 	end(&bench);
 	return 0;

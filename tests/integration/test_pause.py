@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 import pytest
@@ -130,7 +131,7 @@ def test_every_signal_arrives_once_in_order_with_its_info(target, driver, hz, op
     check_signals(finish(process))
     paused = finish(pauser)
     assert paused["stopped"] > 20
-    assert paused["signals_passed"] > 20
+    assert paused["threads"] == 0  # between pauses nothing is on the leash
 
 
 @pytest.mark.parametrize("options", [[], ["--nudge-every", 3], ["--release-every", 5]],
@@ -178,17 +179,15 @@ def test_threads_that_live_a_millisecond_and_a_main_thread_that_ends_first(targe
     assert seen["errors"] == 0
     assert seen["threads"] > 100
     assert paused["stopped"] > 50
-    assert paused["exits"] > 0
 
 
-@pytest.mark.parametrize("hold", [0, 3000])
-def test_execve_from_any_thread_in_the_middle_of_pauses(target, driver, hold):
+@pytest.mark.parametrize("hz, hold", [(1000, 0), (200, 3000)])
+def test_execve_from_any_thread_in_the_middle_of_pauses(target, driver, hz, hold):
     process = target("exec", 60)
-    pauser = driver(process.pid, "--hz", 1000, "--hold-us", hold)
+    pauser = driver(process.pid, "--hz", hz, "--hold-us", hold)
     assert finish(process) == {"done": True}
     paused = finish(pauser)
     assert paused["stopped"] > 5
-    assert paused["execs"] > 0
 
 
 def test_a_killed_target_is_told_as_gone(spinner, driver):
@@ -253,9 +252,18 @@ def test_a_target_stopped_before_we_came_is_read_and_stays_stopped(spinner, driv
     assert face.moves()
 
 
-def test_another_tracer_is_left_alone_and_named(spinner, driver):
-    process, _ = spinner
-    first = driver(process.pid, "--hz", 1000)
+TRACER = """
+import ctypes, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.ptrace(0x4206, int(sys.argv[1]), None, None):  # PTRACE_SEIZE
+    sys.exit(f"ptrace: {ctypes.get_errno()}")
+time.sleep(1000)
+"""
+
+
+def test_another_tracer_is_left_alone_and_named(spinner, driver, spawn):
+    process, face = spinner
+    first = spawn([sys.executable, "-c", TRACER, process.pid])
     wait_until(lambda: status_field(process.pid, "TracerPid") == str(first.pid), what="the first tracer")
     second = driver(process.pid, "--hz", 100)
     wait_paused_often(second)
@@ -263,7 +271,19 @@ def test_another_tracer_is_left_alone_and_named(spinner, driver):
     assert refused["traced by another"] > 5
     assert refused["stopped"] == 0
     assert refused["other_tracer"] == first.pid
-    assert stop(first)["stopped"] > 100
+    assert status_field(process.pid, "TracerPid") == str(first.pid) and face.moves()
+    first.kill()  # a tracer that does not wait for its tracee would hold up the tracee's end
+    first.wait()
+
+
+def test_two_profilers_share_a_target(spinner, driver):
+    process, face = spinner
+    both = [driver(process.pid, "--hz", 300), driver(process.pid, "--hz", 300)]
+    for pauser in both:
+        wait_paused_often(pauser)
+    for pauser in both:
+        assert stop(pauser)["stopped"] > 30
+    assert face.moves()
 
 
 def test_gdb_keeps_its_process(spinner, driver, spawn):
