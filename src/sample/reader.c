@@ -343,8 +343,7 @@ static enum keeper_exit live(struct reader *reader, struct heartbeat *beat)
 	enum keeper_exit code = KEEPER_EXIT_DONE;
 	struct err err = {0};
 	int r = open_all(reader, beat, &err), w;
-	bool is_nonblocking = reader->config->is_nonblocking ||
-			      (r == 0 && process_tracer(reader->job->process.pid) != 0);
+	bool is_nonblocking = reader->config->is_nonblocking;
 
 	if (is_no_news(reader, r, &code))
 		return code;

@@ -10,6 +10,8 @@
 #include "sample/state.h"
 
 #define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
+/* In a row, then it is no other profiler that has it for some microseconds but one who keeps it. */
+#define MAX_REFUSED (4 * TICK_MAX_TRIES)
 
 void tick_done(struct tick *tick)
 {
@@ -245,6 +247,7 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		tick->is_stopped = true;
 		/* fall through */
 	case PAUSE_STOPPED:
+		tick->n_refused = 0;
 		held_ns = pauser_stats(tick->pauser)->held_ns;
 		r = read_stopped(tick, member, deadline_ns, &is_stopped);
 		if (is_stopped)
@@ -255,7 +258,8 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		return 1;
 	case PAUSE_TRACED:
 	case PAUSE_DENIED:
-		tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
+		if (++tick->n_refused >= MAX_REFUSED)
+			tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
 		return 0;
 	case PAUSE_GONE:
 		member->news = MEMBER_LOST;

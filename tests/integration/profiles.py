@@ -3,6 +3,7 @@
 
 import collections
 import gzip
+import os
 import re
 import subprocess
 
@@ -139,3 +140,28 @@ def state(pid):
             return file.read().rpartition(")")[2].split()[0]
     except OSError:
         return None
+
+
+def child_of(pid):
+    """The first child: the keeper of a front, the (first) reader of a keeper; 0 when there is none."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return int((file.read().split() or [0])[0])
+    except OSError:
+        return 0
+
+
+def sampling_reader(front, target):
+    """The reader of a recording, once it samples that process: it keeps files of its threads open then."""
+    reader = child_of(child_of(front))
+    try:
+        opened = [os.readlink(f"/proc/{reader}/fd/{fd}") for fd in os.listdir(f"/proc/{reader}/fd")]
+    except OSError:
+        return 0
+    return reader if any(path.startswith(f"/proc/{target}/task/") for path in opened) else 0
+
+
+def is_free(pid):
+    """Does nobody trace or stop it (any more)?"""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        return "TracerPid:\t0\n" in file.read() and state(pid) in "RS"

@@ -14,7 +14,7 @@ import pytest
 
 import pythons
 from conftest import TARGETS, wait_until
-from profiles import read_pprof, run, state
+from profiles import child_of, is_free, sampling_reader, read_pprof, run, state
 
 PYTHON = pythons.first()
 needs_python = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
@@ -291,24 +291,13 @@ def test_a_program_that_loses_its_reader_for_good_is_told_so(pyrometer, target, 
                      stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 40
     while recorder.poll() is None and time.monotonic() < deadline:
-        reader = tracer(target.pid)
+        reader = sampling_reader(recorder.pid, target.pid)
         if reader:
             os.kill(reader, signal.SIGKILL)
         time.sleep(0.05)
     assert recorder.poll() == 1
     assert "killed by signal 9" in recorder.stderr.read()
-    assert tracer(target.pid) == 0 and state(target.pid) in "RS"
-
-
-def tracer(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-        return int(file.read().partition("TracerPid:\t")[2].split()[0])
-
-
-def child_of(pid):
-    """The keeper of a front, the reader of a keeper."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return int((file.read().split() or [0])[0])
+    assert is_free(target.pid)
 
 
 @pytest.fixture
@@ -316,9 +305,8 @@ def recording(pyrometer, target, spawn, tmp_path):
     """A recording in full swing: its process, its keeper, its reader."""
     front = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", tmp_path / "x"],
                   stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: tracer(target.pid), 30, "the first pause")
+    reader = wait_until(lambda: sampling_reader(front.pid, target.pid), 30, "sampling")
     keeper = child_of(front.pid)
-    reader = child_of(keeper)
     time.sleep(0.3)
     yield front, keeper, reader
     if front.poll() is None:
@@ -333,7 +321,7 @@ def test_a_killed_keeper_is_told_and_the_result_kept(recording, target, tmp_path
     assert front.returncode == 1, errors
     assert "killed the process that watches the reader; the result so far is kept" in errors
     assert "<module>" in (tmp_path / "x").read_text()
-    wait_until(lambda: tracer(target.pid) == 0 and state(target.pid) in "RS", what="the target being free")
+    wait_until(lambda: is_free(target.pid), what="the target being free")
 
 
 def test_a_stopped_keeper_cannot_hold_up_the_end(recording, target, tmp_path):
@@ -346,7 +334,7 @@ def test_a_stopped_keeper_cannot_hold_up_the_end(recording, target, tmp_path):
     assert front.returncode == 1, errors
     assert "the reader did not end when asked to" in errors
     assert "<module>" in (tmp_path / "x").read_text()
-    wait_until(lambda: tracer(target.pid) == 0 and state(target.pid) in "RS", what="the target being free")
+    wait_until(lambda: is_free(target.pid), what="the target being free")
 
 
 @needs_python
@@ -358,7 +346,7 @@ def test_a_target_that_becomes_another_program_is_waited_for_and_told(pyrometer,
     done = run([pyrometer, "record", "-p", process.pid, "-f", "raw", "-o", tmp_path / "x"])
     says(done, 5, "it became another program", "sleep", "not a Python process", "the result so far is kept")
     assert "<module>" in (tmp_path / "x").read_text() and state(process.pid) == "S"
-    assert tracer(process.pid) == 0
+    assert is_free(process.pid)
 
 
 # ---- servers that are none ----
@@ -411,4 +399,4 @@ def test_a_server_that_never_answers_does_not_hold_up_the_end(pyrometer, target)
         done = push_briefly(pyrometer, target, f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert done.returncode == 1, done.stderr
     assert "it had not answered when waiting was given up" in done.stderr
-    assert tracer(target.pid) == 0
+    assert is_free(target.pid)

@@ -14,7 +14,7 @@ import pytest
 
 import pythons
 from conftest import TARGETS, wait_until
-from profiles import functions, read_pprof, read_raw, run, state, summary
+from profiles import functions, is_free, read_pprof, read_raw, run, sampling_reader, state, summary
 
 PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
@@ -142,7 +142,7 @@ def test_a_signal_ends_in_order_with_the_result_so_far(pyrometer, spawn, start, 
     target = start("load_deep")
     out = tmp_path / "out.raw"
     recorder = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", out], stderr=subprocess.PIPE)
-    wait_until(lambda: pauses_seen(target.pid), what="sampling")
+    wait_until(lambda: sampling_reader(recorder.pid, target.pid), what="sampling")
     time.sleep(0.5)
     for _ in range(3):  # impatient people press it more than once
         recorder.send_signal(kind)
@@ -151,17 +151,12 @@ def test_a_signal_ends_in_order_with_the_result_so_far(pyrometer, spawn, start, 
     assert state(target.pid) in "RS"
 
 
-def pauses_seen(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-        return "TracerPid:\t0" not in file.read()
-
-
 def test_a_target_that_ends_leaves_the_result_so_far_and_code_4(pyrometer, spawn, start, tmp_path):
     target = start("load_deep")
     out = tmp_path / "out.raw"
     recorder = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", out],
                      stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: pauses_seen(target.pid), what="sampling")
+    wait_until(lambda: sampling_reader(recorder.pid, target.pid), what="sampling")
     time.sleep(0.5)
     target.kill()
     target.wait()
@@ -187,9 +182,9 @@ def test_a_killed_reader_is_started_again_and_that_is_said(pyrometer, spawn, sta
     out = tmp_path / "out.pb.gz"
     recorder = spawn([pyrometer, "record", "-p", target.pid, "-d", "3", "-f", "pprof", "-o", out],
                      stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: tracer(target.pid), what="sampling")
+    reader = wait_until(lambda: sampling_reader(recorder.pid, target.pid), what="sampling")
     time.sleep(0.7)
-    os.kill(tracer(target.pid), signal.SIGKILL)
+    os.kill(reader, signal.SIGKILL)
     assert recorder.wait(timeout=30) == 0
     said = recorder.stderr.read()
     assert "started again 1 times" in said
@@ -201,21 +196,15 @@ def test_a_killed_reader_is_started_again_and_that_is_said(pyrometer, spawn, sta
     assert 1.5 < wall <= 3.3
 
 
-def tracer(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-        return int(file.read().partition("TracerPid:\t")[2].split()[0])
-
-
 def test_a_killed_front_takes_keeper_and_reader_along(pyrometer, spawn, start):
     target = start("load_deep")
     recorder = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", "/dev/null"],
                      stderr=subprocess.DEVNULL)
-    reader = wait_until(lambda: tracer(target.pid), what="sampling")
+    reader = wait_until(lambda: sampling_reader(recorder.pid, target.pid), what="sampling")
     recorder.kill()
     recorder.wait()
     wait_until(lambda: state(reader) in (None, "Z"), what="the end of the reader")
-    wait_until(lambda: tracer(target.pid) == 0, what="the target's freedom")
-    assert state(target.pid) in "RS"
+    wait_until(lambda: is_free(target.pid), what="the target's freedom")
 
 
 def test_a_stopped_target_stays_stopped_and_is_called_so(pyrometer, start, tmp_path):
@@ -231,15 +220,36 @@ def test_a_stopped_target_stays_stopped_and_is_called_so(pyrometer, start, tmp_p
     wait_until(lambda: state(target.pid) in "RS", what="going on")
 
 
-def test_a_traced_target_is_sampled_without_pausing_and_that_is_said(pyrometer, start, spawn, tmp_path):
+DEBUGGER = """
+import ctypes, sys, time
+if ctypes.CDLL(None).ptrace(0x4206, int(sys.argv[1]), None, None):  # PTRACE_SEIZE
+    sys.exit("cannot trace it")
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_target_that_another_keeps_is_sampled_without_pausing_and_that_is_said(pyrometer, start, spawn, tmp_path):
     target = start("load_deep")
-    first = spawn([pyrometer, "record", "-p", target.pid, "-f", "raw", "-o", "/dev/null"],
-                  stderr=subprocess.DEVNULL)
-    wait_until(lambda: tracer(target.pid), what="the other tracer")
+    debugger = spawn([PYTHON, "-c", DEBUGGER, target.pid], stdout=subprocess.PIPE)
+    assert debugger.stdout.readline() == b"ready\n"
     done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "-f", "raw", "-o", tmp_path / "x.raw"])
     assert done.returncode == 0, done.stderr
     assert "another debugger or profiler" in done.stderr and "biased" in done.stderr
     assert summary(done.stderr)["paused"] == 0
+    debugger.kill()
+    debugger.wait()
+
+
+def test_two_recordings_of_one_target_pause_it_in_turn(pyrometer, start, spawn, tmp_path):
+    target = start("load_deep")
+    first = spawn([pyrometer, "record", "-p", target.pid, "-r", "500", "-f", "raw", "-o", "/dev/null"],
+                  stderr=subprocess.DEVNULL)
+    wait_until(lambda: sampling_reader(first.pid, target.pid), what="the first")
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "2", "-r", "500", "-f", "raw", "-o", tmp_path / "x.raw"])
+    assert done.returncode == 0, done.stderr
+    assert "another debugger" not in done.stderr
+    assert summary(done.stderr)["paused"] > 100
     first.send_signal(signal.SIGINT)
     assert first.wait(timeout=20) == 0
 
