@@ -2,13 +2,15 @@
 /*
  * Prints one row of src/python/gen/layouts.h: compiled by tools/layouts against one interpreter's headers,
  * the internal ones included, and run.  Fields as in struct layout (src/python/layout.h).  MICRO_FROM, which it
- * defines, is the first patch level that the row is true for.
+ * defines, is the first patch level that the row is true for.  With Py_GIL_DISABLED defined it is the row of the
+ * free-threaded build (3.13+), whose headers are the same.
  */
 #define Py_BUILD_CORE 1
 #include <Python.h>
 #include <frameobject.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #if PY_MAJOR_VERSION == 2
 #include <classobject.h>
@@ -24,6 +26,10 @@
 #if PY_VERSION_HEX >= 0x030b0000
 #include <internal/pycore_dict.h>
 #include <internal/pycore_frame.h>
+#include <internal/pycore_object.h>
+#if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_interpframe.h>
+#endif
 #else
 /* Objects/dict-common.h, the same in 3.6-3.10, is not installed. */
 struct _dictkeysobject {
@@ -52,6 +58,7 @@ static void print_runtime(void)
 	PRINT(is_gil, NO_FIELD);
 	PRINT(is_size, sizeof(PyInterpreterState));
 	PRINT(is_code_generation, NO_FIELD);
+	PRINT(is_tlbc_generation, NO_FIELD);
 	PRINT(is_threads_head, offsetof(PyInterpreterState, tstate_head));
 	PRINT(is_modules, offsetof(PyInterpreterState, modules));
 	PRINT(gil_size, sizeof(PyThreadState *));
@@ -78,6 +85,11 @@ static void print_runtime(void)
 	PRINT(is_code_generation, offsetof(PyInterpreterState, func_state.next_version));
 #else
 	PRINT(is_code_generation, NO_FIELD);
+#endif
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
+	PRINT(is_tlbc_generation, offsetof(PyInterpreterState, tlbc_indices.tlbc_generation));
+#else
+	PRINT(is_tlbc_generation, NO_FIELD);
 #endif
 #if PY_VERSION_HEX >= 0x030b0000
 	PRINT(is_threads_head, offsetof(PyInterpreterState, threads.head));
@@ -119,6 +131,18 @@ static void print_thread(void)
 	PRINT(ts_stack_chunk, NO_FIELD);
 	PRINT(ts_stack_top, NO_FIELD);
 #endif
+#ifdef Py_GIL_DISABLED
+	PRINT(ts_status, offsetof(PyThreadState, _status));
+	PRINT(ts_state, offsetof(PyThreadState, state));
+#else
+	PRINT(ts_status, NO_FIELD);
+	PRINT(ts_state, NO_FIELD);
+#endif
+#if PY_VERSION_HEX >= 0x030f0000
+	PRINT(ts_base_frame, offsetof(PyThreadState, base_frame));
+#else
+	PRINT(ts_base_frame, NO_FIELD);
+#endif
 #if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030d0000
 	PRINT(cframe_size, sizeof(_PyCFrame));
 	PRINT(cframe_current, offsetof(_PyCFrame, current_frame));
@@ -148,6 +172,12 @@ static void print_frame(void)
 	PRINT(frame_is_entry, NO_FIELD);
 #endif
 	PRINT(frame_locals, offsetof(_PyInterpreterFrame, localsplus));
+	PRINT(frame_code_tag, PY_VERSION_HEX >= 0x030e0000 ? 3 : 0); /* Py_TAG_BITS */
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
+	PRINT(frame_tlbc_index, offsetof(_PyInterpreterFrame, tlbc_index));
+#else
+	PRINT(frame_tlbc_index, NO_FIELD);
+#endif
 	PRINT(instr_unit, 0);
 }
 #else
@@ -159,6 +189,8 @@ static void print_frame(void)
 	PRINT(frame_owner, NO_FIELD);
 	PRINT(frame_is_entry, NO_FIELD);
 	PRINT(frame_locals, offsetof(PyFrameObject, f_localsplus));
+	PRINT(frame_code_tag, 0);
+	PRINT(frame_tlbc_index, NO_FIELD);
 	PRINT(instr_unit, PY_VERSION_HEX >= 0x030a0000 ? 2 : 1);
 }
 #endif
@@ -180,6 +212,11 @@ static void print_code(void)
 #else
 	PRINT(co_version, NO_FIELD);
 #endif
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
+	PRINT(co_tlbc, offsetof(PyCodeObject, co_tlbc));
+#else
+	PRINT(co_tlbc, NO_FIELD);
+#endif
 #if PY_VERSION_HEX >= 0x030a0000
 	PRINT(co_linetable, offsetof(PyCodeObject, co_linetable));
 #else
@@ -192,6 +229,7 @@ static void print_strings(void)
 {
 	PRINT(str_length, offsetof(PyStringObject, ob_size));
 	PRINT(str_state, NO_FIELD);
+	PRINT(str_kind_shift, NO_FIELD);
 	PRINT(str_ascii_data, offsetof(PyStringObject, ob_sval));
 	PRINT(str_compact_data, NO_FIELD);
 	PRINT(bytes_size, offsetof(PyStringObject, ob_size));
@@ -214,10 +252,25 @@ static void print_dicts(void)
 	PRINT(values_data, 0);
 }
 #else
+/* Where a string's kind begins in its state word, behind what says how it is interned. */
+static size_t kind_shift(void)
+{
+	PyASCIIObject str;
+	unsigned int word, shift = 0;
+
+	memset(&str.state, 0, sizeof(str.state));
+	str.state.kind = 1;
+	memcpy(&word, &str.state, sizeof(word));
+	while (!(word >> shift & 1))
+		shift++;
+	return shift;
+}
+
 static void print_strings(void)
 {
 	PRINT(str_length, offsetof(PyASCIIObject, length));
 	PRINT(str_state, offsetof(PyASCIIObject, state));
+	PRINT(str_kind_shift, kind_shift());
 	PRINT(str_ascii_data, sizeof(PyASCIIObject));
 	PRINT(str_compact_data, sizeof(PyCompactUnicodeObject));
 	PRINT(bytes_size, offsetof(PyVarObject, ob_size));
@@ -253,6 +306,15 @@ static void print_dicts(void)
 
 static void print_objects(void)
 {
+	PRINT(object_bytes, sizeof(PyObject));
+	PRINT(object_type, offsetof(PyObject, ob_type));
+#ifdef MANAGED_DICT_OFFSET
+	PRINT(object_dict_before, -MANAGED_DICT_OFFSET);
+#elif PY_VERSION_HEX >= 0x030b0000
+	PRINT(object_dict_before, 24); /* without a name in 3.12 */
+#else
+	PRINT(object_dict_before, NO_FIELD);
+#endif
 	print_strings();
 	PRINT(type_basicsize, offsetof(PyTypeObject, tp_basicsize));
 	PRINT(type_dictoffset, offsetof(PyTypeObject, tp_dictoffset));
@@ -263,6 +325,11 @@ int main(void)
 {
 	printf("{\n\t.version = 0x%04x,\n", PY_VERSION_HEX >> 16);
 	PRINT(micro_from, MICRO_FROM);
+#ifdef Py_GIL_DISABLED
+	PRINT(is_free_threaded, 1);
+#else
+	PRINT(is_free_threaded, 0);
+#endif
 	printf("\t.chain = %s,\n", PY_VERSION_HEX >= 0x030c0000	  ? "CHAIN_SHIMS"
 				   : PY_VERSION_HEX >= 0x030b0000 ? "CHAIN_ENTRIES"
 								  : "CHAIN_OBJECTS");

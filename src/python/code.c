@@ -7,8 +7,6 @@
 #include "python/lines.h"
 #include "python/object.h"
 
-#define OBJECT_TYPE 8  /* ob_type, behind the reference count: every GIL build */
-#define VAR_SIZE 16    /* ob_size of variable objects */
 #define HEAD_BYTES 320 /* the fixed part of a code object of any version */
 #define TEXT_PROOF_CHARS 96
 #define MAX_INSTRUCTIONS (1u << 20) /* (code, instruction) pairs remembered */
@@ -24,6 +22,7 @@ void code_cache_init(struct code_cache *cache, struct names *names, const struct
 static void code_done(struct code *code)
 {
 	free(code->proofs);
+	free(code->copies);
 	free(code->table);
 	for (size_t i = 0; i < array_len(code->texts); i++)
 		free(code->texts[i]);
@@ -153,7 +152,8 @@ static int check_type(struct code_cache *cache, struct memory *memory, raddr_t t
 
 	if (cache->type)
 		return type == cache->type ? 0 : ERR_CORRUPT;
-	int r = memory_read_u64(memory, type + 24, &text); /* tp_name follows the var head */
+	/* tp_name follows the head and the size of a variable object */
+	int r = memory_read_u64(memory, type + cache->layout->object_bytes + 8u, &text);
 	if (r == 0)
 		r = memory_read(memory, text, name, sizeof(name));
 	if (r < 0)
@@ -176,7 +176,7 @@ static int read_head(struct code_cache *cache, struct memory *memory, raddr_t ad
 	int r = addr & 7 ? ERR_CORRUPT : memory_read(memory, addr, head.bytes, len);
 	if (r < 0)
 		return r;
-	r = check_type(cache, memory, head_word(&head, OBJECT_TYPE));
+	r = check_type(cache, memory, head_word(&head, layout->object_type));
 	if (r < 0)
 		return r;
 	*ret_head = head;
@@ -234,7 +234,7 @@ static int decode_extent(struct code_cache *cache, struct memory *memory, struct
 
 	if (layout->instr_unit == 0) {
 		code->instructions = code->addr + layout->co_code;
-		n = head_word(head, VAR_SIZE);
+		n = head_word(head, layout->object_bytes); /* ob_size */
 		if (n > CODE_MAX_BYTES / 2)
 			return ERR_CORRUPT;
 		code->n_bytes = (uint32_t)n * 2;
@@ -329,21 +329,6 @@ void code_stamp(struct code_cache *cache, uint32_t id, raddr_t interp, uint32_t 
 {
 	cache->codes[id].interp = interp;
 	cache->codes[id].count = count;
-}
-
-bool code_offset(const struct code_cache *cache, uint32_t id, uint64_t instr, int64_t *ret_offset)
-{
-	const struct code *code = &cache->codes[id];
-	int64_t offset;
-
-	if (cache->layout->instr_unit)
-		offset = (int64_t)(int32_t)(uint32_t)instr * cache->layout->instr_unit;
-	else
-		offset = (int64_t)(instr - code->instructions);
-	if (offset < -2 || offset >= (int64_t)code->n_bytes)
-		return false;
-	*ret_offset = offset;
-	return true;
 }
 
 /* ---- frames ---- */

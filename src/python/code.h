@@ -26,6 +26,7 @@
 
 #define CODE_MAX_PROOFS 4
 #define CODE_PROOF_MAX_BYTES 160
+#define CODE_MAX_COPIES 64 /* of its bytecode, remembered; more threads that share it cost reads */
 #define CODE_MAX_BYTES (1u << 24) /* of bytecode: an instruction beyond is not one */
 #define CODE_NONE UINT32_MAX
 
@@ -35,10 +36,18 @@ struct proof {
 	uint8_t bytes[CODE_PROOF_MAX_BYTES];
 };
 
+/* In free-threaded 3.14+ each thread runs a copy of its own of the bytecode. */
+struct code_copy {
+	int32_t index;
+	raddr_t instructions;
+};
+
 struct code {
 	raddr_t addr;
 	raddr_t instructions; /* where the bytecode starts; 0: frames have offsets (<= 3.10) */
 	uint32_t n_bytes;     /* of bytecode */
+	struct code_copy *copies;
+	uint32_t n_copies, copies_epoch; /* see code_cache */
 	uint32_t first_line;
 	struct proof *proofs;
 	uint32_t n_proofs;
@@ -62,6 +71,7 @@ struct code_cache {
 	struct map64 frames;  /* entry << 32 | instruction offset + 2 -> frame id */
 	size_t table_bytes;
 	uint32_t epoch;
+	uint32_t copies_epoch;	/* what is known of copies is void when a thread came or went */
 	bool with_columns;	/* of frames */
 	struct buf text, bytes; /* scratch */
 	struct python_stats *stats;
@@ -87,8 +97,13 @@ int code_resolve(struct code_cache *cache, struct memory *memory, raddr_t addr,
 /* The entry was found true while `interp` had counted `count` code objects. */
 void code_stamp(struct code_cache *cache, uint32_t id, raddr_t interp, uint32_t count);
 
-/* The frame's instruction field as an offset in bytes; false when it does not lie in this code. */
-bool code_offset(const struct code_cache *cache, uint32_t id, uint64_t instr, int64_t *ret_offset);
+/*
+ * The frame's instruction field as an offset in bytes.  `copy` is the frame's tlbc_index (0 where there is none); a copy
+ * that was not met before costs three reads.  ERR_CORRUPT when the instruction does not lie in this code, or as
+ * memory_read().
+ */
+int code_offset(struct code_cache *cache, struct memory *memory, uint32_t id, uint64_t instr,
+		int32_t copy, int64_t *ret_offset) nodiscard;
 
 /* The frame of an instruction; no reads. */
 struct frame_id code_frame(struct code_cache *cache, uint32_t id, int64_t offset);

@@ -13,10 +13,8 @@
 #include "base/vec.h"
 #include "python/object.h"
 
-#define OBJECT_TYPE 8
 #define KEYS_GENERAL 0	     /* enum DictKeysKind of 3.11+ */
-#define PRE_HEADER_DICT 24   /* 3.11+: pointers in front of the object */
-#define PRE_HEADER_VALUES 32 /* 3.11 only */
+#define PRE_HEADER_VALUES 32 /* 3.11 only: in front of the object */
 #define MAX_LOG2 40
 #define KEYS_AT_ONCE 128u
 #define KEY_BYTES 128u /* of a key: its header and 60 characters or more */
@@ -203,7 +201,7 @@ static int locate_inline(struct memory *memory, const struct layout *layout, rad
 			 raddr_t type, struct attributes *attributes)
 {
 	uint64_t size;
-	int r = memory_read_u64(memory, object - PRE_HEADER_DICT, &attributes->dict);
+	int r = memory_read_u64(memory, object - layout->object_dict_before, &attributes->dict);
 
 	if (r < 0 || attributes->dict)
 		return r;
@@ -224,10 +222,10 @@ static int locate(struct memory *memory, const struct layout *layout, raddr_t ob
 		r = memory_read_u64(memory, object - PRE_HEADER_VALUES, &attributes->values);
 		return r < 0 || attributes->values
 			       ? r
-			       : memory_read_u64(memory, object - PRE_HEADER_DICT,
+			       : memory_read_u64(memory, object - layout->object_dict_before,
 						 &attributes->dict);
 	case INSTANCE_TAGGED:
-		r = memory_read_u64(memory, object - PRE_HEADER_DICT, &word);
+		r = memory_read_u64(memory, object - layout->object_dict_before, &word);
 		if (r == 0 && word & 1)
 			attributes->values = word + 1; /* stored as the address before it */
 		else if (r == 0)
@@ -254,7 +252,7 @@ int object_attribute(struct memory *memory, const struct layout *layout, raddr_t
 	struct attributes attributes = {0};
 	struct keys keys;
 	raddr_t type, shared;
-	int r = memory_read_u64(memory, object + OBJECT_TYPE, &type);
+	int r = memory_read_u64(memory, object + layout->object_type, &type);
 
 	if (r == 0)
 		r = locate(memory, layout, object, type, &attributes);

@@ -3,14 +3,25 @@
 
 #include "python/gen/layouts.h"
 
-const struct layout *layout_find_micro(uint16_t version, uint8_t micro)
+static const struct layout *find(uint16_t version, uint8_t micro, bool is_free_threaded)
 {
 	const struct layout *found = NULL;
 
 	for (size_t i = 0; i < array_len(layouts); i++)
-		if (layouts[i].version == version && layouts[i].micro_from <= micro)
+		if (layouts[i].version == version && layouts[i].micro_from <= micro &&
+		    layouts[i].is_free_threaded == is_free_threaded)
 			found = &layouts[i];
 	return found;
+}
+
+const struct layout *layout_find_micro(uint16_t version, uint8_t micro)
+{
+	return find(version, micro, false);
+}
+
+const struct layout *layout_find_free_threaded(uint16_t version)
+{
+	return find(version, UINT8_MAX, true);
 }
 
 const struct layout *layout_find(uint16_t version)
@@ -20,5 +31,5 @@ const struct layout *layout_find(uint16_t version)
 
 const char *layout_known(void)
 {
-	return "2.7, 3.6-3.13";
+	return "2.7, 3.6-3.15";
 }

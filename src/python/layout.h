@@ -2,7 +2,7 @@
 /*
  * Where CPython's structs keep what we read, per version.  For files of this folder only.
  *
- * Offsets in bytes, 64-bit builds.  Up to 3.12 a row of gen/layouts.h (made by tools/layouts from
+ * Offsets in bytes, 64-bit builds, with a row of its own for builds without a GIL.  Up to 3.12 a row of gen/layouts.h (made by tools/layouts from
  * an interpreter's own headers) is the whole truth: layouts are stable within a minor version (3.7.4 alone
  * changed one, and there are two rows of 3.7).
  * From 3.13 on the row is the ground on which the target's _Py_DebugOffsets are laid
@@ -48,12 +48,13 @@ enum layout_instance {
 	INSTANCE_DICT_AT_OFFSET, /* <= 3.10: a dict pointer at tp_dictoffset */
 	INSTANCE_VALUES_OR_DICT, /* 3.11: values at -32, dict at -24 */
 	INSTANCE_TAGGED,	 /* 3.12: at -24 a dict, or values when bit 0 is set */
-	INSTANCE_INLINE,	 /* 3.13: dict at -24, else values behind the object */
+	INSTANCE_INLINE,	 /* 3.13+: a dict in front of it, else values behind the object */
 };
 
 struct layout {
 	uint16_t version;   /* 0x030b for 3.11 */
 	uint8_t micro_from; /* the patch level that the row begins with */
+	bool is_free_threaded;
 	uint8_t chain, lines, instance, ints;
 	uint8_t instr_unit; /* what one step of the frame's instruction field is worth: 1 a byte
 			       offset, 2 an offset in code units, 0 a pointer into the code */
@@ -68,16 +69,33 @@ struct layout {
 	 * the next one) or goes (3.14+), so that while it stands still no address has got another code object.
 	 */
 	uint32_t is_size, is_code_generation;
+	uint32_t
+		is_tlbc_generation; /* 32 bits that move when a thread gets or gives back its tlbc_index */
 	/* Before 3.7 there is no gil_locked: the holder is NULL while the GIL is free. */
 	uint16_t gil_size, gil_last_holder, gil_locked;
 	uint16_t ts_next, ts_interp, ts_frame, ts_cframe, ts_thread_id, ts_native_thread_id;
 	uint16_t ts_stack_chunk, ts_stack_top;
+	uint16_t ts_status,
+		ts_state;	/* free-threaded: the int ts_state says whether it is attached */
+	uint16_t ts_base_frame; /* 3.15+: a pointer to the shim that ends every chain */
 	uint16_t cframe_size, cframe_current, cframe_previous;
 	uint16_t frame_previous, frame_code, frame_instr, frame_owner, frame_is_entry, frame_locals;
+	uint16_t
+		frame_code_tag; /* bits of the pointer to the code that are none of it (_PyStackRef) */
+	/*
+	 * Free-threaded 3.14+: each thread specialises a copy of the bytecode of its own, which the frame's
+	 * instruction points into.  co_tlbc is a pointer to their number and addresses, frame_tlbc_index says which.
+	 */
+	uint16_t frame_tlbc_index, co_tlbc;
 	uint16_t co_filename, co_name, co_qualname, co_firstlineno, co_linetable, co_code;
 	uint16_t co_version; /* numbers code objects uniquely while it lasts (then 0); 3.12+ */
+	uint16_t object_bytes, object_type; /* of the head that every object begins with */
+	uint16_t
+		object_dict_before; /* 3.11+: so far in front of an instance is the pointer to its dict */
 	/* 2.7: bytes in no known encoding, without str_state and str_compact_data. */
 	uint16_t str_length, str_state, str_ascii_data, str_compact_data;
+	uint16_t
+		str_kind_shift; /* kind, compact and ascii are the bits from here on of str_state */
 	uint16_t bytes_size, bytes_data;
 	uint16_t type_basicsize, type_dictoffset, type_cached_keys;
 	uint16_t instance_dict;		/* 2.7: of an instance of a class that has no base */
@@ -87,23 +105,30 @@ struct layout {
 	uint16_t values_data; /* from the start of an instance's values to the first */
 };
 
-/* The row of a minor version (the newest where there are several), or NULL. */
+/* The row of a minor version (the newest where there are several) with a GIL, or NULL. */
 const struct layout *layout_find(uint16_t version);
 /* The row of a patch level. */
 const struct layout *layout_find_micro(uint16_t version, uint8_t micro);
-/* "2.7, 3.6-3.13": what layout_find() knows, for messages. */
+/* The row of a build without a GIL. */
+const struct layout *layout_find_free_threaded(uint16_t version);
+/* "2.7, 3.6-3.15": what layout_find() knows, for messages. */
 const char *layout_known(void);
 
 /*
  * _Py_DebugOffsets of 3.13+: size to read, and its check.  `block` are the target's bytes; *layout
- * starts as the row of the version (the block's own; ERR_UNSUPPORTED when there is none) and gets
- * every field that the block has.  ERR_CORRUPT names a field that is out of its struct's size,
- * unaligned or over its limit.
+ * starts as the row of the version (the block's own; ERR_UNSUPPORTED when there is none, and for an
+ * alpha or beta, whose block may have any shape) and gets every field that the block has.  ERR_CORRUPT
+ * names a field that is out of its struct's size, unaligned or over its limit.
  */
 #define DEBUG_OFFSETS_COOKIE "xdebugpy"
-#define DEBUG_OFFSETS_BYTES 584 /* 3.13 */
+#define DEBUG_OFFSETS_BYTES                                                                        \
+	888 /* 3.15; older ones are shorter, and followed by more of the runtime */
 
-bool debug_offsets_is_block(const uint8_t *block, size_t len);
+#define DEBUG_OFFSETS_HEAD_BYTES 24 /* cookie, version, flag */
+
+bool debug_offsets_is_block(const uint8_t *head);
+/* How long the block of the head's version is: at most DEBUG_OFFSETS_BYTES. */
+size_t debug_offsets_bytes(const uint8_t *head);
 uint64_t debug_offsets_hexversion(const uint8_t *block); /* as Py_Version: 0x030d00f0 */
 int debug_offsets_parse(const uint8_t *block, size_t len, struct layout *ret_layout,
 			struct err *err) nodiscard;

@@ -31,7 +31,7 @@ static int parse_bytes_head(const struct layout *layout, const uint8_t *bytes,
 }
 
 /*
- * The state word: interned (2 bits, 16 in free-threaded 3.13), kind (3), compact, ascii.  3.12 dropped `ready`
+ * The state word: interned (2 bits, 8 in free-threaded 3.14+), kind (3), compact, ascii.  3.12 dropped `ready`
  * behind them, which we don't look at.
  */
 static int parse_head(const struct layout *layout, const uint8_t *bytes, struct text_head *ret_head)
@@ -43,9 +43,10 @@ static int parse_head(const struct layout *layout, const uint8_t *bytes, struct 
 		return parse_bytes_head(layout, bytes, ret_head);
 	memcpy(&head.length, bytes + layout->str_length, sizeof(head.length));
 	memcpy(&state, bytes + layout->str_state, sizeof(state));
-	head.kind = state >> 2 & 7;
-	head.is_ascii = state >> 6 & 1;
-	bool is_compact = state >> 5 & 1;
+	state >>= layout->str_kind_shift;
+	head.kind = state & 7;
+	bool is_compact = state >> 3 & 1;
+	head.is_ascii = state >> 4 & 1;
 	head.data = head.is_ascii ? layout->str_ascii_data : layout->str_compact_data;
 	if (!is_compact || (head.kind != 1 && head.kind != 2 && head.kind != 4) ||
 	    head.length > INT64_MAX)

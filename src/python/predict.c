@@ -17,6 +17,7 @@
 #define PAGE 4096ull
 #define KEEP_MISSED 4 /* walks that a code which is not met stays expected */
 #define MAX_EXPECTED (PYTHON_MAX_DEPTH + 64)
+#define THREAD_ATTACHED 1 /* _Py_THREAD_ATTACHED */
 
 bool track_holds_gil(const struct python *python, const struct track *track)
 {
@@ -34,7 +35,19 @@ bool track_holds_gil(const struct python *python, const struct track *track)
 
 bool track_runs_python(const struct python *python, const struct track *track)
 {
-	return track_holds_gil(python, track);
+	uint32_t state;
+
+	if (python->layout.ts_state == NO_FIELD)
+		return track_holds_gil(python, track);
+	__builtin_memcpy(&state, track->state_bytes + python->layout.ts_state, sizeof(state));
+	return state == THREAD_ATTACHED;
+}
+
+raddr_t track_base(const struct python *python, const struct track *track)
+{
+	return python->layout.ts_base_frame == NO_FIELD
+		       ? 0
+		       : word_at(track->state_bytes, python->layout.ts_base_frame);
 }
 
 static void add_span(struct track *track, raddr_t addr, void *into, size_t len)

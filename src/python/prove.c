@@ -194,7 +194,7 @@ static void guess_codes(struct python *python, struct track *track)
 			continue;
 		before = frame_before(python, track, i);
 		frame->id = before ? before->id : code_find(&python->codes, frame->code);
-		if (before && before->instr == frame->instr) {
+		if (before && before->instr == frame->instr && before->copy == frame->copy) {
 			frame->offset = before->offset;
 			frame->known = before->known;
 		}
@@ -216,8 +216,8 @@ static int settle_code(struct python *python, struct track *track, struct raw_fr
 	if (frame->id == guess && frame->known)
 		return 0;
 	frame->known = 0;
-	return code_offset(&python->codes, frame->id, frame->instr, &frame->offset) ? 0
-										    : ERR_CORRUPT;
+	return code_offset(&python->codes, python->memory, frame->id, frame->instr, frame->copy,
+			   &frame->offset);
 }
 
 /* Where the count is known no proofs are read, unless it moves all the time. */

@@ -6,12 +6,13 @@
 static int measure(struct python *python, struct err *err)
 {
 	const struct layout *layout = &python->layout;
-	const uint16_t state[] = {layout->ts_next,	 layout->ts_interp,
-				  layout->ts_frame,	 layout->ts_cframe,
-				  layout->ts_thread_id,	 layout->ts_native_thread_id,
-				  layout->ts_stack_chunk};
-	const uint16_t frame[] = {layout->frame_previous, layout->frame_code, layout->frame_instr,
-				  layout->frame_owner, layout->frame_is_entry};
+	const uint16_t state[] = {
+		layout->ts_next,	layout->ts_interp,    layout->ts_frame,
+		layout->ts_cframe,	layout->ts_thread_id, layout->ts_native_thread_id,
+		layout->ts_stack_chunk, layout->ts_state,     layout->ts_base_frame};
+	const uint16_t frame[] = {layout->frame_previous, layout->frame_code,
+				  layout->frame_instr,	  layout->frame_owner,
+				  layout->frame_is_entry, layout->frame_tlbc_index};
 	size_t state_bytes = 0, frame_bytes = 0;
 
 	for (size_t i = 0; i < array_len(state); i++)

@@ -35,6 +35,7 @@ struct raw_frame {
 	raddr_t addr;
 	raddr_t code; /* 0: a shim, which is no frame of the program */
 	uint64_t instr;
+	int32_t copy; /* of the bytecode that instr points into: layout.frame_tlbc_index */
 	int64_t offset;
 	uint32_t id; /* in the code cache */
 	uint32_t
@@ -113,6 +114,7 @@ void track_free(struct track *track);
 
 struct interpreter {
 	raddr_t addr, next, threads_head, gil;
+	uint32_t tlbc_generation;
 };
 
 /* Windows read in this unit because no prediction held them. */
@@ -189,6 +191,8 @@ void track_learn(struct python *python, struct track *track);
 /* As track_learn(), when there is no walk yet: the thread state only. */
 void track_prepare(struct python *python, struct track *track);
 bool track_holds_gil(const struct python *python, const struct track *track);
+/* The shim that ends the thread's chain where versions name it (3.15+), else 0. */
+raddr_t track_base(const struct python *python, const struct track *track);
 bool track_runs_python(const struct python *python, const struct track *track);
 
 /* walk.c: from the bytes of the track's spans (just read) to track->now.  An outcome, or negative. */

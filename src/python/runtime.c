@@ -65,11 +65,14 @@ static int choose_layout(struct search *search, const struct module *module, rad
 	struct version version;
 
 	runtime->addr = addr;
-	if (memory_read(memory, addr, block, sizeof(block)) == 0 &&
-	    debug_offsets_is_block(block, sizeof(block))) {
-		int r = debug_offsets_parse(block, sizeof(block), &runtime->layout, search->err);
+	if (memory_read(memory, addr, block, DEBUG_OFFSETS_HEAD_BYTES) == 0 &&
+	    debug_offsets_is_block(block)) {
+		size_t len = debug_offsets_bytes(block);
+		int r = memory_read(memory, addr, block, len);
+		if (r == 0)
+			r = debug_offsets_parse(block, len, &runtime->layout, search->err);
 		if (r < 0)
-			return r;
+			return r == -EFAULT ? ERR_CORRUPT : r;
 		version = version_from_hex(debug_offsets_hexversion(block));
 	} else {
 		version = module_version(memory, module);

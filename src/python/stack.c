@@ -15,7 +15,7 @@ int python_read_paused(struct python *python, uint32_t thread, unsigned flags)
 	int r = unit_readv(python, track->spans, track->n_spans);
 	if (r < 0)
 		return r == ERR_LIMIT ? PYTHON_OVER_BUDGET : r;
-	if (flags & PYTHON_NEEDS_RUNNING &&
+	if (flags & PYTHON_NEEDS_RUNNING && !python->layout.is_free_threaded &&
 	    (!track->spans[0].ok || !track_runs_python(python, track)))
 		return PYTHON_NOT_RUNNING;
 	return track_walk(python, track);

@@ -15,7 +15,6 @@
 #define NAME_READS 4096
 #define IDENTS_AT_ONCE 128u
 #define NAME_BYTES (4u << 20)
-#define MODULE_DICT 16 /* md_dict follows the object's head in every version */
 
 static int active_dict(struct python *python, raddr_t interp, raddr_t *ret_dict)
 {
@@ -27,7 +26,7 @@ static int active_dict(struct python *python, raddr_t interp, raddr_t *ret_dict)
 	if (r == 0)
 		r = dict_find(memory, layout, modules, "threading", &threading);
 	if (r == 0)
-		r = memory_read_u64(memory, threading + MODULE_DICT, &globals);
+		r = memory_read_u64(memory, threading + layout->object_bytes, &globals);
 	if (r == 0)
 		r = dict_find(memory, layout, globals, "_active", ret_dict);
 	return r;
@@ -36,7 +35,6 @@ static int active_dict(struct python *python, raddr_t interp, raddr_t *ret_dict)
 /*
  * A non-negative int below 2^90, from the 20 bytes behind its head (enum layout_ints).
  */
-#define INT_AT 16
 #define INT_BYTES 20
 
 static bool parse_int(const struct python *python, const uint8_t *bytes, uint64_t *ret_value)
@@ -70,8 +68,9 @@ static int add_idents(struct python *python, const struct dict_item *items, size
 	struct roster *roster = &python->roster;
 
 	for (size_t i = 0; i < n; i++)
-		spans[i] = (struct mem_span){
-			.addr = items[i].key + INT_AT, .into = bytes[i], .len = INT_BYTES};
+		spans[i] = (struct mem_span){.addr = items[i].key + python->layout.object_bytes,
+					     .into = bytes[i],
+					     .len = INT_BYTES};
 	int r = memory_readv(python->memory, spans, n);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		uint64_t ident;

@@ -63,6 +63,8 @@ static void add_interpreter(struct python *python, size_t *n, raddr_t addr,
 	add_span(python, n, addr + layout->is_threads_head, &into->threads_head, 8);
 	if (layout->is_gil != NO_FIELD)
 		add_span(python, n, addr + layout->is_gil, &into->gil, 8);
+	if (layout->is_tlbc_generation != NO_FIELD)
+		add_span(python, n, addr + layout->is_tlbc_generation, &into->tlbc_generation, 4);
 }
 
 /* Fixed spans of every thread: GIL, state, cframes (see struct track). */
@@ -329,7 +331,7 @@ static void describe(struct python *python, size_t i, struct python_look *look)
 	thread->runs_python = track_runs_python(python, track);
 	look->n_running += thread->runs_python;
 	thread->is_changed = thread->is_new || head != track->head;
-	thread->has_frames = head != 0;
+	thread->has_frames = head != 0 && head != track_base(python, track);
 	track->head = head;
 	if (thread->holds_gil && look->holder == PYTHON_NO_THREAD)
 		look->holder = (uint32_t)i;
@@ -343,6 +345,16 @@ static void learn_all(struct python *python)
 		if (python->tracks[i]->is_dirty ||
 		    (python->tracks[i]->is_warm && python->tracks[i]->epoch != python->codes.epoch))
 			track_learn(python, python->tracks[i]);
+}
+
+/* Threads of builds without a GIL run copies of the bytecode; a moved count says that some are others now. */
+static void note_copies(struct python *python)
+{
+	uint32_t generation = 0;
+
+	for (size_t i = 0; i < python->n_interps; i++)
+		generation += python->interps[i].tlbc_generation;
+	python->codes.copies_epoch = generation;
 }
 
 int python_look(struct python *python, struct python_look *ret_look)
@@ -367,6 +379,7 @@ int python_look(struct python *python, struct python_look *ret_look)
 		if (r < 0 && r != ERR_TORN)
 			return r;
 	}
+	note_copies(python);
 	for (size_t i = 0; i < python->n_threads; i++)
 		describe(python, i, &look);
 	look.threads = python->threads;

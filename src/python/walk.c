@@ -4,8 +4,8 @@
  *
  * A thread that was paused may stand anywhere, also inside the push or pop of a frame.  What tells:
  *   1. The chain ends at its version's base: <= 3.10 a frame without f_back; 3.11 a thread-owned entry frame
- *      without previous; 3.12+ a shim without previous.  A generator's frame has no previous while it is
- *      being resumed or suspended.
+ *      without previous; 3.12+ a shim without previous, from 3.15 on the very one that the thread state names.
+ *      A generator's frame has no previous while it is being resumed or suspended.
  *   2. 3.11 and 3.12 link a _PyCFrame on the C stack before they set its current_frame, so that for a few
  *      instructions it holds what an earlier call left in that place.  Then the first entry frame (3.11) or
  *      shim (3.12) does not lead to the current frame of the _PyCFrame before.
@@ -218,7 +218,9 @@ static int take_frame(struct python *python, struct track *track, struct walk *w
 		.addr = walk->at, .id = CODE_NONE, .at = place_in_windows(track, bytes)};
 	uint32_t offset;
 
-	frame.code = word_at(bytes, layout->frame_code);
+	frame.code = word_at(bytes, layout->frame_code) & ~(raddr_t)layout->frame_code_tag;
+	if (layout->frame_tlbc_index != NO_FIELD)
+		__builtin_memcpy(&frame.copy, bytes + layout->frame_tlbc_index, sizeof(frame.copy));
 	if (layout->instr_unit) {
 		__builtin_memcpy(&offset, bytes + layout->frame_instr, sizeof(offset));
 		frame.instr = offset;
@@ -239,15 +241,19 @@ static int take_frame(struct python *python, struct track *track, struct walk *w
 }
 
 /* Rule 1. */
-static bool is_base(const struct python *python, const struct walk *walk, const struct chain *chain)
+static bool is_base(const struct python *python, const struct track *track, const struct walk *walk)
 {
+	const struct chain *chain = &track->now;
+	raddr_t base = track_base(python, track);
+
 	if (!chain->n || chain->is_cut)
 		return true;
 	switch (python->layout.chain) {
 	case CHAIN_ENTRIES:
 		return walk->last_owner == OWNER_THREAD && walk->last_is_entry;
 	case CHAIN_SHIMS:
-		return walk->last_owner >= OWNER_SHIM;
+		return walk->last_owner >= OWNER_SHIM &&
+		       (!base || chain->frames[chain->n - 1].addr == base);
 	default:
 		return true;
 	}
@@ -289,7 +295,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 	}
 	if (walk->has_before && !chain->is_cut)
 		return PYTHON_INCOMPLETE;
-	return is_base(python, walk, chain) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
+	return is_base(python, track, walk) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
 }
 
 /* ---- all of it ---- */

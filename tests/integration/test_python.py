@@ -141,7 +141,7 @@ threading.Event().wait()
 
     def sees_it():
         done, _ = run_driver(driver, "dump", target.pid)
-        return "\ninside (<string>:3)\n" in done.stdout and "\nrun (<string>:" in done.stdout
+        return re.search(r"^inside \(<(string|script)>:3\)$", done.stdout, re.M) and "\nrun (<string>:" in done.stdout
 
     wait_until(sees_it, what="the frame of the second interpreter")
 

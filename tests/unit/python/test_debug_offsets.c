@@ -1,45 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* _Py_DebugOffsets that are what 3.13 has, and all the ways in which they are not. */
+/* _Py_DebugOffsets as interpreters have them (goldens, by tools/record-offsets), and all the ways in which they are not. */
 #include "../unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "python/layout.h"
+
+static const char *folder;
 
 struct word {
 	uint16_t at;
 	uint64_t value;
 };
 
-/* As 3.13.0 has them. */
-static void fill(uint8_t block[DEBUG_OFFSETS_BYTES])
+static void fill(const char *name, uint8_t block[DEBUG_OFFSETS_BYTES])
 {
-	static const struct word words[] = {
-		{8, 0x030d00f0}, {24, 283320}, {40, 632},   {48, 194968}, {64, 7264},  {72, 7344},
-		{88, 7656},	 {112, 16},    {120, 1000}, {136, 1016},  {144, 1008}, {152, 304},
-		{168, 8},	 {176, 16},    {184, 72},   {192, 152},	  {200, 160},  {208, 232},
-		{224, 88},	 {232, 8},     {240, 0},    {248, 56},	  {256, 72},   {264, 70},
-		{272, 208},	 {280, 112},   {288, 120},  {296, 128},	  {304, 136},  {312, 68},
-		{344, 200},	 {448, 48},    {456, 32},   {464, 40},	  {512, 40},   {520, 16},
-		{528, 32},	 {536, 64},    {544, 32},   {552, 16},	  {560, 40},
-	};
+	char path[4096];
+	unsigned long long value;
+	size_t n = 0;
 
-	memset(block, 0, DEBUG_OFFSETS_BYTES);
-	memcpy(block, DEBUG_OFFSETS_COOKIE, 8);
-	for (size_t i = 0; i < array_len(words); i++)
-		memcpy(block + words[i].at, &words[i].value, 8);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	for (; n < DEBUG_OFFSETS_BYTES && fscanf(file, "%llx", &value) == 1; n += 8)
+		memcpy(block + n, &value, 8);
+	fclose(file);
+	assert_int_equal(n, DEBUG_OFFSETS_BYTES);
 }
 
 static void debug_offsets_equal_the_row_made_from_headers(void **state)
 {
-	uint8_t block[DEBUG_OFFSETS_BYTES];
-	struct layout layout;
+	static const struct {
+		const char *name;
+		uint16_t version;
+		bool is_free_threaded;
+	} cases[] = {
+		{"offsets-3.13.0.txt", 0x030d, false},
+		{"offsets-3.13.15t.txt", 0x030d, true},
+		{"offsets-3.14.10.txt", 0x030e, false},
+		{"offsets-3.15.2.txt", 0x030f, false},
+	};
 
 	(void)state;
-	fill(block);
-	assert_int_equal(debug_offsets_parse(block, sizeof(block), &layout, NULL), 0);
-	assert_memory_equal(&layout, layout_find(0x030d), sizeof(layout));
+	for (size_t i = 0; i < array_len(cases); i++) {
+		uint8_t block[DEBUG_OFFSETS_BYTES];
+		struct layout layout;
+
+		fill(cases[i].name, block);
+		assert_int_equal(debug_offsets_parse(block, sizeof(block), &layout, NULL), 0);
+		assert_memory_equal(&layout,
+				    cases[i].is_free_threaded
+					    ? layout_find_free_threaded(cases[i].version)
+					    : layout_find(cases[i].version),
+				    sizeof(layout));
+	}
 }
 
 static void debug_offsets_that_cannot_be_name_the_field(void **state)
@@ -49,10 +65,14 @@ static void debug_offsets_that_cannot_be_name_the_field(void **state)
 		int code;
 		const char *text;
 	} cases[] = {
-		{{8, 0x030e00f0}, ERR_UNSUPPORTED, "3.14"},
+		{{8, 0x031000f0},
+		 ERR_UNSUPPORTED,
+		 "Python 3.16 is not known (known: 2.7, 3.6-3.15)"},
+		{{8, 0x030d00b2}, ERR_UNSUPPORTED, "pre-release"},
+		{{8, 0x030e00f0}, ERR_CORRUPT, "pyobject"},
 		{{8, ~0ull}, ERR_UNSUPPORTED, "known"},
 		{{8, 0x636300f0}, ERR_UNSUPPORTED, "99.99"},
-		{{16, 1}, ERR_UNSUPPORTED, "free-threaded"},
+		{{16, 1}, ERR_CORRUPT, "pyobject"},
 		{{40, ~7ull}, ERR_CORRUPT, "runtime_state.interpreters_head"},
 		{{40, 633}, ERR_CORRUPT, "runtime_state.interpreters_head"},
 		{{24, 1ull << 40}, ERR_CORRUPT, "runtime_state.interpreters_head"},
@@ -72,7 +92,7 @@ static void debug_offsets_that_cannot_be_name_the_field(void **state)
 		struct layout layout = {.version = 1};
 		struct err err = {0};
 
-		fill(block);
+		fill("offsets-3.13.0.txt", block);
 		memcpy(block + cases[i].word.at, &cases[i].word.value, 8);
 		assert_int_equal(debug_offsets_parse(block, sizeof(block), &layout, &err),
 				 cases[i].code);
@@ -82,25 +102,53 @@ static void debug_offsets_that_cannot_be_name_the_field(void **state)
 	}
 }
 
+static void debug_offsets_of_an_unknown_free_threaded_version_are_named(void **state)
+{
+	uint8_t block[DEBUG_OFFSETS_BYTES];
+	uint64_t version = 0x031000f0;
+	struct layout layout;
+	struct err err = {0};
+
+	(void)state;
+	fill("offsets-3.13.15t.txt", block);
+	memcpy(block + 8, &version, sizeof(version));
+	assert_int_equal(debug_offsets_parse(block, sizeof(block), &layout, &err), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "free-threaded Python 3.16 is not known"));
+}
+
 static void debug_offsets_need_all_their_bytes_and_the_cookie(void **state)
 {
+	static const struct {
+		const char *name;
+		size_t bytes;
+	} cases[] = {{"offsets-3.13.0.txt", 584},
+		     {"offsets-3.14.10.txt", 760},
+		     {"offsets-3.15.2.txt", 888}};
 	uint8_t block[DEBUG_OFFSETS_BYTES];
 	struct layout layout;
 
 	(void)state;
-	fill(block);
-	assert_int_equal(debug_offsets_parse(block, sizeof(block) - 1, &layout, NULL), ERR_CORRUPT);
+	for (size_t i = 0; i < array_len(cases); i++) {
+		fill(cases[i].name, block);
+		assert_int_equal(debug_offsets_parse(block, cases[i].bytes, &layout, NULL), 0);
+		assert_int_equal(debug_offsets_parse(block, cases[i].bytes - 1, &layout, NULL),
+				 ERR_CORRUPT);
+	}
 	block[0] = 'X';
-	assert_false(debug_offsets_is_block(block, sizeof(block)));
+	assert_false(debug_offsets_is_block(block));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(debug_offsets_equal_the_row_made_from_headers),
 		cmocka_unit_test(debug_offsets_that_cannot_be_name_the_field),
+		cmocka_unit_test(debug_offsets_of_an_unknown_free_threaded_version_are_named),
 		cmocka_unit_test(debug_offsets_need_all_their_bytes_and_the_cookie),
 	};
 
+	if (argc < 2)
+		return 2;
+	folder = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

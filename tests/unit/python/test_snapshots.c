@@ -91,10 +91,13 @@ static void find_layout(struct memory *memory, struct runtime *runtime)
 	uint8_t block[DEBUG_OFFSETS_BYTES];
 	struct err err = {0};
 
-	memory_budget_set(memory, 1, sizeof(block));
-	assert_int_equal(memory_read(memory, runtime->addr, block, sizeof(block)), 0);
-	if (debug_offsets_is_block(block, sizeof(block))) {
-		if (debug_offsets_parse(block, sizeof(block), &runtime->layout, &err) < 0)
+	memory_budget_set(memory, 2, 2 * sizeof(block));
+	assert_int_equal(memory_read(memory, runtime->addr, block, DEBUG_OFFSETS_HEAD_BYTES), 0);
+	if (debug_offsets_is_block(block)) {
+		size_t n = debug_offsets_bytes(block);
+
+		assert_int_equal(memory_read(memory, runtime->addr, block, n), 0);
+		if (debug_offsets_parse(block, n, &runtime->layout, &err) < 0)
 			fail_msg("%s", err.text);
 		return;
 	}
