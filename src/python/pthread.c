@@ -2,11 +2,13 @@
 /*
  * Up to 3.10 a PyThreadState knows its thread by pthread_t only, which on glibc and musl is the address of a
  * struct that holds the kernel's tid somewhere.  Where, is found once: it is the word that in the main thread's
- * struct equals the process id.  (glibc 2.2-2.41 on x86-64 has it at 720.)
+ * struct equals the process id.  Where Python never ran in the main thread (it is embedded), a struct that begins as
+ * glibc's does is believed to be glibc's.
  */
 #include "python/python_private.h"
 
 #define SEARCH_BYTES 1024
+#define GLIBC_TID 720	    /* glibc 2.2-2.41, x86-64 */
 #define PID_LIMIT (1 << 22) /* the kernel's PID_MAX_LIMIT */
 
 static int read_tid(struct python *python, uint64_t ident, uint16_t at, pid_t *ret_tid)
@@ -42,6 +44,18 @@ static void search(struct python *python, uint64_t ident)
 	python->pthread_tid = found;
 }
 
+/*
+ * glibc's begins with tcbhead_t: pointers to itself at 0 and 16, flags at 24.  In musl's the words at 16 and 24 are
+ * list neighbours: itself in both, or in neither.
+ */
+static bool is_glibc(struct python *python, uint64_t ident)
+{
+	uint64_t head[4];
+
+	return memory_read(python->memory, ident, head, sizeof(head)) == 0 && head[0] == ident &&
+	       head[2] == ident && head[3] != ident;
+}
+
 pid_t thread_tid(struct python *python, uint64_t ident)
 {
 	pid_t tid = 0;
@@ -50,6 +64,8 @@ pid_t thread_tid(struct python *python, uint64_t ident)
 		return 0;
 	for (size_t i = 0; !python->pthread_tid && i < python->n_threads; i++)
 		search(python, python->tracks[i]->ident);
+	if (!python->pthread_tid && is_glibc(python, ident))
+		python->pthread_tid = GLIBC_TID;
 	if (!python->pthread_tid || read_tid(python, ident, python->pthread_tid, &tid) < 0)
 		return 0;
 	return tid;
