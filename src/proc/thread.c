@@ -158,6 +158,25 @@ const char *thread_syscall_name(int32_t number)
 	return call ? call->name : NULL;
 }
 
+/* A wait for any of no descriptors is a nap: time.sleep() up to 3.10 is such a select(). */
+static bool is_empty_poll(const struct thread_view *view)
+{
+	switch (view->number) {
+#ifdef SYS_poll
+	case SYS_poll:
+#endif
+	case SYS_ppoll:
+		return view->args[1] == 0;
+#ifdef SYS_select
+	case SYS_select:
+#endif
+	case SYS_pselect6:
+		return view->args[0] == 0;
+	default:
+		return false;
+	}
+}
+
 /* "202 0x7f… 0x80 … SP PC", "-1 SP PC", "running". */
 static int parse_view(const char *at, struct thread_view *view)
 {
@@ -179,6 +198,8 @@ static int parse_view(const char *at, struct thread_view *view)
 		return ERR_UNSUPPORTED;
 	call = find_call(view->number);
 	view->doing = number < 0 ? THREAD_BLOCKED : call ? call->doing : THREAD_UNKNOWN;
+	if (is_empty_poll(view))
+		view->doing = THREAD_NAP;
 	return 0;
 }
 

@@ -48,7 +48,7 @@ enum thread_doing {
 	THREAD_FUTEX,	/* lock, condition, join, also the GIL */
 	THREAD_IO,	/* read, write, accept, connect, fsync … */
 	THREAD_POLL,	/* select, poll, epoll_wait: waits for any of several */
-	THREAD_NAP,	/* nanosleep, clock_nanosleep, pause, sigsuspend */
+	THREAD_NAP,	/* nanosleep, clock_nanosleep, pause, sigsuspend, select of nothing */
 	THREAD_CHILD,	/* wait4, waitid */
 	THREAD_BLOCKED, /* in the kernel without a system call: page fault, I/O on a mapping, exit
 			 */

@@ -2,8 +2,9 @@
 /*
  * Up to 3.10 a PyThreadState knows its thread by pthread_t only, which on glibc and musl is the address of a
  * struct that holds the kernel's tid somewhere.  Where, is found once: it is the word that in the main thread's
- * struct equals the process id.  Where Python never ran in the main thread (it is embedded), a struct that begins as
- * glibc's does is believed to be glibc's.
+ * struct equals the process id.  glibc's own place is tried first (before 2.25 a copy of the process id stood beside
+ * it, in every thread), and believed where nothing better can be known: Python never ran in the main thread, or the
+ * process id is one that means other things as well, as 1 does.
  */
 #include "python/python_private.h"
 
@@ -22,7 +23,19 @@ static int read_tid(struct python *python, uint64_t ident, uint16_t at, pid_t *r
 	return 0;
 }
 
-/* No other thread's struct holds the process id since glibc 2.25 dropped its copy (musl never had one). */
+/*
+ * glibc's begins with tcbhead_t: pointers to itself at 0 and 16, flags at 24.  In musl's the words at 16 and 24 are
+ * list neighbours: itself in both, or in neither.
+ */
+static bool is_glibc(struct python *python, uint64_t ident)
+{
+	uint64_t head[4];
+
+	return memory_read(python->memory, ident, head, sizeof(head)) == 0 && head[0] == ident &&
+	       head[2] == ident && head[3] != ident;
+}
+
+/* For other libraries: musl, and whatever glibc will do. */
 static void search(struct python *python, uint64_t ident)
 {
 	uint8_t bytes[SEARCH_BYTES];
@@ -44,16 +57,21 @@ static void search(struct python *python, uint64_t ident)
 	python->pthread_tid = found;
 }
 
-/*
- * glibc's begins with tcbhead_t: pointers to itself at 0 and 16, flags at 24.  In musl's the words at 16 and 24 are
- * list neighbours: itself in both, or in neither.
- */
-static bool is_glibc(struct python *python, uint64_t ident)
+static void learn(struct python *python, uint64_t ident)
 {
-	uint64_t head[4];
+	bool is_main_known = false;
+	pid_t tid;
 
-	return memory_read(python->memory, ident, head, sizeof(head)) == 0 && head[0] == ident &&
-	       head[2] == ident && head[3] != ident;
+	for (size_t i = 0; i < python->n_threads && !is_main_known; i++)
+		is_main_known = is_glibc(python, python->tracks[i]->ident) &&
+				read_tid(python, python->tracks[i]->ident, GLIBC_TID, &tid) == 0 &&
+				tid == python->pid;
+	if (is_main_known)
+		python->pthread_tid = GLIBC_TID;
+	for (size_t i = 0; !python->pthread_tid && i < python->n_threads; i++)
+		search(python, python->tracks[i]->ident);
+	if (!python->pthread_tid && is_glibc(python, ident))
+		python->pthread_tid = GLIBC_TID;
 }
 
 pid_t thread_tid(struct python *python, uint64_t ident)
@@ -62,10 +80,8 @@ pid_t thread_tid(struct python *python, uint64_t ident)
 
 	if (!ident || ident & 7)
 		return 0;
-	for (size_t i = 0; !python->pthread_tid && i < python->n_threads; i++)
-		search(python, python->tracks[i]->ident);
-	if (!python->pthread_tid && is_glibc(python, ident))
-		python->pthread_tid = GLIBC_TID;
+	if (!python->pthread_tid)
+		learn(python, ident);
 	if (!python->pthread_tid || read_tid(python, ident, python->pthread_tid, &tid) < 0)
 		return 0;
 	return tid;

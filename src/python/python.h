@@ -96,6 +96,7 @@ struct python_thread {
 	raddr_t interp; /* PyInterpreterState */
 	uint64_t ident; /* threading.get_ident(): its pthread_t */
 	pid_t tid;	/* as the target's own PID namespace numbers it; 0: not known (yet) */
+	bool is_inherited; /* Python has another tid for it: from before a fork that it does not know of */
 	bool holds_gil;
 	bool runs_python; /* its stack changes under a reader, so that it has to be paused: it holds
 			     the GIL, or in a build without one it is attached */

@@ -293,12 +293,23 @@ static int list_anew(struct python *python, raddr_t head)
 
 /* ---- the look ---- */
 
-static pid_t tid_of(struct python *python, const struct track *track)
+static pid_t own_tid(const struct python *python, const struct track *track)
 {
 	if (python->layout.ts_native_thread_id == NO_FIELD)
-		return thread_tid(python, track->ident);
+		return 0;
 	uint64_t tid = word_at(track->state_bytes, python->layout.ts_native_thread_id);
 	return tid <= INT32_MAX ? (pid_t)tid : 0;
+}
+
+/*
+ * The C library's number first: the kernel writes it, also after a fork, which uWSGI does without telling Python (its
+ * workers have the master's native_thread_id).
+ */
+static pid_t tid_of(struct python *python, const struct track *track)
+{
+	pid_t known = thread_tid(python, track->ident);
+
+	return known ? known : own_tid(python, track);
 }
 
 static raddr_t head_of(const struct python *python, const struct track *track)
@@ -325,6 +336,7 @@ static void describe(struct python *python, size_t i, struct python_look *look)
 		track->tid = tid_of(python, track);
 	}
 	thread->tid = track->tid;
+	thread->is_inherited = own_tid(python, track) != 0 && own_tid(python, track) != track->tid;
 	thread->is_new = track->is_new;
 	track->is_new = false;
 	thread->holds_gil = track_holds_gil(python, track);

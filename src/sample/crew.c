@@ -152,25 +152,63 @@ static struct member *find_python_tid(const struct crew *crew, pid_t ns_tid)
 	return find_tid(crew, ns_tid);
 }
 
+/* Lists of interpreters and threads have the newest first, so of equals the first one stays. */
+static bool is_rather(const struct python_thread *thread, const struct python_thread *than)
+{
+	if (thread->holds_gil != than->holds_gil)
+		return thread->holds_gil;
+	if (thread->is_inherited != than->is_inherited)
+		return than->is_inherited;
+	return thread->has_frames && !than->has_frames;
+}
+
+static void bind(struct crew *crew, struct member *member, const struct python_look *look,
+		 uint32_t index)
+{
+	if (member->python != PYTHON_NO_THREAD) {
+		crew->is_contested = true;
+		if (!is_rather(&look->threads[index], &look->threads[member->python]))
+			return;
+		crew->of_python[member->python] = UINT32_MAX;
+	}
+	member->python = index;
+	crew->of_python[index] = (uint32_t)(member - crew->members);
+}
+
+/* What was known of its stack was that of another Python thread. */
+static void note_binding(struct member *member, const struct python_look *look)
+{
+	if (member->python == PYTHON_NO_THREAD)
+		return;
+	const struct python_thread *thread = &look->threads[member->python];
+
+	member->ident = thread->ident;
+	if (member->tstate == thread->tstate)
+		return;
+	member->tstate = thread->tstate;
+	member->asleep_since_ns = 0;
+	member->has_stack = false;
+}
+
 void crew_bind(struct crew *crew, const struct python_look *look)
 {
 	for (size_t i = 0; i < crew->n; i++)
 		crew->members[i].python = PYTHON_NO_THREAD;
-	crew->has_unbound = false;
+	crew->has_unbound = crew->is_contested = false;
 	crew->of_python =
 		vec_grow(crew->of_python, &crew->of_python_cap, look->n, sizeof(*crew->of_python));
 	for (uint32_t i = 0; i < look->n; i++) {
 		struct member *member =
 			look->threads[i].tid ? find_python_tid(crew, look->threads[i].tid) : NULL;
 
-		crew->of_python[i] = member ? (uint32_t)(member - crew->members) : UINT32_MAX;
-		if (member) {
-			member->python = i;
-			member->ident = look->threads[i].ident;
-		} else {
+		crew->of_python[i] = UINT32_MAX;
+		if (member)
+			bind(crew, member, look, i);
+		else if (!look->threads[i].tid)
 			crew->has_unbound = true;
-		}
 	}
+	for (size_t i = 0; i < crew->n; i++)
+		note_binding(&crew->members[i], look);
 }
 
 bool crew_misses(const struct crew *crew, const struct python_look *look)

@@ -42,6 +42,7 @@ struct member {
 	bool is_defined; /* in the stream */
 	uint64_t ident;	 /* Python's, 0: none */
 	uint32_t python; /* index in the last look, PYTHON_NO_THREAD: none */
+	raddr_t tstate;	 /* that thread's */
 	struct str_id name;
 	struct account account;
 	struct thread_cpu cpu;	 /* last reading */
@@ -71,7 +72,8 @@ struct departed {
 struct crew {
 	pid_t pid;
 	bool has_own_pids;
-	bool has_unbound;	/* Python has threads whose thread id is not known (yet) */
+	bool has_unbound; /* Python has threads whose thread id is not known (yet) */
+	bool is_contested; /* a thread runs in several interpreters: in which one, changes any time */
 	struct member *members; /* rising by tid */
 	size_t n, cap;
 	uint32_t next_id;
@@ -94,7 +96,11 @@ void crew_done(struct crew *crew);
  */
 int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err) nodiscard;
 
-/* Bind members to the threads of a look: after crew_list(), or when the look's list changed. */
+/*
+ * Bind members to the threads of a look: after crew_list(), or when the look's list changed.  A kernel thread has a
+ * Python thread in every interpreter that it ever ran in, and a fork leaves some of threads that are no more: bound
+ * is the one that holds the GIL, else one that is not left over, else one with frames, else the newest.
+ */
 void crew_bind(struct crew *crew, const struct python_look *look);
 /* Does some thread of the look have an id that no member has?  Then list again. */
 bool crew_misses(const struct crew *crew, const struct python_look *look);

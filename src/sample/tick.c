@@ -311,7 +311,7 @@ static int look_and_bind(struct tick *tick, struct python_look *look)
 
 	if (r < 0)
 		return r;
-	if (look->is_list_changed || tick->crew->has_unbound) {
+	if (look->is_list_changed || tick->crew->has_unbound || tick->crew->is_contested) {
 		if (crew_misses(tick->crew, look)) {
 			r = crew_list(tick->crew, tick->last_ns, NULL);
 			if (r < 0)
