@@ -204,10 +204,10 @@ int window_sample(struct window_cutter *cutter, const struct capture_sample *sam
 			window_new(cutter, last->until_ns, aligned_end(cutter, last->until_ns));
 	if (cutter->newer && sample->time_ns > cutter->older->until_ns) {
 		add_split(cutter, sample);
-		cutter->newer->profile.n_samples++;
+		cutter->newer->profile.n_samples += 1 + (int64_t)sample->repeats;
 	} else {
 		window_add(cutter, cutter->older, sample, sample->wall_ns, sample->cpu_ns);
-		cutter->older->profile.n_samples++;
+		cutter->older->profile.n_samples += 1 + (int64_t)sample->repeats;
 	}
 	return 0;
 }

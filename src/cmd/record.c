@@ -115,6 +115,11 @@ static int check_target(const struct options *options, char **command, struct er
 
 	if (options->pid && command)
 		return err_set(err, ERR_USAGE, "give either --pid or a command, not both");
+	if (options->rate_hz > PACE_MAX_PAUSING_HZ && !options->nonblocking)
+		return err_set(err, ERR_USAGE,
+			       "more than %.0f samples a second need --nonblocking: the target "
+			       "would hardly run between its pauses",
+			       PACE_MAX_PAUSING_HZ);
 	if (!options->pid && !command)
 		return err_set(
 			err, ERR_USAGE,

@@ -25,8 +25,7 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 {
 	struct recording *recording = ctx;
 
-	(void)sample;
-	recording->facts.n_samples++;
+	recording->facts.n_samples += 1 + (uint64_t)sample->repeats;
 	return 0;
 }
 

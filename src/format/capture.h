@@ -33,6 +33,7 @@
 #define CAPTURE_SOURCE_MAX_BYTES (2u << 20)
 #define CAPTURE_MAX_PROCESSES (1u << 16)
 #define CAPTURE_MAX_THREADS (1u << 20)
+#define CAPTURE_MAX_REPEATS (1u << 20) /* of a sample */
 
 /* What was asked for and of whom: written once, first. */
 struct capture_header {
@@ -77,6 +78,11 @@ struct capture_sample {
 	uint8_t flags;	     /* SAMPLE_* */
 	int64_t wall_ns;     /* real time that this sample stands for */
 	int64_t cpu_ns;	     /* CPU time the scheduler charged the thread in it */
+	/*
+	 * It stands for so many ticks before its own, too, at all of which the thread slept where it sleeps now:
+	 * what idle threads cost does not depend on the rate.  Who counts entries counts 1 + repeats.
+	 */
+	uint32_t repeats;
 };
 
 enum {

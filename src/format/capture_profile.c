@@ -20,6 +20,9 @@ struct fold_process {
 	const char *command; /* of the names */
 };
 
+/* A capture of a few bytes can claim a million entries: past so many in all its repeats are not told apart. */
+#define TIMED_MAX_REPEATS (8u << 20)
+
 struct fold_thread {
 	const char *name;     /* NULL: not defined */
 	uint32_t process;     /* capture id */
@@ -45,6 +48,8 @@ struct capture_fold {
 	uint32_t last_marker_key;
 
 	struct timed timed;
+	uint64_t
+		n_repeats; /* entries that are not samples of their own: they may be out of order */
 	struct timed_sample *samples;
 	struct timed_thread *timed_threads;
 	size_t samples_cap, timed_threads_cap, n_timed_threads;
@@ -338,18 +343,50 @@ static void timed_add(struct capture_fold *fold, const struct capture_sample *sa
 	};
 }
 
+/* Each tick of a sample that stands for several, evenly over its time: they lie among those of other threads. */
+static void timed_add_all(struct capture_fold *fold, const struct capture_sample *sample,
+			  struct node_id node)
+{
+	struct capture_sample one = *sample;
+	int64_t rest_ns = sample->wall_ns;
+	uint32_t left = sample->repeats;
+
+	if (left > TIMED_MAX_REPEATS - fold->n_repeats)
+		left = 0; /* it stays one long entry */
+	fold->n_repeats += left;
+	for (; left > 0; left--) {
+		one.wall_ns = rest_ns / ((int64_t)left + 1);
+		rest_ns -= one.wall_ns;
+		one.time_ns = sample->time_ns - rest_ns;
+		one.cpu_ns = 0;
+		timed_add(fold, &one, node);
+	}
+	one = *sample;
+	one.wall_ns = rest_ns;
+	timed_add(fold, &one, node);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct timed_sample *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	return x->thread < y->thread ? -1 : x->thread > y->thread;
+}
+
 static struct node_id fold_sample(struct capture_fold *fold, const struct capture_sample *sample)
 {
 	struct node_id node = capture_fold_node(fold, sample->thread, sample->node,
 						&fold->profile.tree, &fold->memo);
 
-	fold->facts.n_kept++;
+	fold->facts.n_kept += 1 + (uint64_t)sample->repeats;
 	add_value(fold, CAPTURE_WALL, sample->state, node, sample->wall_ns);
 	add_value(fold, CAPTURE_CPU, sample->state, node, sample->cpu_ns);
-	add_value(fold, CAPTURE_SAMPLES, sample->state, node, 1);
-	fold->profile.n_samples++;
+	add_value(fold, CAPTURE_SAMPLES, sample->state, node, 1 + (int64_t)sample->repeats);
+	fold->profile.n_samples += 1 + (int64_t)sample->repeats;
 	if (fold->opts.keep_timed)
-		timed_add(fold, sample, node);
+		timed_add_all(fold, sample, node);
 	return node;
 }
 
@@ -366,7 +403,7 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 		.is_wanted = sample_is_wanted(fold, sample),
 	};
 
-	fold->facts.n_samples++;
+	fold->facts.n_samples += 1 + (uint64_t)sample->repeats;
 	saw_time(fold, sample->time_ns);
 	if (folded.is_wanted)
 		folded.node = fold_sample(fold, sample);
@@ -416,6 +453,8 @@ const struct profile *capture_fold_profile(const struct capture_fold *fold)
 
 const struct timed *capture_fold_timed(struct capture_fold *fold)
 {
+	if (fold->n_repeats && fold->opts.keep_timed)
+		qsort(fold->samples, fold->timed.n_samples, sizeof(*fold->samples), by_time);
 	fold->timed.samples = fold->samples;
 	fold->timed.threads = fold->timed_threads;
 	fold->timed.n_threads = fold->n_timed_threads;

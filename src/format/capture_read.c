@@ -296,7 +296,9 @@ static int read_sample(struct capture_reader *reader, struct cursor *record)
 	flags = take_u32(record);
 	sample.wall_ns = take_ns(record);
 	sample.cpu_ns = take_ns(record);
-	if (record->bad || __builtin_add_overflow(reader->last_time_ns, delta_ns, &time_ns)) {
+	sample.repeats = cursor_left(record) ? take_u32(record) : 0;
+	if (record->bad || sample.repeats > CAPTURE_MAX_REPEATS ||
+	    __builtin_add_overflow(reader->last_time_ns, delta_ns, &time_ns)) {
 		record->bad = true;
 		return 0;
 	}

@@ -300,6 +300,8 @@ int capture_write_sample(struct capture_writer *writer, const struct capture_sam
 	buf_put_varint(record, sample->flags);
 	buf_put_varint(record, (uint64_t)max_of(sample->wall_ns, (int64_t)0));
 	buf_put_varint(record, (uint64_t)max_of(sample->cpu_ns, (int64_t)0));
+	if (sample->repeats)
+		buf_put_varint(record, min_of(sample->repeats, CAPTURE_MAX_REPEATS));
 	writer->last_time_ns = sample->time_ns;
 	return end_event(writer, RECORD_SAMPLE);
 }

@@ -3,8 +3,12 @@
 
 #include "base/compiler.h"
 
-/* A sample carries this part of what its thread is owed beyond the spacing of ticks. */
+/*
+ * A sample carries this part of what its thread is owed beyond the spacing of ticks; less at high rates, where
+ * the kernel's account moves once for many samples.
+ */
 #define CATCH_UP 16
+#define CATCH_UP_NS 16000000
 
 int64_t account_take_wall(struct account *account, int64_t now_ns)
 {
@@ -18,8 +22,10 @@ int64_t account_take_cpu(struct account *account, int64_t charged_ns, int64_t sp
 {
 	int64_t owed = max_of(charged_ns - account->cpu_ns, (int64_t)0), given = owed;
 
+	int64_t parts = spacing_ns > 0 ? max_of((int64_t)CATCH_UP, CATCH_UP_NS / spacing_ns) : 1;
+
 	if (spacing_ns > 0)
-		given = min_of(owed, spacing_ns + (owed - spacing_ns) / CATCH_UP);
+		given = min_of(owed, spacing_ns + (owed - spacing_ns) / parts);
 	account->cpu_ns += given;
 	return given;
 }

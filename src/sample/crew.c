@@ -15,10 +15,16 @@ void crew_init(struct crew *crew, const struct target *target, uint32_t first_id
 	};
 }
 
+static void member_done(struct member *member)
+{
+	thread_done(&member->files);
+	free(member->path.nodes);
+}
+
 void crew_done(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->n; i++)
-		thread_done(&crew->members[i].files);
+		member_done(&crew->members[i]);
 	process_threads_done(&crew->list);
 	free(crew->members);
 	free(crew->of_python);
@@ -57,7 +63,9 @@ static void depart(struct crew *crew, const struct member *member)
 		.id = member->id,
 		.is_defined = member->is_defined && member->has_node,
 		.node = member->node,
-		.wall_from_ns = member->account.wall_ns,
+		.state = member->state,
+		.rest = member->rest,
+		.account = member->account,
 	};
 }
 
@@ -74,7 +82,7 @@ static void drop_ended(struct crew *crew)
 			continue;
 		}
 		depart(crew, member);
-		thread_done(&member->files);
+		member_done(member);
 	}
 	crew->n = kept;
 }

@@ -26,6 +26,15 @@
 	8 /* asleep for T: looked at again after T/8, so at most 1/8 is misjudged … */
 #define CREW_PROBE_MAX_NS (100 * 1000000ll) /* … and never more than this */
 
+/*
+ * Ticks at which a member slept on, not in the stream yet: they make one sample (capture_sample.repeats), so
+ * that sleeping threads cost next to nothing there, too.
+ */
+struct rest {
+	uint32_t n_ticks;
+	int64_t until_ns; /* the last of them */
+};
+
 /* How this tick knows a member's stack. */
 enum member_news {
 	MEMBER_UNKNOWN, /* not looked at yet in this tick */
@@ -33,6 +42,11 @@ enum member_news {
 	MEMBER_PROVEN,	/* read unpaused, equal twice */
 	MEMBER_PAUSED,	/* read while it stood still */
 	MEMBER_LOST,	/* could not be read truly: its time goes to its next sample */
+};
+
+struct node_path {
+	struct node_id *nodes; /* outermost first */
+	size_t n, cap;
 };
 
 struct member {
@@ -48,6 +62,8 @@ struct member {
 	struct thread_cpu cpu;	 /* last reading */
 	int64_t asleep_since_ns; /* 0: it runs, or is not known to sleep */
 	int64_t probe_at_ns;	 /* asleep: not before this */
+	struct rest rest;
+	struct node_path path;	 /* of `node`, where it has_stack */
 	struct node_id node;	 /* last true stack */
 	struct node_id ran_node; /* last one that it was seen running with; root: never */
 	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
@@ -66,7 +82,9 @@ struct departed {
 	uint32_t id;
 	bool is_defined;
 	struct node_id node;
-	int64_t wall_from_ns; /* its last sample */
+	uint8_t state;
+	struct rest rest;
+	struct account account;
 };
 
 struct crew {

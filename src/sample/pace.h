@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_MAX_HZ 10000.0
+#define PACE_MAX_HZ 1000000.0
+#define PACE_MAX_PAUSING_HZ 10000.0 /* beyond, the target would stand still half of the time */
 #define PACE_MAX_GAP_PERIODS                                                                       \
 	16 /* one gap in nine million is longer; cut, so that no tick waits for ever */
 

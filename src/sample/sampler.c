@@ -9,6 +9,8 @@
 #include "base/clock.h"
 
 #define CHORES_NS (100 * NS_PER_MS)
+#define AWAKE_PERIOD_NS (50 * NS_PER_US)
+#define SERVE_GAP_NS NS_PER_MS
 #define NAMES_FIRST_NS (300 * NS_PER_MS)
 #define NAMES_MOST_NS (10 * NS_PER_S)
 #define IDLE_RELEASE_NS (2 * NS_PER_S) /* a thread not paused for this long gets off the leash */
@@ -177,7 +179,9 @@ static int do_chores(struct sampler *sampler, int64_t now_ns)
 
 	sampler->chores_due_ns = now_ns + CHORES_NS;
 	look_for_stop(sampler);
-	r = crew_list(&sampler->crew, sampler->tick.last_ns, NULL);
+	r = stream_rests(&sampler->stream);
+	if (r == 0)
+		r = crew_list(&sampler->crew, sampler->tick.last_ns, NULL);
 	if (r < 0)
 		return r;
 	r = stream_departed(&sampler->stream, now_ns);
@@ -211,9 +215,26 @@ static void take_signal(struct sampler *sampler)
 		sampler->has_to_end = true;
 }
 
+/*
+ * At high rates ticks follow each other faster than a sleep takes: then the time between them is waited for
+ * here, and others are served every SERVE_GAP_NS.  Never while threads of the target are on the leash, whose
+ * signals wait for us.
+ */
+static bool waits_awake(struct sampler *sampler, int64_t until_ns)
+{
+	if (sampler->pace.period_ns > AWAKE_PERIOD_NS || until_ns > sampler->serve_due_ns ||
+	    pauser_threads(sampler->pauser) > 0)
+		return false;
+	while (clock_monotonic_ns() < until_ns)
+		continue;
+	return true;
+}
+
 /* Sleep until `until_ns`, serving whatever comes before. */
 static int serve(struct sampler *sampler, int64_t until_ns)
 {
+	if (waits_awake(sampler, until_ns))
+		return 0;
 	struct pollfd fds[] = {
 		{.fd = pauser_fd(sampler->pauser), .events = POLLIN},
 		{.fd = sampler->signal_fd, .events = POLLIN},
@@ -223,6 +244,8 @@ static int serve(struct sampler *sampler, int64_t until_ns)
 	int64_t left_ns = until_ns - clock_monotonic_ns();
 	struct timespec timeout = clock_timespec(max_of(left_ns, (int64_t)0));
 	int n = ppoll(fds, array_len(fds), &timeout, NULL);
+
+	sampler->serve_due_ns = until_ns + SERVE_GAP_NS;
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -293,7 +316,9 @@ static int explain_end(struct sampler *sampler, int code, struct err *err)
 		return err_set(err, ERR_GONE, "process %d became another program", pid);
 	if (process_cpu(pid, &total_ns) < 0)
 		total_ns = -1;
-	code = stream_settle(&sampler->stream, clock_monotonic_ns(), 0);
+	code = stream_rests(&sampler->stream);
+	if (code == 0)
+		code = stream_settle(&sampler->stream, clock_monotonic_ns(), 0);
 	if (code == 0)
 		code = stream_last(&sampler->stream, clock_monotonic_ns(), total_ns);
 	if (code < 0)
@@ -328,6 +353,8 @@ int sampler_run(struct sampler *sampler, struct err *err)
 	if (r < 0)
 		return r;
 	r = sampler->config->is_once ? run_once(sampler) : loop(sampler);
+	if (r == 0)
+		r = stream_rests(&sampler->stream);
 	if (r == 0)
 		r = stream_departed(&sampler->stream, clock_monotonic_ns());
 	if (r == 0)

@@ -100,9 +100,60 @@ static int64_t take_cpu(const struct stream *stream, struct member *member, int6
 	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->spacing_ns);
 }
 
+/* ---- ticks that a member slept through ---- */
+
+static int write_rest(struct stream *stream, uint32_t thread, struct node_id node, uint8_t state,
+		      struct rest *rest, struct account *account)
+{
+	struct capture_sample sample = {.thread = thread, .node = node, .state = state};
+
+	if (!rest->n_ticks)
+		return 0;
+	sample.time_ns = rest->until_ns - stream->begun_ns;
+	sample.wall_ns = account_take_wall(account, rest->until_ns);
+	sample.repeats = rest->n_ticks - 1;
+	*rest = (struct rest){0};
+	return capture_write_sample(stream->writer, &sample);
+}
+
+static int end_rest(struct stream *stream, struct member *member)
+{
+	return write_rest(stream, member->id, member->node, member->state, &member->rest,
+			  &member->account);
+}
+
+int stream_rests(struct stream *stream)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < stream->crew->n && r == 0; i++)
+		r = end_rest(stream, &stream->crew->members[i]);
+	return r;
+}
+
+static bool sleeps_on(const struct member *member, unsigned flags)
+{
+	return member->news == MEMBER_SAME && !(flags & STREAM_STOPPED) &&
+	       member->rest.n_ticks < CAPTURE_MAX_REPEATS;
+}
+
+/* Before the first sample of a tick, so that the stream stays in the order of time. */
+static int end_rests(struct stream *stream, unsigned flags)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < stream->crew->n && r == 0; i++)
+		if (!sleeps_on(&stream->crew->members[i], flags))
+			r = end_rest(stream, &stream->crew->members[i]);
+	return r;
+}
+
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 {
 	int r = stream_threads(stream, false);
+
+	if (r == 0)
+		r = end_rests(stream, flags);
 
 	for (size_t i = 0; i < stream->crew->n && r == 0; i++) {
 		struct member *member = &stream->crew->members[i];
@@ -110,6 +161,12 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 
 		if (member->news == MEMBER_UNKNOWN || member->news == MEMBER_LOST)
 			continue;
+		count(stream, member);
+		if (sleeps_on(member, flags)) {
+			member->rest.n_ticks++;
+			member->rest.until_ns = now_ns;
+			continue;
+		}
 		sample = (struct capture_sample){
 			.time_ns = now_ns - stream->begun_ns,
 			.thread = member->id,
@@ -120,7 +177,6 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 			.cpu_ns = take_cpu(stream, member, now_ns),
 		};
 		stream->ledger.given_ns += sample.cpu_ns;
-		count(stream, member);
 		r = capture_write_sample(stream->writer, &sample);
 	}
 	return r;
@@ -190,14 +246,14 @@ static int give_departed(struct stream *stream, int64_t now_ns, int64_t rest_ns)
 	int r = 0;
 
 	for (size_t i = 0; i < crew->n_departed; i++)
-		unwatched += (double)(now_ns - crew->departed[i].wall_from_ns);
+		unwatched += (double)(now_ns - crew->departed[i].account.wall_ns);
 	for (size_t i = 0; i < crew->n_departed && r == 0; i++) {
 		const struct departed *departed = &crew->departed[i];
 		bool is_last = i + 1 == crew->n_departed;
 		int64_t cpu_ns = rest_ns;
 
 		if (!is_last && unwatched > 0)
-			cpu_ns = (int64_t)(share * (double)(now_ns - departed->wall_from_ns) /
+			cpu_ns = (int64_t)(share * (double)(now_ns - departed->account.wall_ns) /
 					   unwatched);
 		cpu_ns = min_of(cpu_ns, rest_ns);
 		rest_ns -= cpu_ns;
@@ -214,6 +270,15 @@ int stream_departed(struct stream *stream, int64_t now_ns)
 	int64_t total_ns, rest_ns;
 	int r = 0;
 
+	for (size_t i = 0; i < stream->crew->n_departed && r == 0; i++) {
+		struct departed *departed = &stream->crew->departed[i];
+
+		if (departed->is_defined)
+			r = write_rest(stream, departed->id, departed->node, departed->state,
+				       &departed->rest, &departed->account);
+	}
+	if (r < 0)
+		return r;
 	if (process_cpu(stream->crew->pid, &total_ns) < 0)
 		return 0; /* it ended: stream_last() follows */
 	rest_ns = ledger_rest(&stream->ledger, total_ns, crew_owed(stream->crew));

@@ -3,8 +3,8 @@
  * From the crew to the capture stream: samples with their weights, thread definitions, and the CPU time
  * that ended threads left behind.
  *
- * Every member gets a sample per tick, also one that sleeps, so that formats that count entries see one
- * per tick.  A LOST member gets none; its time goes to its next.
+ * Every member gets a sample per tick, so that formats that count entries see one per tick; what a member
+ * slept through is one sample that stands for several.  A LOST member gets none; its time goes to its next.
  */
 #ifndef SAMPLE_STREAM_H
 #define SAMPLE_STREAM_H
@@ -45,6 +45,9 @@ int stream_threads(struct stream *stream, bool is_fresh) nodiscard;
 
 /* One sample per member that has a true stack at `now_ns`.  New members are defined first. */
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags) nodiscard;
+
+/* Write what members sleep through so far: about ten times a second, before stream_settle(), and at the end. */
+int stream_rests(struct stream *stream) nodiscard;
 
 /*
  * CPU time of members that were charged for it but not met running for `wait_ns`: to the stack that they

@@ -108,6 +108,24 @@ static void probe(struct tick *tick, const struct python_look *look, struct memb
 
 /* ---- stacks ---- */
 
+/* Callers mostly are what they were: their nodes need not be looked up again. */
+static struct node_id find_node(struct tree *tree, struct node_path *path, size_t n_same,
+				const struct python_stack *stack)
+{
+	struct node_id node = {0};
+
+	path->n = min_of(path->n, n_same);
+	if (path->n)
+		node = path->nodes[path->n - 1];
+	path->nodes = vec_grow(path->nodes, &path->cap, stack->n, sizeof(*path->nodes));
+	while (path->n < stack->n) {
+		if (!tree_try_child(tree, node, stack->frames[path->n], &node))
+			break; /* the tree is full */
+		path->nodes[path->n++] = node;
+	}
+	return node;
+}
+
 static void take_stack(struct tick *tick, struct member *member, enum member_news news)
 {
 	struct python_stack stack;
@@ -116,7 +134,8 @@ static void take_stack(struct tick *tick, struct member *member, enum member_new
 	if (stack.n == 0)
 		member->node = tick->native_node;
 	else if (!stack.is_same || !member->has_stack)
-		member->node = tree_stack(tick->tree, stack.frames, stack.n);
+		member->node = find_node(tick->tree, &member->path,
+					 member->has_stack ? stack.n_same : 0, &stack);
 	member->has_stack = stack.n > 0;
 	member->has_node = true;
 	member->news = (uint8_t)news;
@@ -350,12 +369,46 @@ static int pause_running(struct tick *tick, struct python_look *look, int64_t *n
 	return 0;
 }
 
+/* Of those that the last look wanted to be read: who sleeps has been. */
+static void keep_wanting_the_awake(struct tick *tick)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tick->n_wanted; i++) {
+		const struct member *member = crew_of_python(tick->crew, tick->wanted[i]);
+
+		if (member && member->news == MEMBER_LOST)
+			tick->wanted[n++] = tick->wanted[i];
+	}
+	tick->n_wanted = n;
+}
+
+/* A tick between looks: tick.h. */
+static int run_glance(struct tick *tick, int64_t now_ns)
+{
+	for (size_t i = 0; i < tick->crew->n; i++) {
+		struct member *member = &tick->crew->members[i];
+
+		if (member->asleep_since_ns && member->has_node)
+			member->news = MEMBER_SAME;
+		else if (member->python != PYTHON_NO_THREAD)
+			member->news = MEMBER_LOST; /* until it is read */
+	}
+	keep_wanting_the_awake(tick);
+	tick->last_ns = now_ns;
+	return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY);
+}
+
 int tick_run(struct tick *tick, int64_t *ret_now_ns)
 {
 	int64_t now_ns = clock_monotonic_ns();
 	struct python_look look;
 	int r;
 
+	if (now_ns < tick->look_due_ns && !tick->crew->has_unbound) {
+		*ret_now_ns = now_ns;
+		return run_glance(tick, now_ns);
+	}
 	tick->n_wanted = 0;
 	tick->is_stopped = false;
 	for (size_t i = 0; i < tick->crew->n; i++) {
@@ -374,5 +427,7 @@ int tick_run(struct tick *tick, int64_t *ret_now_ns)
 		if (tick->crew->members[i].news == MEMBER_UNKNOWN)
 			probe(tick, &look, &tick->crew->members[i], now_ns);
 	tick->last_ns = *ret_now_ns = now_ns;
+	if (!pauses(tick, now_ns))
+		tick->look_due_ns = now_ns + TICK_LOOK_GAP_NS;
 	return read_wanted(tick, pauses(tick, now_ns));
 }

@@ -13,6 +13,11 @@
  * Without pausing (asked for, or because somebody else traces the target) the holder is read like the
  * others: what is not equal twice is lost, which thins out what changes fast.
  *
+ * Not pausing is also for high rates.  There who runs, who sleeps, who holds the GIL and what the kernel charged is
+ * asked every TICK_LOOK_GAP_NS, and ticks in between read the stacks of those that run, in one system call.  The
+ * kernel's account of a running thread moves every 1-4 ms anyway; a thread that falls asleep or wakes is shown so
+ * up to that time too late, no matter at which rate.
+ *
  * In the steady state a tick allocates nothing, formats nothing, and makes one system call for the look,
  * four for the pause, one for the read and one per thread that may have run.
  */
@@ -28,6 +33,7 @@
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
 #define TICK_MAX_NUDGES 300 /* inside a push or pop: 5-11 are enough in practice */
+#define TICK_LOOK_GAP_NS (200 * 1000ll)
 /* For a thread in a crowded run queue to be stopped; the keeper kills us at 100 ms (proc/watchdog.h). */
 #define TICK_PAUSE_WAIT_NS (60 * 1000000ll)
 
@@ -42,6 +48,7 @@ struct tick {
 	int64_t nonblocking_until_ns; /* somebody else traces it: try to pause again then */
 	uint32_t n_refused;	      /* pauses in a row, because somebody else traces it */
 	struct histogram pauses;      /* how long each held the target */
+	int64_t look_due_ns;	      /* without pausing: between looks only stacks are read */
 	int64_t last_ns;  /* the moment of the last tick: new threads' wall time begins there */
 	bool is_stopped;  /* by its user, as the pause found */
 	uint32_t *wanted; /* look indexes to be read unpaused, and what came of them */

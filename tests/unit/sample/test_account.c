@@ -15,15 +15,27 @@ static void account_gives_every_nanosecond_once(void **state)
 	assert_int_equal(account_take_cpu(&account, 20, 0), 0);
 }
 
+#define MS 1000000ll
+
 static void account_gives_a_period_and_a_part_of_the_rest(void **state)
 {
 	struct account account = {.cpu_ns = 0};
 
 	(void)state;
-	assert_int_equal(account_take_cpu(&account, 260, 100), 110);
-	assert_int_equal(account_take_cpu(&account, 260, 100), 103);
-	assert_int_equal(account_take_cpu(&account, 260, 100), 47);
-	assert_int_equal(account_take_cpu(&account, 260, 100), 0);
+	assert_int_equal(account_take_cpu(&account, 26 * MS, 10 * MS), 11 * MS);
+	assert_int_equal(account_take_cpu(&account, 26 * MS, 10 * MS), 103 * MS / 10 + MS / 80);
+	assert_int_equal(account_take_cpu(&account, 26 * MS, 10 * MS),
+			 26 * MS - 11 * MS - 103 * MS / 10 - MS / 80);
+	assert_int_equal(account_take_cpu(&account, 26 * MS, 10 * MS), 0);
+}
+
+/* A reading that moves by 4 ms lies on the samples of 16 ms, not on the first few after it. */
+static void account_spreads_a_reading_over_the_samples_that_it_covers(void **state)
+{
+	struct account account = {.cpu_ns = 0};
+
+	(void)state;
+	assert_int_equal(account_take_cpu(&account, 4 * MS, 10000), 10000 + (4 * MS - 10000) / 1600);
 }
 
 static void account_waits_for_a_reading_that_went_backwards(void **state)
@@ -59,6 +71,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(account_gives_every_nanosecond_once),
 		cmocka_unit_test(account_gives_a_period_and_a_part_of_the_rest),
+		cmocka_unit_test(account_spreads_a_reading_over_the_samples_that_it_covers),
 		cmocka_unit_test(account_waits_for_a_reading_that_went_backwards),
 		cmocka_unit_test(ledger_rest_is_what_the_dead_left),
 		cmocka_unit_test(ledger_never_invents_time),
