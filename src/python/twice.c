@@ -25,7 +25,10 @@
 
 #define MAX_TRIES 4 /* calls for one thread: too slow, or the prediction learnt something */
 
-/* What a call should take, in ns; only the ratio to what it takes is used. */
+/*
+ * What a call should take, in ns.  Which times are possible depends on the machine, so the best ratio of late
+ * to that is remembered; a call that took no longer than it should is always quick enough.
+ */
 #define CALL_NS 1200
 #define SPAN_NS 300
 #define BYTES_A_NS 10
@@ -125,7 +128,7 @@ static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans)
 	python->best_pace += python->best_pace / PACE_RELAX + 1;
 	if (pace < python->best_pace || python->best_pace == 1)
 		python->best_pace = pace;
-	return pace <= PACE_SLOW * python->best_pace;
+	return pace <= max_of((uint32_t)PACE_ONE, PACE_SLOW * python->best_pace);
 }
 
 /* ---- what it has brought ---- */
