@@ -10,8 +10,8 @@
 #include "sample/state.h"
 
 #define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
-/* In a row, then it is no other profiler that has it for some microseconds but one who keeps it. */
-#define MAX_REFUSED (4 * TICK_MAX_TRIES)
+/* After this long it is no other profiler that pauses it, now and then, but one who keeps it. */
+#define REFUSED_NS (100 * NS_PER_MS)
 
 void tick_done(struct tick *tick)
 {
@@ -244,6 +244,14 @@ static int read_queued(struct tick *tick, struct member *member, uint64_t slices
 	return 1;
 }
 
+static void note_refusal(struct tick *tick, int64_t now_ns)
+{
+	if (!tick->refused_since_ns)
+		tick->refused_since_ns = now_ns;
+	if (now_ns - tick->refused_since_ns > REFUSED_NS)
+		tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
+}
+
 /*
  * Pause a thread that runs Python and read it.  1: it is done with, whatever came of it; 0: it does not run
  * Python any more; negative: the process is gone.
@@ -251,6 +259,7 @@ static int read_queued(struct tick *tick, struct member *member, uint64_t slices
 static int read_running(struct tick *tick, struct member *member, int64_t now_ns)
 {
 	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
+	enum pause_outcome outcome;
 	bool is_stopped;
 	int64_t held_ns;
 	uint64_t slices;
@@ -261,12 +270,14 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		return 1;
 	}
 	slices = member->cpu.slices;
-	switch (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns)) {
+	outcome = pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns);
+	if (outcome != PAUSE_TRACED && outcome != PAUSE_DENIED)
+		tick->refused_since_ns = 0;
+	switch (outcome) {
 	case PAUSE_STOPPED_ALREADY:
 		tick->is_stopped = true;
 		/* fall through */
 	case PAUSE_STOPPED:
-		tick->n_refused = 0;
 		held_ns = pauser_stats(tick->pauser)->held_ns;
 		r = read_stopped(tick, member, deadline_ns, &is_stopped);
 		if (is_stopped)
@@ -277,8 +288,7 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		return 1;
 	case PAUSE_TRACED:
 	case PAUSE_DENIED:
-		if (++tick->n_refused >= MAX_REFUSED)
-			tick->nonblocking_until_ns = now_ns + RETRY_PAUSE_NS;
+		note_refusal(tick, now_ns);
 		return 0;
 	case PAUSE_GONE:
 		member->news = MEMBER_LOST;

@@ -46,9 +46,9 @@ struct tick {
 	struct node_id native_node; /* stack of a thread without Python frames */
 	bool is_nonblocking;
 	int64_t nonblocking_until_ns; /* somebody else traces it: try to pause again then */
-	uint32_t n_refused;	      /* pauses in a row, because somebody else traces it */
-	struct histogram pauses;      /* how long each held the target */
-	int64_t look_due_ns;	      /* without pausing: between looks only stacks are read */
+	int64_t refused_since_ns; /* every pause since, since somebody else traces it; 0: none */
+	struct histogram pauses;  /* how long each held the target */
+	int64_t look_due_ns;	  /* without pausing: between looks only stacks are read */
 	int64_t last_ns;  /* the moment of the last tick: new threads' wall time begins there */
 	bool is_stopped;  /* by its user, as the pause found */
 	uint32_t *wanted; /* look indexes to be read unpaused, and what came of them */
