@@ -78,7 +78,7 @@ static void parse_message(const uint8_t *bytes, uint32_t request, int *ret_ack,
 	if (message.id.idx != CN_IDX_PROC || message.id.val != CN_VAL_PROC)
 		return;
 	if (word_at(bytes, EVENT_AT) == EVENT_NONE) {
-		if (ret_ack && message.seq == request)
+		if (ret_ack && message.ack == request + 1)
 			*ret_ack = -(int)(word_at(bytes, DETAIL_AT) & INT_MAX);
 		return;
 	}
@@ -201,7 +201,7 @@ static int subscribe(struct events *events)
 	struct nlmsghdr head = {.nlmsg_len = sizeof(bytes), .nlmsg_type = NLMSG_DONE};
 	struct cn_msg message = {
 		.id = {.idx = CN_IDX_PROC, .val = CN_VAL_PROC},
-		.seq = request,
+		.ack = request, /* `seq` of the answer counts the events of a CPU */
 		.len = sizeof(wish),
 	};
 	uint8_t answer[DATAGRAM_MAX_BYTES];
