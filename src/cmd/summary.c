@@ -81,6 +81,23 @@ static void print_restarts(const struct session_facts *session)
 			 session->restarts, session->kills, seconds(session->lost_ns));
 }
 
+/* Of a tree; one process says all of it in other lines. */
+static void print_processes(const struct session_facts *session)
+{
+	if (session->found <= 1 && session->processes <= 1)
+		return;
+	log_info("%u processes read; %u others were no Python, or over at once%s",
+		 session->processes,
+		 session->found - min_of(session->found, session->processes + session->failed),
+		 session->without_events.code ? " (found by looking every 50 ms)" : "");
+	if (session->failed)
+		log_warn("%u processes could not be read to their end; the first: %s",
+			 session->failed, session->first_failure.text);
+	if (session->left_out)
+		log_warn("%u processes were left out: more than can be followed at the same time",
+			 session->left_out);
+}
+
 void summary_print(const struct recording_facts *facts, double rate_hz)
 {
 	const struct capture_stats *stats = &facts->stats;
@@ -104,5 +121,6 @@ void summary_print(const struct recording_facts *facts, double rate_hz)
 			 stats->eintr_repaired);
 	log_info("own CPU time: %.2f s (%.1f %% of one CPU)", seconds(own_ns),
 		 stats->time_ns > 0 ? 100.0 * (double)own_ns / (double)stats->time_ns : 0);
+	print_processes(&facts->session);
 	print_restarts(&facts->session);
 }
