@@ -25,7 +25,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Tags of what the profiler reads: a minor version, with "t" for the builds without a GIL.
-READABLE = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15", "3.13t"]
+READABLE = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15"]
 
 PROBE = ("import sys, sysconfig; sys.stdout.write('%d.%d.%d %s' % (tuple(sys.version_info[:3]) + "
          "(sysconfig.get_config_var('Py_GIL_DISABLED') and 't' or '-',)))")
