@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +29,17 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void child(int gate_fd, int failure_fd, char **argv)
+/* Standard input is empty then: nobody would see what is asked. */
+static void redirect(int captured_fd)
+{
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(captured_fd, STDOUT_FILENO) < 0 ||
+	    dup2(captured_fd, STDERR_FILENO) < 0)
+		_exit(EXIT_FAILURE);
+}
+
+static void child(int gate_fd, int failure_fd, int captured_fd, char **argv)
 {
 	char byte;
 	int code;
@@ -38,6 +49,8 @@ static void child(int gate_fd, int failure_fd, char **argv)
 	reset_signals();
 	if (read(gate_fd, &byte, 1) != 1)
 		_exit(EXIT_FAILURE); /* the profiler gave up before it began */
+	if (captured_fd >= 0)
+		redirect(captured_fd);
 	code = drop_to_sudo_user(NULL);
 	if (code >= 0) {
 		execvp(argv[0], argv);
@@ -48,23 +61,48 @@ static void child(int gate_fd, int failure_fd, char **argv)
 	_exit(EXIT_FAILURE);
 }
 
-int launch_prepare(struct launch *launch, char **argv, struct err *err)
+static int open_captured(struct err *err)
 {
-	int gate[2], failure[2];
+	const char *dir = getenv("TMPDIR");
+	int fd;
 
-	*launch = (struct launch){.gate_fd = -1, .failure_fd = -1, .program = argv[0]};
+	if (!dir || *dir != '/')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, S_IRUSR | S_IWUSR);
+	return fd < 0 ? err_sys(err, -errno, "cannot keep what the program prints in %s", dir) : fd;
+}
+
+/* The pipes between us and the child that waits; on failure none is open. */
+static int open_pipes(int gate[2], int failure[2])
+{
 	if (pipe2(gate, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "cannot start %s", argv[0]);
-	if (pipe2(failure, O_CLOEXEC) < 0) {
-		close(gate[0]);
-		close(gate[1]);
-		return err_sys(err, -errno, "cannot start %s", argv[0]);
+		return -errno;
+	if (pipe2(failure, O_CLOEXEC) == 0)
+		return 0;
+	close(gate[0]);
+	close(gate[1]);
+	return -errno;
+}
+
+int launch_prepare(struct launch *launch, char **argv, bool is_captured, struct err *err)
+{
+	int gate[2], failure[2], r;
+
+	*launch = (struct launch){
+		.gate_fd = -1, .failure_fd = -1, .captured_fd = -1, .program = argv[0]};
+	if (is_captured) {
+		launch->captured_fd = open_captured(err);
+		if (launch->captured_fd < 0)
+			return launch->captured_fd;
 	}
+	r = open_pipes(gate, failure);
+	if (r < 0)
+		return err_sys(err, r, "cannot start %s", argv[0]);
 	launch->pid = fork();
 	if (launch->pid == 0) {
 		close(gate[1]);
 		close(failure[0]);
-		child(gate[0], failure[1], argv);
+		child(gate[0], failure[1], launch->captured_fd, argv);
 	}
 	close(gate[0]);
 	close(failure[1]);
@@ -75,6 +113,21 @@ int launch_prepare(struct launch *launch, char **argv, struct err *err)
 		return err_sys(err, -EAGAIN, "cannot start %s", argv[0]);
 	}
 	return 0;
+}
+
+void launch_print_captured(const struct launch *launch)
+{
+	char bytes[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	if (launch->captured_fd <= STDERR_FILENO) /* none, or nothing was launched at all */
+		return;
+	while ((n = pread(launch->captured_fd, bytes, sizeof(bytes), at)) > 0) {
+		if (write(STDERR_FILENO, bytes, (size_t)n) < n)
+			return; /* nowhere left to say it */
+		at += n;
+	}
 }
 
 static void close_fd(int *fd)
@@ -121,7 +174,6 @@ bool launch_ends_soon(struct launch *launch)
 
 void launch_end(struct launch *launch)
 {
-
 	close_fd(&launch->gate_fd);
 	close_fd(&launch->failure_fd);
 	if (launch->pid == 0 || launch_has_ended(launch))
@@ -131,6 +183,12 @@ void launch_end(struct launch *launch)
 		while (waitpid(launch->pid, &launch->status, 0) < 0 && errno == EINTR)
 			continue;
 	launch->pid = 0;
+}
+
+void launch_done(struct launch *launch)
+{
+	launch_end(launch);
+	close_fd(&launch->captured_fd);
 }
 
 int launch_exit_code(const struct launch *launch)

@@ -19,11 +19,13 @@ struct launch {
 	pid_t pid;	     /* 0: nothing was launched, or it has been waited for */
 	int gate_fd;	     /* closing it without a byte ends the waiting child */
 	int failure_fd;	     /* errno of a failed exec; end of file when it succeeded */
+	int captured_fd;     /* what it printed; -1: it has our standard streams */
 	int status;	     /* as waitpid() gives it, once ended */
 	const char *program; /* its name as given, borrowed */
 };
 
-int launch_prepare(struct launch *launch, char **argv, struct err *err) nodiscard;
+/* `is_captured`: its standard input is empty, what it prints goes into a file without a name. */
+int launch_prepare(struct launch *launch, char **argv, bool is_captured, struct err *err) nodiscard;
 /* Fails when the program cannot be executed; `launch` has been waited for then. */
 int launch_go(struct launch *launch, struct err *err) nodiscard;
 /* Has the program ended?  Then its status is known and its pid no longer ours. */
@@ -32,6 +34,10 @@ bool launch_has_ended(struct launch *launch);
 bool launch_ends_soon(struct launch *launch);
 /* Ask it to end (SIGTERM), then insist (SIGKILL), and wait for it. */
 void launch_end(struct launch *launch);
+/* The same, and forget what was captured. */
+void launch_done(struct launch *launch);
+/* Print on our stderr what was captured, if anything. */
+void launch_print_captured(const struct launch *launch);
 /* The exit code that tells our caller what happened to the program: 128 + signal when killed. */
 int launch_exit_code(const struct launch *launch);
 

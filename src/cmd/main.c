@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +41,8 @@ static void print_overview(FILE *out)
 	fputs("\npyrometer COMMAND --help says more.  Any unique beginning of a command will do.\n"
 	      "exit codes: 0 done, 1 failed, 2 usage, 3 no permission, 4 target gone, 5 target "
 	      "not\n"
-	      "supported, 6 result cannot be written\n",
+	      "supported, 6 result cannot be written\n"
+	      "environment: PYROMETER_DEBUG=1 says more on stderr about what happens\n",
 	      out);
 }
 
@@ -69,8 +71,12 @@ static const struct command *find_command(const char *name)
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	const char *debug;
 
 	fill_standard_fds();
+	debug = getenv("PYROMETER_DEBUG");
+	if (debug && strcmp(debug, "1") == 0)
+		log_set_level(LOG_DEBUG_LEVEL);
 	/* A closed pipe and a file too large are errors of write(), not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -82,8 +82,10 @@ static const struct opt_command record_options = {
 		 "  pyrometer record -o out.pyro -- python3 app.py\n"
 		 "  pyrometer record -p 4711 --push http://127.0.0.1:4040 --service shop\n\n"
 		 "Threads that wait are left out unless --idle is given (a .pyro capture has them\n"
-		 "always).  The exit code of a COMMAND that ends by itself is passed on; one that\n"
-		 "still runs when --duration is over is ended.",
+		 "always).  The exit code of a COMMAND that ends by itself is passed on, 128 and\n"
+		 "the signal's number for one that is killed; one that still runs when --duration "
+		 "is\n"
+		 "over is ended.  Ctrl-C reaches it as without us.",
 	.opts = record_opts,
 	.operand = "COMMAND",
 };
@@ -218,6 +220,7 @@ static int start(struct job *job, struct err *err)
 		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
 	};
+	recording->is_captured = job->options.capture;
 	recording->sinks = &job->sinks;
 	recording->on_beat = progress_beat;
 	recording->beat_ctx = &job->progress;
@@ -359,6 +362,21 @@ static int run(struct job *job)
 	return code == EXIT_CODE_OK && !is_all_pushed ? EXIT_CODE_FAILED : code;
 }
 
+/*
+ * Ctrl-C went to the program, too.  It may take its time to clean up, with the result already written,
+ * and its exit code is what counts, as without us.
+ */
+static int let_program_end(struct job *job, int code)
+{
+	struct recording *recording = &job->recording;
+
+	if (!recording->facts.is_interrupted || !job->command || code != EXIT_CODE_OK)
+		return code;
+	if (recording_await_program(recording))
+		return launch_exit_code(&recording->launch);
+	return code;
+}
+
 static void job_done(struct job *job)
 {
 	recording_done(&job->recording);
@@ -385,10 +403,13 @@ static int record(struct job *job)
 		log_error("%s", err.text);
 		return code;
 	}
-	progress_init(&job->progress);
-	if (start(job, &err) < 0)
-		return command_fail(&err);
-	return run(job);
+	if (job->options.native)
+		log_warn("--native: native frames are not recorded, only Python's");
+	progress_init(&job->progress, !job->options.hideprogress);
+	code = start(job, &err) < 0 ? command_fail(&err) : let_program_end(job, run(job));
+	if (code != EXIT_CODE_OK)
+		launch_print_captured(&job->recording.launch);
+	return code;
 }
 
 static int record_run(int argc, char **argv)

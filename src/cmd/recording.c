@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "proc/drop_rights.h"
 
+#define PROGRAM_POLL_MS 20
+
 /* ---- what the recording itself wants to know of the stream ---- */
 
 static int on_header(void *ctx, const struct capture_header *header)
@@ -75,8 +77,11 @@ static void give_up_rights(void)
 {
 	unsigned held = drop_rights(true);
 
-	if (!(held & DROPPED_CALLS))
-		log_debug("this kernel lets the front keep system calls that it does not need");
+	log_debug("rights given up: capabilities %s, new privileges %s, system calls %s, being "
+		  "read %s",
+		  held & DROPPED_CAPABILITIES ? "yes" : "no",
+		  held & DROPPED_NEW_PRIVILEGES ? "yes" : "no", held & DROPPED_CALLS ? "yes" : "no",
+		  held & DROPPED_DUMPABLE ? "yes" : "no");
 }
 
 int recording_start(struct recording *recording, char **command, struct names *names,
@@ -88,7 +93,7 @@ int recording_start(struct recording *recording, char **command, struct names *n
 	if (recording->signal_fd < 0)
 		return recording->signal_fd;
 	if (command) {
-		r = launch_prepare(&recording->launch, command, err);
+		r = launch_prepare(&recording->launch, command, recording->is_captured, err);
 		if (r < 0)
 			return r;
 		recording->config.pid = recording->launch.pid;
@@ -99,21 +104,50 @@ int recording_start(struct recording *recording, char **command, struct names *n
 			  &recording->session, err);
 	if (r < 0)
 		return r;
+	log_debug("process %d is sampled, its results go to process %d", (int)recording->config.pid,
+		  (int)getpid());
 	give_up_rights();
 	return command ? launch_go(&recording->launch, err) : 0;
 }
 
 /* ---- the loop ---- */
 
-static void take_signals(struct recording *recording)
+/* What a terminal sends goes to its whole foreground group: the program has it already. */
+static void pass_on(const struct launch *launch, const struct signalfd_siginfo *info)
+{
+	if (launch->pid > 0 && info->ssi_code != SI_KERNEL)
+		kill(launch->pid, (int)info->ssi_signo);
+}
+
+/* Returns how many came. */
+static int take_signals(struct recording *recording)
 {
 	struct signalfd_siginfo info;
+	int n = 0;
 
 	while (read(recording->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (!recording->facts.is_interrupted)
+		if (!recording->facts.is_interrupted) {
 			session_stop(recording->session);
+			pass_on(&recording->launch, &info);
+		}
 		recording->facts.is_interrupted = true;
+		n++;
 	}
+	return n;
+}
+
+bool recording_await_program(struct recording *recording)
+{
+	struct pollfd fds = {.fd = recording->signal_fd, .events = POLLIN};
+
+	session_free(recording->session); /* nobody traces it while it ends */
+	recording->session = NULL;
+	while (!launch_has_ended(&recording->launch)) {
+		(void)poll(&fds, 1, PROGRAM_POLL_MS);
+		if (fds.revents && take_signals(recording) > 0)
+			return false;
+	}
+	return true;
 }
 
 int recording_run(struct recording *recording, struct err *err)
@@ -142,7 +176,7 @@ void recording_done(struct recording *recording)
 	session_free(recording->session); /* before the program: nobody traces it while it ends */
 	recording->session = NULL;
 	if (recording->config.is_launched)
-		launch_end(&recording->launch);
+		launch_done(&recording->launch);
 	if (recording->signal_fd > 0)
 		close(recording->signal_fd);
 }

@@ -4,8 +4,9 @@
  *
  * recording_start() launches the program (if any), starts keeper and reader, gives up this process's own
  * rights and lets the program go, in this order.  recording_run() passes events to the sinks until the
- * end; SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often they come.  Afterwards `facts`
- * says what happened; the program, if it still runs, is ended by recording_done().
+ * end; SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often they come, and reach the program,
+ * too: what a terminal sends goes to both, what is sent to us is passed on.  Afterwards `facts` says what
+ * happened; the program, if it still runs, is ended by recording_done().
  */
 #ifndef CMD_RECORDING_H
 #define CMD_RECORDING_H
@@ -30,6 +31,7 @@ struct recording {
 	struct sinks *sinks; /* borrowed; the recording adds its own listener */
 	struct session *session;
 	struct launch launch;
+	bool is_captured; /* what the program prints is kept, not shown */
 	struct recording_facts facts;
 	int signal_fd;
 	/* Called about every `beat_ms`: a progress line.  May be NULL. */
@@ -44,6 +46,11 @@ int recording_start(struct recording *recording, char **command, struct names *n
 		    struct tree *tree, struct err *err) nodiscard;
 /* Run to the end; fails when a sink fails (output, damaged stream), not when the target does. */
 int recording_run(struct recording *recording, struct err *err) nodiscard;
+/*
+ * After a signal that the program got, too: wait until it has ended in its own way, as long as that takes.
+ * Another signal ends the patience: false.
+ */
+bool recording_await_program(struct recording *recording);
 /* Ends what still runs; all-zero is fine. */
 void recording_done(struct recording *recording);
 

@@ -25,12 +25,12 @@ static double microseconds(int64_t ns)
 	return (double)ns / (double)NS_PER_US;
 }
 
-void progress_init(struct progress *progress)
+void progress_init(struct progress *progress, bool is_wanted)
 {
 	const char *term = getenv("TERM");
 
 	*progress = (struct progress){
-		.is_shown = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
+		.is_shown = is_wanted && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
 		.begun_ns = clock_monotonic_ns(),
 	};
 }

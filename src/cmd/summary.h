@@ -15,7 +15,8 @@ struct progress {
 	int64_t next_ns;
 };
 
-void progress_init(struct progress *progress);
+/* Shown on a terminal only, and only when wanted. */
+void progress_init(struct progress *progress, bool is_wanted);
 /* For recording.on_beat, with the progress as ctx. */
 void progress_beat(void *ctx, const struct recording *recording);
 void progress_wipe(struct progress *progress);
