@@ -91,6 +91,16 @@ bool mapping_is_same_file(const struct mapping *mapping, const struct mapping *o
 int maps_open(pid_t pid, const struct mapping *mapping, struct err *err) nodiscard;
 
 /*
+ * The same file as far as it is mapped and not writable, copied from the process's memory into one of our own, each byte
+ * at its offset: for a file that maps_open() has no way to (deleted, and map_files is not for us).  Charged to the
+ * memory reader's budget.  -ENOENT when nothing of it is mapped so, ERR_LIMIT past MAPS_MAX_COPY_BYTES, or as
+ * memory_read().
+ */
+#define MAPS_MAX_COPY_BYTES (128u << 20)
+int maps_copy(struct memory *memory, const struct maps *maps, const struct mapping *mapping,
+	      struct err *err) nodiscard;
+
+/*
  * Open any regular file by a path that the target named (a source file), inside the target's root,
  * of at most `max_bytes`.  A relative path is taken from the target's working directory
  * and does not lead out of it.

@@ -15,7 +15,10 @@ static int open_mapping(void *ctx, const struct mapping *mapping, struct err *er
 
 	if (!mapping_is_file(mapping))
 		return err_set(err, -ENOENT, "no file is mapped there");
-	return maps_open(target->process.id.pid, mapping, err);
+	int fd = maps_open(target->process.id.pid, mapping, NULL);
+	if (fd >= 0 || fd == ERR_UNSUPPORTED || fd == ERR_LIMIT)
+		return fd;
+	return maps_copy(target->memory, &target->maps, mapping, err);
 }
 
 static int attach(struct target *target, struct names *names, bool with_columns, struct err *err)

@@ -208,6 +208,35 @@ def test_a_deleted_interpreter_is_read(pyrometer, spawn, tmp_path, python):
     assert dump(pyrometer, target.pid)[0]["names"] == ["here", "<module>"]
 
 
+def demote():
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+@pytest.mark.parametrize("tag", ["2.7", "3.6", "3.9", "3.12"])
+def test_a_deleted_interpreter_is_read_without_rights(pyrometer, spawn, tmp_path, tag):
+    """No way leads to its files for a user like any other; what is mapped of them is in memory."""
+    program, library, env = copy_of(shared(tag), tmp_path)
+    copy = tmp_path / "pyrometer"
+    shutil.copy(pyrometer, copy)
+    for path in [program, library, copy, tmp_path, *tmp_path.parents]:
+        path.chmod(path.stat().st_mode | 0o055)
+    # The standard library may lie where that user cannot go.
+    code = SLEEP.replace("time.sleep(1000)", "[None for _ in iter(int, 1)]").replace(", time", "")
+    home = tmp_path / "lib" / f"python{tag}"
+    shutil.copytree(pathlib.Path(layout_of(shared(tag)).prefix) / "lib" / f"python{tag}", home,
+                    ignore=shutil.ignore_patterns("test", "site-packages", "idlelib", "config-*", "__pycache__"))
+    target, _ = begin(spawn, [program, "-S", "-c", code], env={**env, "PYTHONHOME": str(tmp_path)}, preexec_fn=demote)
+    for file in (program, library):
+        file.unlink()
+    done = run([copy, "dump", "-p", target.pid], preexec_fn=demote)
+    if done.returncode == 3:
+        pytest.skip("needs the right to trace processes of one's own")
+    assert "<module>" in done.stdout, done.stderr
+
+
 # ---- exec ----
 
 def test_an_exec_into_another_version_goes_on(pyrometer, spawn):

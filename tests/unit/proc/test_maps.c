@@ -180,6 +180,24 @@ static const struct mapping *mapping_of(struct maps *maps, const void *address)
 	return maps_find(maps, (raddr_t)(uintptr_t)address);
 }
 
+static void check_copy(const struct maps *maps, const struct mapping *mapping)
+{
+	struct memory *memory = memory_live_new(getpid());
+	struct stat st;
+	char text[8] = "";
+
+	memory_budget_set(memory, 100, 1 << 20);
+	int fd = maps_copy(memory, maps, mapping, NULL);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	assert_int_equal(st.st_size, 4096);
+	assert_int_equal(pread(fd, text, 7, 100), 7);
+	assert_string_equal(text, "content");
+	close(fd);
+	memory_budget_set(memory, 100, 100);
+	assert_int_equal(maps_copy(memory, maps, mapping, NULL), ERR_LIMIT);
+	memory_free(memory);
+}
+
 static void file_of_a_mapping_is_opened_even_when_deleted(void **state)
 {
 	char path[] = "/tmp/pyrometer-maps-XXXXXX";
@@ -192,6 +210,7 @@ static void file_of_a_mapping_is_opened_even_when_deleted(void **state)
 
 	(void)state;
 	assert_true(file >= 0 && ftruncate(file, 4096) == 0);
+	assert_int_equal(pwrite(file, "content", 7, 100), 7);
 	memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
 	maps_init(&maps);
 	mapping = mapping_of(&maps, memory);
@@ -204,6 +223,7 @@ static void file_of_a_mapping_is_opened_even_when_deleted(void **state)
 	mapping = mapping_of(&maps, memory);
 	assert_true(mapping->is_deleted);
 	fd = maps_open(getpid(), mapping, &err);
+	check_copy(&maps, mapping);
 	/* Without CAP_CHECKPOINT_RESTORE a deleted library cannot be opened: then that is said. */
 	assert_true(fd >= 0 || (geteuid() != 0 && err.text[0]));
 	if (fd >= 0)
