@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exceptions through several frames, caught at different depths, with finally blocks and context managers."""
-from truth import begin
+from truth import alternate, run
 
 
-class Guard:
+class Guard(object):
     def __enter__(self):
         return enter_work()
 
@@ -40,7 +40,7 @@ def with_finally(n):
         tidy()
 
 
-def catch():
+def catch(_):
     try:
         with_finally(1)
     except KeyError:
@@ -51,26 +51,9 @@ def recover():
     return 4
 
 
-def guarded():
+def guarded(_):
     with Guard():
         fail_deep(1)
 
 
-def main():
-    while True:
-        catch()
-        guarded()
-
-
-TOP = ["<module>", "main"]
-begin([
-    TOP + ["catch", "with_finally", "fail_deep", "fail_deep_inner"],
-    TOP + ["catch", "with_finally", "tidy"],
-    TOP + ["catch", "recover"],
-    TOP + ["guarded", "fail_deep", "fail_deep_inner"],
-    TOP + ["guarded", "Guard.__enter__", "enter_work"],
-    TOP + ["guarded", "Guard.__exit__", "exit_work"],
-    TOP + ["guarded", "__enter__", "enter_work"],
-    TOP + ["guarded", "__exit__", "exit_work"],
-])
-main()
+run(alternate(catch, guarded))

@@ -2,10 +2,7 @@
 """Generators resumed from several callers, delegated with yield from, closed early, thrown into."""
 import sys
 
-from truth import begin
-
-# In 2.7 a generator cannot delegate; it hands on what it gets.
-RELAY = "yield from source(n)" if sys.version_info[0] > 2 else "for one in source(n): yield one"
+from truth import alternate, run
 
 
 def tiny(n):
@@ -17,20 +14,35 @@ def source(n):
         yield tiny(i)
 
 
-exec("def relay(n):\n    " + RELAY)
+DELEGATING = """
+def relay(n):
+    yield from source(n)
+
+def outer(n):
+    yield from relay(n)
+"""
+
+
+def relay(n):
+    for value in source(n):
+        yield value
 
 
 def outer(n):
-    for one in relay(n):  # noqa: F821
-        yield one
+    for value in relay(n):
+        yield value
 
 
-def drain():
+if sys.version_info >= (3,):
+    exec(compile(DELEGATING, "<delegating>", "exec"))
+
+
+def drain(_):
     for _ in outer(4):
         pass
 
 
-def pick():
+def pick(_):
     stream = source(4)
     next(stream)
     step(stream)
@@ -41,7 +53,7 @@ def step(stream):
     return next(stream)
 
 
-def hurt():
+def hurt(_):
     stream = catching()
     next(stream)
     stream.throw(ValueError())
@@ -55,27 +67,8 @@ def catching():
         yield tiny(2)
 
 
-def total():
+def total(_):
     return sum(relay(3)) + sum(x for x in source(2))
 
 
-def main():
-    while True:
-        drain()
-        pick()
-        hurt()
-        total()
-
-
-TOP = ["<module>", "main"]
-begin([
-    TOP + ["drain", "outer", "relay", "source", "tiny"],
-    TOP + ["pick", "source", "tiny"],
-    TOP + ["pick", "step", "source", "tiny"],
-    TOP + ["hurt", "catching", "tiny"],
-    TOP + ["total", "relay", "source", "tiny"],
-    TOP + ["total", "total.<locals>.<genexpr>", "source", "tiny"],
-    TOP + ["total", "<genexpr>", "source", "tiny"],
-    TOP + ["total", "source"],  # from 3.11 on a generator function is entered to make its generator
-])
-main()
+run(alternate(drain, pick, hurt, total))

@@ -2,7 +2,7 @@
 """Code objects that die and are born at the same address, their strings too, with other names each time."""
 import marshal
 
-from truth import begin
+from truth import run
 
 SOURCE = """
 def outer_{0}(n):
@@ -18,15 +18,13 @@ NAMES = ["aaaa", "bbbb", "cccc", "dddd"]
 FROZEN = [marshal.dumps(compile(SOURCE.format(name), "<file_%s>" % name, "exec")) for name in NAMES]
 
 
-def run(frozen):
+def run_frozen(frozen):
     exec(marshal.loads(frozen), {})
 
 
-def main():
-    while True:
-        for frozen in FROZEN:
-            run(frozen)
+def cycle():
+    for frozen in FROZEN:
+        run_frozen(frozen)
 
 
-begin([["<module>", "main", "run", "<module>", "outer_" + name, "inner_" + name] for name in NAMES])
-main()
+run(cycle)

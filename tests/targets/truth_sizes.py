@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of very different sizes in turn, so that the data stack's chunks come, go and move."""
-from truth import begin
+from truth import alternate, run
 
 WIDE = "def wide(n):\n" + "".join("    v%d = n\n" % i for i in range(3000)) + "    return small_wide(n)\n"
 exec(WIDE)
@@ -27,14 +27,16 @@ def small_many(n):
     return n
 
 
-def main():
-    while True:
-        wide(1)  # noqa: F821
-        deep(40)
-        many(1)
+def wide_frames(_):
+    wide(1)  # noqa: F821
 
 
-TOP = ["<module>", "main"]
-begin([TOP + ["wide", "small_wide"], TOP + ["many", "small_many"], TOP + ["deep"] * 41 + ["small_deep"]]
-      + [TOP + ["deep"] * 41])
-main()
+def deep_frames(_):
+    deep(40)
+
+
+def small_frames(_):
+    many(1)
+
+
+run(alternate(wide_frames, deep_frames, small_frames))

@@ -5,7 +5,7 @@ left() calls only what ends in _left, right() only what ends in _right: a stack 
 """
 import functools
 
-from truth import begin
+from truth import alternate, run
 
 
 def leaf_left(n):
@@ -58,17 +58,4 @@ def fold_right(a, b):
     return leaf_right(a) + b
 
 
-def main():
-    while True:
-        left(1)
-        right(1)
-
-
-def paths(side):
-    top = ["<module>", "main", side]
-    leaf = "leaf_" + side
-    return [top + ["mid_" + side, leaf], top + [leaf], top + ["fold_" + side, leaf], top + ["many_" + side, leaf]]
-
-
-begin(paths("left") + paths("right"))
-main()
+run(alternate(left, right))
