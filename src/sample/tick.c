@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "sample/state.h"
 
+#define RESTLESS_NS NS_PER_S	/* see read_restless() */
 #define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
 /* After this long it is no other profiler that pauses it, now and then, but one who keeps it. */
 #define REFUSED_NS (100 * NS_PER_MS)
@@ -77,35 +78,6 @@ static void set_native(struct tick *tick, struct member *member)
 	member->news = MEMBER_PROVEN;
 }
 
-/*
- * The account is read before the state and the stack: if it is the same next time, the thread slept
- * through all three.
- */
-static void probe(struct tick *tick, const struct python_look *look, struct member *member,
-		  int64_t now_ns)
-{
-	const struct python_thread *thread =
-		member->python == PYTHON_NO_THREAD ? NULL : &look->threads[member->python];
-
-	member->has_gil = thread && thread->holds_gil;
-	member->runs_python = thread && thread->runs_python;
-	if (!member->runs_python && still_sleeps(member, now_ns)) {
-		member->news = MEMBER_SAME;
-		return;
-	}
-	if (thread_cpu(&member->files, &member->cpu) < 0) {
-		member->news = MEMBER_LOST; /* it has just ended: the next list will say so */
-		return;
-	}
-	observe(tick, member, now_ns);
-	if (thread) /* without frames, too: a look can catch a thread that is changing its chain */
-		want(tick, member->python);
-	else if (!thread && tick->crew->has_unbound)
-		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
-	else
-		set_native(tick, member);
-}
-
 /* ---- stacks ---- */
 
 /* Callers mostly are what they were: their nodes need not be looked up again. */
@@ -149,66 +121,19 @@ static void lose(struct tick *tick, struct member *member, bool is_torn)
 	tick->stats->torn += is_torn;
 }
 
-/*
- * While we pause those that run Python, one that does so in either of its two readings does not count: which
- * of them happen to be equal twice depends on what they run.  One that sleeps meanwhile is read alone.
- */
-static int read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned flags)
-{
-	int r;
-
-	if (n == 0)
-		return 0;
-	tick->outcomes = vec_grow(tick->outcomes, &tick->outcomes_cap, n, 1);
-	r = python_read_waiting(tick->target->python, wanted, n, flags, tick->outcomes);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n; i++) {
-		struct member *member = crew_of_python(tick->crew, wanted[i]);
-
-		if (!member)
-			continue;
-		if (tick->outcomes[i] == PYTHON_COMPLETE)
-			take_stack(tick, member, MEMBER_PROVEN);
-		else
-			lose(tick, member, tick->outcomes[i] == PYTHON_TORN);
-	}
-	return 0;
-}
-
-static int read_wanted(struct tick *tick, bool is_pausing)
-{
-	size_t n = 0;
-
-	if (!is_pausing)
-		return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY);
-	for (size_t i = 0; i < tick->n_wanted; i++) {
-		struct member *member = crew_of_python(tick->crew, tick->wanted[i]);
-		int r = 0;
-
-		if (member && member->runs_python && member->asleep_since_ns)
-			r = read_unpaused(tick, &tick->wanted[i], 1, PYTHON_ANY);
-		else
-			tick->wanted[n++] = tick->wanted[i];
-		if (r < 0)
-			return r;
-	}
-	return read_unpaused(tick, tick->wanted, n, 0);
-}
-
 static enum thread_state running_state(const struct member *member)
 {
 	return member->has_gil ? STATE_RUNNING_GIL : STATE_RUNNING;
 }
 
 /* Read the thread that stands still; nudge it on while it stands inside a push or pop. */
-static int read_stopped(struct tick *tick, struct member *member, int64_t deadline_ns,
-			bool *ret_is_stopped)
+static int read_stopped(struct tick *tick, struct member *member, unsigned flags,
+			int64_t deadline_ns, bool *ret_is_stopped)
 {
 	int nudges = 0, r;
 
 	*ret_is_stopped = true;
-	r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
+	r = python_read_paused(tick->target->python, member->python, flags);
 	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES) {
 		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
 
@@ -216,7 +141,7 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
 			*ret_is_stopped = false;
 			return PYTHON_TORN;
 		}
-		r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
+		r = python_read_paused(tick->target->python, member->python, flags);
 	}
 	member->was_stepped = nudges > 0 && r == PYTHON_COMPLETE;
 	return r;
@@ -227,9 +152,9 @@ static int read_stopped(struct tick *tick, struct member *member, int64_t deadli
  * of it moves, and the number of its time slices proves that it got none from before the interrupt until
  * after the read: as true as a pause.
  */
-static int read_queued(struct tick *tick, struct member *member, uint64_t slices)
+static int read_queued(struct tick *tick, struct member *member, unsigned flags, uint64_t slices)
 {
-	int r = python_read_paused(tick->target->python, member->python, PYTHON_NEEDS_RUNNING);
+	int r = python_read_paused(tick->target->python, member->python, flags);
 	bool has_moved;
 
 	if (r < 0)
@@ -256,7 +181,7 @@ static void note_refusal(struct tick *tick, int64_t now_ns)
  * Pause a thread that runs Python and read it.  1: it is done with, whatever came of it; 0: it does not run
  * Python any more; negative: the process is gone.
  */
-static int read_running(struct tick *tick, struct member *member, int64_t now_ns)
+static int read_running(struct tick *tick, struct member *member, unsigned flags, int64_t now_ns)
 {
 	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
 	enum pause_outcome outcome;
@@ -279,7 +204,7 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		/* fall through */
 	case PAUSE_STOPPED:
 		held_ns = pauser_stats(tick->pauser)->held_ns;
-		r = read_stopped(tick, member, deadline_ns, &is_stopped);
+		r = read_stopped(tick, member, flags, deadline_ns, &is_stopped);
 		if (is_stopped)
 			pause_resume(tick->pauser);
 		histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
@@ -294,7 +219,7 @@ static int read_running(struct tick *tick, struct member *member, int64_t now_ns
 		member->news = MEMBER_LOST;
 		return 1;
 	default:
-		return read_queued(tick, member, slices);
+		return read_queued(tick, member, flags, slices);
 	}
 	if (r < 0)
 		return r;
@@ -324,12 +249,147 @@ static int read_all_running(struct tick *tick, const struct python_look *look, i
 			continue;
 		member->has_gil = look->threads[i].holds_gil;
 		member->runs_python = true;
-		r = read_running(tick, member, now_ns);
+		r = read_running(tick, member, PYTHON_NEEDS_RUNNING, now_ns);
 		if (r < 0)
 			return r;
 		done = done && r;
 	}
 	return done;
+}
+
+/* ---- threads that nobody stopped ---- */
+
+/* It sleeps, and the number of its time slices proves that it did so until it was read: once is enough. */
+static int read_asleep(struct tick *tick, struct member *member)
+{
+	uint64_t slices = member->cpu.slices;
+	int r = python_read_paused(tick->target->python, member->python, 0);
+
+	if (r < 0)
+		return r;
+	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
+		return 0;
+	if (r == PYTHON_COMPLETE)
+		take_stack(tick, member, MEMBER_PROVEN);
+	else
+		lose(tick, member, false);
+	return 0;
+}
+
+/*
+ * A thread that was found in the middle of waking up is met again: it goes in and out of Python often, and
+ * dropping it whenever it moves would show less of what it does for a short time.  So for a while it is paused
+ * whenever it runs, also without the GIL, and proven by its time slices when it sleeps.
+ */
+static int read_restless(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	for (int i = 0; i < TICK_MAX_TRIES && member->news == MEMBER_UNKNOWN; i++) {
+		int r;
+
+		if (i > 0) {
+			if (thread_cpu(&member->files, &member->cpu) < 0)
+				break;
+			observe(tick, member, now_ns);
+		}
+		if (member->asleep_since_ns)
+			r = read_asleep(tick, member);
+		else
+			r = read_running(tick, member, 0, now_ns);
+		if (r < 0)
+			return r;
+	}
+	if (member->news == MEMBER_UNKNOWN)
+		lose(tick, member, true);
+	return 0;
+}
+
+/*
+ * The account is read before the state and the stack: if it is the same next time, the thread slept
+ * through all three.
+ */
+static int probe(struct tick *tick, const struct python_look *look, struct member *member,
+		 int64_t now_ns)
+{
+	const struct python_thread *thread =
+		member->python == PYTHON_NO_THREAD ? NULL : &look->threads[member->python];
+
+	member->has_gil = thread && thread->holds_gil;
+	member->runs_python = thread && thread->runs_python;
+	if (!member->runs_python && still_sleeps(member, now_ns)) {
+		member->news = MEMBER_SAME;
+		return 0;
+	}
+	if (thread_cpu(&member->files, &member->cpu) < 0) {
+		member->news = MEMBER_LOST; /* it has just ended: the next list will say so */
+		return 0;
+	}
+	observe(tick, member, now_ns);
+	if (thread && now_ns < member->restless_until_ns && pauses(tick, now_ns))
+		return read_restless(tick, member, now_ns);
+	if (thread) /* without frames, too: a look can catch a thread that is changing its chain */
+		want(tick, member->python);
+	else if (!thread && tick->crew->has_unbound)
+		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
+	else
+		set_native(tick, member);
+	return 0;
+}
+
+/*
+ * While we pause those that run Python, one that does so in either of its two readings does not count: which
+ * of them happen to be equal twice depends on what they run.  One that sleeps meanwhile is read alone.
+ */
+static int read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned flags,
+			 bool is_pausing)
+{
+	int r;
+
+	if (n == 0)
+		return 0;
+	tick->outcomes = vec_grow(tick->outcomes, &tick->outcomes_cap, n, 1);
+	r = python_read_waiting(tick->target->python, wanted, n, flags, tick->outcomes);
+	if (r < 0)
+		return r;
+	/* Stacks first: they have to be taken before anything else is read. */
+	for (size_t i = 0; i < n; i++) {
+		struct member *member = crew_of_python(tick->crew, wanted[i]);
+
+		if (member && tick->outcomes[i] == PYTHON_COMPLETE)
+			take_stack(tick, member, MEMBER_PROVEN);
+		else if (member && (tick->outcomes[i] != PYTHON_TORN || !is_pausing))
+			lose(tick, member, tick->outcomes[i] == PYTHON_TORN);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct member *member = crew_of_python(tick->crew, wanted[i]);
+
+		if (!member || member->news != MEMBER_UNKNOWN)
+			continue;
+		member->restless_until_ns = tick->last_ns + RESTLESS_NS;
+		r = read_restless(tick, member, tick->last_ns);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_wanted(struct tick *tick, bool is_pausing)
+{
+	size_t n = 0;
+
+	if (!is_pausing)
+		return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY, false);
+	for (size_t i = 0; i < tick->n_wanted; i++) {
+		struct member *member = crew_of_python(tick->crew, tick->wanted[i]);
+		int r = 0;
+
+		if (member && member->runs_python && member->asleep_since_ns)
+			r = read_unpaused(tick, &tick->wanted[i], 1, PYTHON_ANY, true);
+		else
+			tick->wanted[n++] = tick->wanted[i];
+		if (r < 0)
+			return r;
+	}
+	return read_unpaused(tick, tick->wanted, n, 0, true);
 }
 
 /* ---- the tick ---- */
@@ -434,8 +494,11 @@ int tick_run(struct tick *tick, int64_t *ret_now_ns)
 	tick->stats->traced += !tick->is_nonblocking && !pauses(tick, now_ns);
 	/* Those that still want a pause here lost the race TICK_MAX_TRIES times: read as they are. */
 	for (size_t i = 0; i < tick->crew->n; i++)
-		if (tick->crew->members[i].news == MEMBER_UNKNOWN)
-			probe(tick, &look, &tick->crew->members[i], now_ns);
+		if (tick->crew->members[i].news == MEMBER_UNKNOWN) {
+			r = probe(tick, &look, &tick->crew->members[i], now_ns);
+			if (r < 0)
+				return r;
+		}
 	tick->last_ns = *ret_now_ns = now_ns;
 	if (!pauses(tick, now_ns))
 		tick->look_due_ns = now_ns + TICK_LOOK_GAP_NS;
