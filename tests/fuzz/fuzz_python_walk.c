@@ -13,8 +13,10 @@
 #include "python/python_private.h"
 
 /* What seeds begin with depends on the order: new ones go to the end. */
-static const uint16_t versions[] = {0x0308, 0x0309, 0x030a, 0x030b, 0x030c,
-				    0x030d, 0x0207, 0x0306, 0x0307};
+#define NO_GIL 0x10000u
+static const uint32_t versions[] = {
+	0x0308, 0x0309, 0x030a, 0x030b, 0x030c,		 0x030d,	  0x0207,
+	0x0306, 0x0307, 0x030e, 0x030f, NO_GIL | 0x030d, NO_GIL | 0x030e, NO_GIL | 0x030f};
 
 #define ENTRY_BYTES 6
 #define RUNTIME_AND_OBJECTS 32768 /* where structs lie: most of the changes go there */
@@ -101,7 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > 4096)
 		return 0;
-	fake_init(&fake, layout_find(versions[data[0] % array_len(versions)]));
+	uint32_t version = versions[data[0] % array_len(versions)];
+	fake_init(&fake, version & NO_GIL ? layout_find_free_threaded((uint16_t)version)
+					  : layout_find((uint16_t)version));
 	fake_process(&fake, &process);
 	for (size_t i = 0; i < array_len(codes); i++)
 		codes[i] = fake_code(&fake, "name", "file.py", (uint32_t)i);

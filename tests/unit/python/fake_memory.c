@@ -49,7 +49,7 @@ void fake_init(struct fake_memory *fake, const struct layout *layout)
 	fake->code_type = fake_alloc(fake, 1024);
 	raddr_t name = fake_alloc(fake, 8);
 	fake_put(fake, name, "code", 5);
-	fake_put64(fake, fake->code_type + 24, name);
+	fake_put64(fake, fake->code_type + layout->object_bytes + 8u, name);
 	memory_budget_set(&fake->memory, 1 << 20, 1ull << 40);
 }
 
@@ -98,7 +98,8 @@ raddr_t fake_ascii(struct fake_memory *fake, const char *text)
 
 	fake_put64(fake, addr + layout->str_length, len);
 	if (layout->str_state != NO_FIELD)
-		fake_put32(fake, addr + layout->str_state, 1u << 2 | 1u << 5 | 1u << 6);
+		fake_put32(fake, addr + layout->str_state,
+			   (1u | 1u << 3 | 1u << 4) << layout->str_kind_shift);
 	fake_put(fake, addr + layout->str_ascii_data, text, len);
 	return addr;
 }
@@ -112,6 +113,30 @@ raddr_t fake_bytes(struct fake_memory *fake, const void *bytes, size_t len)
 	return addr;
 }
 
+static void add_copy(struct fake_memory *fake, raddr_t code)
+{
+	raddr_t list = fake_alloc(fake, 8 + 8 * (FAKE_COPY + 1));
+
+	fake_put64(fake, code + fake->layout->co_tlbc, list);
+	fake_put64(fake, list, FAKE_COPY + 1);
+	fake_put64(fake, list + 8, code + fake->layout->co_code);
+	fake_put64(fake, list + 8 + 8 * FAKE_COPY, fake_alloc(fake, 16));
+}
+
+static raddr_t instructions_of(const struct fake_memory *fake, raddr_t code)
+{
+	raddr_t list, copy;
+
+	if (fake->layout->co_tlbc == NO_FIELD || code < FAKE_BASE ||
+	    code - FAKE_BASE > FAKE_BYTES - 512)
+		return code + fake->layout->co_code;
+	memcpy(&list, fake->bytes + (code + fake->layout->co_tlbc - FAKE_BASE), sizeof(list));
+	if (list < FAKE_BASE || list - FAKE_BASE > FAKE_BYTES - 64) /* no code, on purpose */
+		return code;
+	memcpy(&copy, fake->bytes + (list + 8 + 8 * FAKE_COPY - FAKE_BASE), sizeof(copy));
+	return copy;
+}
+
 raddr_t fake_code(struct fake_memory *fake, const char *name, const char *file, uint32_t first_line)
 {
 	static const uint8_t lnotab[] = {16, 0}, location[] = {0x80 | 13 << 3 | 7, 0};
@@ -119,12 +144,12 @@ raddr_t fake_code(struct fake_memory *fake, const char *name, const char *file, 
 	raddr_t addr = fake_alloc(fake, 512);
 	raddr_t text = fake_ascii(fake, name);
 
-	fake_put64(fake, addr + 8, fake->code_type);
+	fake_put64(fake, addr + layout->object_type, fake->code_type);
 	fake_put64(fake, addr + layout->co_name, text);
 	fake_put64(fake, addr + layout->co_filename, fake_ascii(fake, file));
 	fake_put32(fake, addr + layout->co_firstlineno, first_line);
 	if (layout->lines == LINES_LOCATION) {
-		fake_put64(fake, addr + 16, 8);
+		fake_put64(fake, addr + layout->object_bytes, 8);
 		fake_put64(fake, addr + layout->co_qualname, text);
 		fake_put64(fake, addr + layout->co_linetable,
 			   fake_bytes(fake, location, sizeof(location)));
@@ -133,17 +158,31 @@ raddr_t fake_code(struct fake_memory *fake, const char *name, const char *file, 
 		fake_put64(fake, addr + layout->co_linetable,
 			   fake_bytes(fake, lnotab, sizeof(lnotab)));
 	}
+	if (layout->co_tlbc != NO_FIELD)
+		add_copy(fake, addr);
 	return addr;
 }
 
 /* ---- a process ---- */
+
+static size_t interp_bytes(const struct layout *layout)
+{
+	const uint32_t fields[] = {layout->is_modules, layout->is_code_generation,
+				   layout->is_tlbc_generation};
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < array_len(fields); i++)
+		if (fields[i] != NO_FIELD)
+			bytes = max_of(bytes, fields[i] + 512u);
+	return bytes;
+}
 
 void fake_process(struct fake_memory *fake, struct fake_process *process)
 {
 	const struct layout *layout = fake->layout;
 
 	process->runtime = fake_alloc(fake, layout->rt_gil != NO_FIELD ? 4096 : 1024);
-	process->interp = fake_alloc(fake, layout->is_modules + 512u);
+	process->interp = fake_alloc(fake, interp_bytes(layout));
 	process->gil = layout->rt_gil != NO_FIELD ? process->runtime + layout->rt_gil
 						  : fake_alloc(fake, layout->gil_size);
 	process->thread = fake_alloc(fake, 512);
@@ -154,7 +193,9 @@ void fake_process(struct fake_memory *fake, struct fake_process *process)
 	if (layout->is_gil != NO_FIELD)
 		fake_put64(fake, process->interp + layout->is_gil, process->gil);
 	fake_put64(fake, process->gil + layout->gil_last_holder, process->thread);
-	if (layout->gil_locked != NO_FIELD)
+	if (layout->ts_state != NO_FIELD)
+		fake_put32(fake, process->thread + layout->ts_state, 1);
+	else if (layout->gil_locked != NO_FIELD)
 		fake_put32(fake, process->gil + layout->gil_locked, 1);
 	process->gil_lock = fake_alloc(fake, 8);
 	process->semaphore = fake_alloc(fake, 128);
@@ -169,6 +210,12 @@ void fake_process(struct fake_memory *fake, struct fake_process *process)
 		fake_put64(fake, process->thread + layout->ts_stack_chunk, process->stack);
 		fake_put64(fake, process->thread + layout->ts_stack_top + 8,
 			   process->stack + STACK_BYTES);
+	}
+	if (layout->ts_base_frame != NO_FIELD) {
+		process->base_frame =
+			fake_frame(fake, process, fake_alloc(fake, 128), process->gil, 0, 3);
+		fake_put64(fake, process->thread + layout->ts_base_frame, process->base_frame);
+		fake_put64(fake, process->thread + layout->ts_frame, process->base_frame);
 	}
 	if (layout->ts_cframe != NO_FIELD) {
 		process->root_cframe = fake_alloc(fake, 64);
@@ -196,7 +243,9 @@ struct runtime fake_runtime(const struct fake_memory *fake, const struct fake_pr
 
 void fake_release_gil(struct fake_memory *fake, const struct fake_process *process)
 {
-	if (fake->layout->gil_locked != NO_FIELD)
+	if (fake->layout->ts_state != NO_FIELD)
+		fake_put32(fake, process->thread + fake->layout->ts_state, 0);
+	else if (fake->layout->gil_locked != NO_FIELD)
 		fake_put32(fake, process->gil + fake->layout->gil_locked, 0);
 	else
 		fake_put64(fake, process->gil + fake->layout->gil_last_holder, 0);
@@ -213,11 +262,13 @@ raddr_t fake_frame(struct fake_memory *fake, struct fake_process *process, raddr
 		process->stack_end &= ~7ull;
 	}
 	fake_put64(fake, addr + layout->frame_previous, previous);
-	fake_put64(fake, addr + layout->frame_code, code);
+	fake_put64(fake, addr + layout->frame_code, code ? code | (layout->frame_code_tag & 1) : 0);
+	if (layout->frame_tlbc_index != NO_FIELD)
+		fake_put32(fake, addr + layout->frame_tlbc_index, FAKE_COPY);
 	if (layout->instr_unit)
 		fake_put32(fake, addr + layout->frame_instr, 4u / layout->instr_unit);
 	else
-		fake_put64(fake, addr + layout->frame_instr, code + layout->co_code + 4);
+		fake_put64(fake, addr + layout->frame_instr, instructions_of(fake, code) + 4);
 	if (layout->frame_owner != NO_FIELD)
 		fake_put8(fake, addr + layout->frame_owner, owner);
 	if (layout->frame_is_entry != NO_FIELD)
@@ -242,7 +293,9 @@ raddr_t fake_stack(struct fake_memory *fake, struct fake_process *process, const
 {
 	raddr_t frame = 0;
 
-	if (fake->layout->chain == CHAIN_SHIMS)
+	if (process->base_frame)
+		frame = process->base_frame;
+	else if (fake->layout->chain == CHAIN_SHIMS)
 		frame = fake_frame(fake, process, fake_alloc(fake, 128), codes[0], 0, 3);
 	for (size_t i = 0; i < n; i++)
 		frame = fake_frame(fake, process, 0, codes[i], frame, 0);

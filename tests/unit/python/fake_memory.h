@@ -12,6 +12,7 @@
 #define FAKE_BASE 0x10000000ull
 #define FAKE_BYTES (4u << 20)
 #define FAKE_PID 77
+#define FAKE_COPY 1
 
 struct fake_memory {
 	struct memory memory;
@@ -38,12 +39,13 @@ void fake_put8(struct fake_memory *fake, raddr_t addr, uint8_t value);
 /* Objects. */
 raddr_t fake_ascii(struct fake_memory *fake, const char *text);
 raddr_t fake_bytes(struct fake_memory *fake, const void *bytes, size_t len);
-/* Code of 8 units, all on its first line. */
+/* Code of 8 units, all on its first line; where threads run copies of the bytecode it has one for FAKE_COPY. */
 raddr_t fake_code(struct fake_memory *fake, const char *name, const char *file,
 		  uint32_t first_line);
 
 /* One interpreter with one thread; its stack is set by what follows. */
 struct fake_process {
+	raddr_t base_frame; /* 3.15+ */
 	raddr_t runtime, interp, gil, thread, cframe, root_cframe, stack, stack_end;
 	raddr_t gil_lock, semaphore; /* 2.7: interpreter_lock, and what it points to */
 };

@@ -6,8 +6,11 @@
 #include "fake_memory.h"
 #include "python/python_private.h"
 
-static const uint16_t versions[] = {0x0207, 0x0306, 0x0307, 0x0308, 0x0309,
-				    0x030a, 0x030b, 0x030c, 0x030d};
+#define NO_GIL 0x10000u /* the build of that version without */
+
+static const uint32_t versions[] = {
+	0x0207, 0x0306, 0x0307, 0x0308, 0x0309,		 0x030a,	  0x030b,
+	0x030c, 0x030d, 0x030e, 0x030f, NO_GIL | 0x030d, NO_GIL | 0x030e, NO_GIL | 0x030f};
 
 struct fixture {
 	struct fake_memory fake;
@@ -18,9 +21,11 @@ struct fixture {
 	struct python_look look;
 };
 
-static void begin(struct fixture *fixture, uint16_t version)
+static void begin(struct fixture *fixture, uint32_t version)
 {
-	const struct layout *layout = layout_find(version);
+	const struct layout *layout = version & NO_GIL
+					      ? layout_find_free_threaded((uint16_t)version)
+					      : layout_find((uint16_t)version);
 
 	memset(fixture, 0, sizeof(*fixture));
 	fake_init(&fixture->fake, layout);
@@ -80,8 +85,12 @@ static void walk_gives_a_whole_chain_outermost_first(void **state)
 	for_each_version(&f)
 	{
 		fake_stack(&f.fake, &f.process, f.codes, 3);
+		bool has_gil = !f.fake.layout->is_free_threaded;
 		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
-		assert_int_equal(f.look.holder, 0);
+		assert_int_equal(f.look.holder, has_gil ? 0 : PYTHON_NO_THREAD);
+		assert_int_equal(f.look.threads[0].holds_gil, has_gil);
+		assert_int_equal(f.look.threads[0].runs_python, true);
+		assert_int_equal(f.look.n_running, 1);
 		assert_int_equal(f.look.threads[0].tid, FAKE_PID);
 		assert_stack(&f, "main:10;mid:20;leaf:30");
 	}
@@ -128,8 +137,12 @@ static void walk_is_not_for_who_lost_the_gil(void **state)
 	{
 		fake_stack(&f.fake, &f.process, f.codes, 3);
 		fake_release_gil(&f.fake, &f.process);
-		assert_int_equal(read_once(&f), PYTHON_NOT_RUNNING);
+		/* Without a GIL no other thread's moment hangs on it: its stack is as true. */
+		assert_int_equal(read_once(&f), f.fake.layout->is_free_threaded
+							? PYTHON_COMPLETE
+							: PYTHON_NOT_RUNNING);
 		assert_int_equal(f.look.holder, PYTHON_NO_THREAD);
+		assert_int_equal(f.look.n_running, 0);
 	}
 }
 
@@ -145,6 +158,56 @@ static void walk_refuses_a_chain_that_ends_in_a_generator(void **state)
 		raddr_t heap = fake_alloc(&f.fake, 256);
 		fake_frame(&f.fake, &f.process, heap, f.codes[2], 0, 1);
 		fake_current(&f.fake, &f.process, heap);
+		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
+	}
+}
+
+static void walk_refuses_a_chain_that_ends_at_another_shim_than_the_base(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		if (f.fake.layout->ts_base_frame == NO_FIELD)
+			continue;
+		raddr_t shim =
+			fake_frame(&f.fake, &f.process, fake_alloc(&f.fake, 128), f.codes[0], 0, 3);
+		raddr_t leaf = fake_frame(&f.fake, &f.process, 0, f.codes[1], shim, 0);
+		fake_current(&f.fake, &f.process, leaf);
+		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
+		fake_put64(&f.fake, shim + f.fake.layout->frame_previous, f.process.base_frame);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_stack(&f, "mid:20");
+	}
+}
+
+static void walk_follows_a_thread_to_the_next_copy_of_its_bytecode(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		const struct layout *layout = f.fake.layout;
+		raddr_t list, other = fake_alloc(&f.fake, 16);
+
+		if (layout->co_tlbc == NO_FIELD)
+			continue;
+		raddr_t leaf = fake_stack(&f.fake, &f.process, f.codes, 3);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		/* A thread ended, and another has its index: other bytecode under the same number. */
+		memcpy(&list, f.fake.bytes + (f.codes[2] + layout->co_tlbc - FAKE_BASE), 8);
+		fake_put64(&f.fake, list + 8 + 8 * FAKE_COPY, other);
+		fake_put64(&f.fake, leaf + layout->frame_instr, other + 4);
+		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
+		fake_put32(&f.fake, f.process.interp + layout->is_tlbc_generation, 1);
+		assert_int_equal(read_once(&f), PYTHON_COMPLETE);
+		assert_stack(&f, "main:10;mid:20;leaf:30");
+		/* Numbers that no list has. */
+		fake_put32(&f.fake, leaf + layout->frame_tlbc_index, FAKE_COPY + 1);
+		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
+		fake_put32(&f.fake, leaf + layout->frame_tlbc_index, UINT32_MAX);
 		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
 	}
 }
@@ -511,6 +574,8 @@ int main(void)
 		cmocka_unit_test(walk_needs_one_read_when_nothing_changed),
 		cmocka_unit_test(walk_is_not_for_who_lost_the_gil),
 		cmocka_unit_test(walk_refuses_a_chain_that_ends_in_a_generator),
+		cmocka_unit_test(walk_refuses_a_chain_that_ends_at_another_shim_than_the_base),
+		cmocka_unit_test(walk_follows_a_thread_to_the_next_copy_of_its_bytecode),
 		cmocka_unit_test(walk_refuses_a_frame_that_was_popped),
 		cmocka_unit_test(walk_refuses_what_an_earlier_call_left_in_the_cframe),
 		cmocka_unit_test(walk_ends_at_cycles),
