@@ -65,6 +65,17 @@ static int on_stats(void *ctx, const struct capture_stats *stats)
 	return r;
 }
 
+static int on_local(void *ctx, const struct capture_local *local)
+{
+	struct sinks *sinks = ctx;
+	int r = 0;
+
+	for (size_t i = 0; i < sinks->n && r >= 0; i++)
+		if (sinks->items[i].events->local)
+			r = sinks->items[i].events->local(sinks->items[i].ctx, local);
+	return r;
+}
+
 static int on_source(void *ctx, const struct capture_source *source)
 {
 	struct sinks *sinks = ctx;
@@ -95,6 +106,7 @@ const struct capture_events *sinks_events(void)
 		.thread = on_thread,
 		.sample = on_sample,
 		.stats = on_stats,
+		.local = on_local,
 		.source = on_source,
 		.end = on_end,
 	};
@@ -130,6 +142,11 @@ static int write_stats(void *ctx, const struct capture_stats *stats)
 	return r < 0 ? r : capture_flush(ctx);
 }
 
+static int write_local(void *ctx, const struct capture_local *local)
+{
+	return capture_write_local(ctx, local);
+}
+
 static int write_source(void *ctx, const struct capture_source *source)
 {
 	return capture_write_source(ctx, source);
@@ -150,6 +167,7 @@ const struct capture_events *sinks_writer_events(void)
 		.thread = write_thread,
 		.sample = write_sample,
 		.stats = write_stats,
+		.local = write_local,
 		.source = write_source,
 		.end = write_end,
 	};

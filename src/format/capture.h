@@ -109,6 +109,26 @@ struct capture_stats {
 	uint64_t traced; /* ticks that could not pause because somebody else traces the target */
 };
 
+/*
+ * The value of a local variable of a frame of the thread's last sample, as `dump --locals` shows it.  The
+ * variables of a sample follow it directly, in the order of its frames.
+ */
+struct capture_local {
+	uint32_t thread;  /* capture_thread.id */
+	uint32_t frame;	  /* 0: the innermost that is no marker */
+	uint64_t address; /* of the object, in the target */
+	uint8_t flags;	  /* LOCAL_* */
+	const char *name;
+	const char *text; /* as repr() would show it, nearly */
+};
+
+enum {
+	LOCAL_ARGUMENT = 1,
+	LOCAL_SHARED = 2, /* with an inner or outer function */
+	LOCAL_CUT =
+		4, /* no variable: those that would follow could not be read; name and text are "" */
+};
+
 /* The text of a source file that a sampled frame named, for pages that show the hot lines. */
 struct capture_source {
 	uint32_t process; /* capture_process.id */
@@ -148,6 +168,7 @@ int capture_write_thread(struct capture_writer *writer,
 int capture_write_sample(struct capture_writer *writer,
 			 const struct capture_sample *sample) nodiscard;
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats) nodiscard;
+int capture_write_local(struct capture_writer *writer, const struct capture_local *local) nodiscard;
 int capture_write_source(struct capture_writer *writer,
 			 const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
@@ -164,6 +185,7 @@ struct capture_events {
 	int (*sample)(void *ctx,
 		      const struct capture_sample *sample); /* node of the reader's tree */
 	int (*stats)(void *ctx, const struct capture_stats *stats);
+	int (*local)(void *ctx, const struct capture_local *local);
 	int (*source)(void *ctx, const struct capture_source *source);
 	int (*end)(void *ctx, const struct capture_end *end);
 };

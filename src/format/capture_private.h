@@ -25,6 +25,7 @@ enum capture_record {
 	RECORD_STATS = 8,   /* in the order of struct capture_stats */
 	RECORD_END = 9,	    /* s time, s code, s exit status, t text */
 	RECORD_SOURCE = 10, /* u process, t file, t text */
+	RECORD_LOCAL = 11,  /* u thread, u frame, u address, u flags, t name, t text */
 };
 
 #endif

@@ -337,6 +337,21 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	return reader->events.stats(reader->ctx, &stats);
 }
 
+static int read_local(struct capture_reader *reader, struct cursor *record)
+{
+	struct capture_local local;
+
+	local.thread = take_id(record, reader->has_thread, reader->thread_cap);
+	local.frame = take_u32(record);
+	local.address = cursor_varint(record);
+	local.flags = (uint8_t)take_u32(record);
+	local.name = take_text(reader, record, NAME_MAX_BYTES);
+	local.text = take_text(reader, record, NAME_MAX_BYTES);
+	if (record->bad || !reader->events.local)
+		return 0;
+	return reader->events.local(reader->ctx, &local);
+}
+
 static int read_source(struct capture_reader *reader, struct cursor *record)
 {
 	struct capture_source source;
@@ -372,6 +387,7 @@ static record_fn *const record_readers[] = {
 	[RECORD_PROCESS] = read_process, [RECORD_THREAD] = read_thread,
 	[RECORD_SAMPLE] = read_sample,	 [RECORD_STATS] = read_stats,
 	[RECORD_END] = read_end,	 [RECORD_SOURCE] = read_source,
+	[RECORD_LOCAL] = read_local,
 };
 
 /* ---- blocks ---- */

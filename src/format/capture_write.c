@@ -337,6 +337,19 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 	return end_event(writer, RECORD_STATS);
 }
 
+int capture_write_local(struct capture_writer *writer, const struct capture_local *local)
+{
+	struct buf *record = begin_record(writer);
+
+	buf_put_varint(record, local->thread);
+	buf_put_varint(record, local->frame);
+	buf_put_varint(record, local->address);
+	buf_put_varint(record, local->flags);
+	put_text(record, local->name);
+	put_text(record, local->text);
+	return end_event(writer, RECORD_LOCAL);
+}
+
 int capture_write_source(struct capture_writer *writer, const struct capture_source *source)
 {
 	struct buf *record = begin_record(writer);

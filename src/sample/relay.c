@@ -335,6 +335,19 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 	return relay->events->sample ? passed(relay, relay->events->sample(relay->ctx, &ours)) : 0;
 }
 
+static int on_local(void *ctx, const struct capture_local *local)
+{
+	struct relay_stream *stream = ctx;
+	struct relay *relay = stream->relay;
+	const uint32_t *thread = map64_get(&stream->thread_ids, local->thread);
+	struct capture_local ours = *local;
+
+	if (!thread)
+		return ERR_CORRUPT;
+	ours.thread = *thread;
+	return relay->events->local ? passed(relay, relay->events->local(relay->ctx, &ours)) : 0;
+}
+
 static int on_source(void *ctx, const struct capture_source *source)
 {
 	struct relay_stream *stream = ctx;
@@ -425,6 +438,7 @@ const struct capture_events *relay_events(void)
 		.thread = on_thread,
 		.sample = on_sample,
 		.stats = on_stats,
+		.local = on_local,
 		.source = on_source,
 		.end = on_end,
 	};
