@@ -321,6 +321,71 @@ static void print_objects(void)
 	print_dicts();
 }
 
+static void print_values(void)
+{
+	PRINT(type_name, offsetof(PyTypeObject, tp_name));
+	PRINT(type_flags, offsetof(PyTypeObject, tp_flags));
+	PRINT(type_base, offsetof(PyTypeObject, tp_base));
+	PRINT(type_dict, offsetof(PyTypeObject, tp_dict));
+	PRINT(list_items, offsetof(PyListObject, ob_item));
+	PRINT(tuple_items, offsetof(PyTupleObject, ob_item));
+	PRINT(set_used, offsetof(PySetObject, used));
+	PRINT(set_mask, offsetof(PySetObject, mask));
+	PRINT(set_table, offsetof(PySetObject, table));
+	PRINT(set_key_at, offsetof(setentry, key));
+#if PY_VERSION_HEX >= 0x03000000
+	PRINT(bytearray_start, offsetof(PyByteArrayObject, ob_start));
+	PRINT(exception_args, offsetof(PyBaseExceptionObject, args));
+	PRINT(type_qualname, offsetof(PyHeapTypeObject, ht_qualname));
+	PRINT(str_indirect, offsetof(PyUnicodeObject, data));
+#else
+	PRINT(bytearray_start, offsetof(PyByteArrayObject, ob_bytes));
+	PRINT(exception_args, offsetof(PyBaseExceptionObject, args));
+	PRINT(type_qualname, NO_FIELD);
+	PRINT(str_indirect, NO_FIELD);
+#endif
+}
+
+static void print_locals(void)
+{
+	PRINT(co_argcount, offsetof(PyCodeObject, co_argcount));
+	PRINT(co_flags, offsetof(PyCodeObject, co_flags));
+#if PY_VERSION_HEX >= 0x03000000
+	PRINT(co_kwonlyargcount, offsetof(PyCodeObject, co_kwonlyargcount));
+#else
+	PRINT(co_kwonlyargcount, NO_FIELD);
+#endif
+	PRINT(co_nlocals, offsetof(PyCodeObject, co_nlocals));
+#if PY_VERSION_HEX >= 0x030b0000
+	PRINT(co_varnames, NO_FIELD);
+	PRINT(co_cellvars, NO_FIELD);
+	PRINT(co_freevars, NO_FIELD);
+	PRINT(co_nlocalsplus, offsetof(PyCodeObject, co_nlocalsplus));
+	PRINT(co_localsplusnames, offsetof(PyCodeObject, co_localsplusnames));
+#else
+	PRINT(co_varnames, offsetof(PyCodeObject, co_varnames));
+	PRINT(co_cellvars, offsetof(PyCodeObject, co_cellvars));
+	PRINT(co_freevars, offsetof(PyCodeObject, co_freevars));
+	PRINT(co_nlocalsplus, NO_FIELD);
+	PRINT(co_localsplusnames, NO_FIELD);
+#endif
+}
+
+/* Before 3.7 it is a static variable that no struct leads to. */
+static void print_collector(void)
+{
+#if PY_VERSION_HEX >= 0x03090000
+	PRINT(rt_gc_collecting, NO_FIELD);
+	PRINT(is_gc_collecting, offsetof(PyInterpreterState, gc.collecting));
+#elif PY_VERSION_HEX >= 0x03070000
+	PRINT(rt_gc_collecting, offsetof(_PyRuntimeState, gc.collecting));
+	PRINT(is_gc_collecting, NO_FIELD);
+#else
+	PRINT(rt_gc_collecting, NO_FIELD);
+	PRINT(is_gc_collecting, NO_FIELD);
+#endif
+}
+
 int main(void)
 {
 	printf("{\n\t.version = 0x%04x,\n", PY_VERSION_HEX >> 16);
@@ -349,6 +414,9 @@ int main(void)
 	print_frame();
 	print_code();
 	print_objects();
+	print_values();
+	print_locals();
+	print_collector();
 	printf("},\n");
 	return 0;
 }

@@ -62,29 +62,27 @@ static int read_keys(struct memory *memory, const struct layout *layout, raddr_t
 			return ERR_CORRUPT;
 		indices = slots * index_bytes(slots);
 	}
-	if (keys.n > DICT_MAX_ENTRIES)
-		return ERR_LIMIT;
 	keys.entries = addr + layout->keys_indices + indices;
 	*ret_keys = keys;
 	return 0;
 }
 
-/* `values`: where they lie when they are apart from the keys (split), else 0. */
+/* The first `max` at most (places, free ones too).  `values`: where they lie when they are apart from the keys (split), else 0. */
 static int read_entries(struct memory *memory, const struct keys *keys, raddr_t values,
-			struct dict_entries *ret_entries)
+			uint64_t max, struct dict_entries *ret_entries)
 {
-	cleanup_free uint8_t *entries = xcalloc(keys->n + 1, keys->entry_bytes);
-	cleanup_free uint8_t *apart = xcalloc(keys->n + 1, 8);
-	int r = keys->n ? memory_read(memory, keys->entries, entries, keys->n * keys->entry_bytes)
-			: 0;
+	uint64_t n = min_of(keys->n, max);
+	cleanup_free uint8_t *entries = xcalloc(n + 1, keys->entry_bytes);
+	cleanup_free uint8_t *apart = xcalloc(n + 1, 8);
+	int r = n ? memory_read(memory, keys->entries, entries, n * keys->entry_bytes) : 0;
 
-	if (r == 0 && values && keys->n)
-		r = memory_read(memory, values, apart, keys->n * 8);
+	if (r == 0 && values && n)
+		r = memory_read(memory, values, apart, n * 8);
 	if (r < 0)
 		return r;
-	ret_entries->items = xcalloc(keys->n + 1, sizeof(*ret_entries->items));
+	ret_entries->items = xcalloc(n + 1, sizeof(*ret_entries->items));
 	ret_entries->n = 0;
-	for (uint64_t i = 0; i < keys->n; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		const uint8_t *entry = entries + i * keys->entry_bytes;
 		struct dict_item item;
 
@@ -98,8 +96,8 @@ static int read_entries(struct memory *memory, const struct keys *keys, raddr_t 
 }
 
 /* 2.7: slots of (hash, key, value), the free ones without a value. */
-static int read_table(struct memory *memory, const struct layout *layout, raddr_t dict,
-		      struct dict_entries *ret_entries)
+static int find_table(struct memory *memory, const struct layout *layout, raddr_t dict,
+		      struct keys *ret_keys)
 {
 	struct keys keys = {.entry_bytes = 24, .key_at = 8, .value_at = 16};
 	uint64_t mask;
@@ -109,29 +107,53 @@ static int read_table(struct memory *memory, const struct layout *layout, raddr_
 		r = memory_read_u64(memory, dict + layout->dict_table, &keys.entries);
 	if (r < 0)
 		return r;
-	if (mask >= DICT_MAX_ENTRIES)
+	if (mask >= 1ull << MAX_LOG2)
 		return ERR_LIMIT;
 	keys.n = mask + 1;
-	return read_entries(memory, &keys, 0, ret_entries);
+	*ret_keys = keys;
+	return 0;
 }
 
-int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
-	      struct dict_entries *ret_entries)
+/* Where the entries of a dict are, and their values where these are apart. */
+static int find_keys(struct memory *memory, const struct layout *layout, raddr_t dict,
+		     struct keys *ret_keys, raddr_t *ret_values)
 {
-	raddr_t keys_addr, values;
-	struct keys keys;
+	raddr_t keys_addr, values = 0;
 
+	*ret_values = 0;
 	if (layout->dict_table != NO_FIELD)
-		return read_table(memory, layout, dict, ret_entries);
+		return find_table(memory, layout, dict, ret_keys);
 	int r = memory_read_u64(memory, dict + layout->dict_keys, &keys_addr);
 
 	if (r == 0)
 		r = memory_read_u64(memory, dict + layout->dict_values, &values);
 	if (r == 0)
-		r = read_keys(memory, layout, keys_addr, &keys);
-	if (r < 0)
-		return r;
-	return read_entries(memory, &keys, values ? values + layout->values_data : 0, ret_entries);
+		r = read_keys(memory, layout, keys_addr, ret_keys);
+	if (r == 0 && values)
+		*ret_values = values + layout->values_data;
+	return r;
+}
+
+int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
+	      struct dict_entries *ret_entries)
+{
+	struct keys keys;
+	raddr_t values;
+	int r = find_keys(memory, layout, dict, &keys, &values);
+
+	if (r == 0 && keys.n > DICT_MAX_ENTRIES)
+		return ERR_LIMIT;
+	return r < 0 ? r : read_entries(memory, &keys, values, keys.n, ret_entries);
+}
+
+int dict_read_head(struct memory *memory, const struct layout *layout, raddr_t dict, uint64_t max,
+		   struct dict_entries *ret_entries)
+{
+	struct keys keys;
+	raddr_t values;
+	int r = find_keys(memory, layout, dict, &keys, &values);
+
+	return r < 0 ? r : read_entries(memory, &keys, values, max, ret_entries);
 }
 
 void dict_entries_done(struct dict_entries *entries)
@@ -264,7 +286,9 @@ int object_attribute(struct memory *memory, const struct layout *layout, raddr_t
 	r = memory_read_u64(memory, type + layout->type_cached_keys, &shared);
 	if (r == 0)
 		r = read_keys(memory, layout, shared, &keys);
+	if (r == 0 && keys.n > DICT_MAX_ENTRIES)
+		r = ERR_LIMIT;
 	if (r == 0)
-		r = read_entries(memory, &keys, attributes.values, &entries);
+		r = read_entries(memory, &keys, attributes.values, keys.n, &entries);
 	return r < 0 ? r : find_entry(memory, layout, &entries, name, ret_value);
 }

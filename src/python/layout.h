@@ -102,6 +102,18 @@ struct layout {
 	uint16_t dict_table, dict_mask; /* 2.7: one table of slots, instead of: */
 	uint16_t dict_keys, dict_values;
 	uint16_t keys_log2_size, keys_size, keys_kind, keys_nentries, keys_indices;
+	/* What values are made of; sizes of variable objects and plain C numbers follow the head. */
+	uint16_t type_name, type_flags, type_base, type_dict, type_qualname;
+	uint16_t list_items, tuple_items, bytearray_start, exception_args;
+	uint16_t set_used, set_mask, set_table, set_key_at; /* set_key_at: in a slot of 16 bytes */
+	uint16_t str_indirect; /* pointer to the characters of a str that is not compact */
+	/* Locals: how many there are and their names; arguments come first.  Up to 3.10: */
+	uint16_t co_argcount, co_kwonlyargcount, co_flags;
+	uint16_t co_nlocals, co_varnames, co_cellvars, co_freevars;
+	/* 3.11+: all of them in one list */
+	uint16_t co_nlocalsplus, co_localsplusnames;
+	/* The collector of garbage runs: an int in the runtime (3.7, 3.8) or the interpreter (3.9+). */
+	uint32_t rt_gc_collecting, is_gc_collecting;
 	uint16_t values_data; /* from the start of an instance's values to the first */
 };
 

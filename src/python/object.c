@@ -12,6 +12,7 @@
 struct text_head {
 	uint32_t kind; /* bytes per character: 1, 2, 4 */
 	bool is_ascii;
+	bool is_apart; /* its characters are elsewhere: a str of a subclass */
 	bool is_bytes; /* in an encoding that nobody tells */
 	uint16_t data; /* offset of the characters */
 	uint64_t length;
@@ -45,14 +46,33 @@ static int parse_head(const struct layout *layout, const uint8_t *bytes, struct 
 	memcpy(&state, bytes + layout->str_state, sizeof(state));
 	state >>= layout->str_kind_shift;
 	head.kind = state & 7;
-	bool is_compact = state >> 3 & 1;
+	head.is_apart = !(state >> 3 & 1);
 	head.is_ascii = state >> 4 & 1;
 	head.data = head.is_ascii ? layout->str_ascii_data : layout->str_compact_data;
-	if (!is_compact || (head.kind != 1 && head.kind != 2 && head.kind != 4) ||
-	    head.length > INT64_MAX)
+	if ((head.is_apart && layout->str_indirect == NO_FIELD) ||
+	    (head.kind != 1 && head.kind != 2 && head.kind != 4) || head.length > INT64_MAX)
 		return ERR_CORRUPT;
 	*ret_head = head;
 	return 0;
+}
+
+/* What is not in the `have` bytes of `bytes` yet; *ret_data is where the characters begin there. */
+static int read_chars(struct memory *memory, const struct layout *layout, raddr_t str,
+		      const struct text_head *head, size_t n, uint8_t *bytes, size_t have,
+		      const uint8_t **ret_data)
+{
+	size_t need = head->data + n * head->kind;
+	raddr_t apart;
+	int r = 0;
+
+	*ret_data = head->is_apart ? bytes : bytes + head->data;
+	if (head->is_apart) {
+		r = memory_read_u64(memory, str + layout->str_indirect, &apart);
+		if (r == 0 && n)
+			r = memory_read(memory, apart, bytes, n * head->kind);
+		return r == -EFAULT ? ERR_CORRUPT : r;
+	}
+	return need > have ? memory_read(memory, str + have, bytes + have, need - have) : 0;
 }
 
 /* Nearly always UTF-8; of anything else nothing is guessed and nothing lost. */
@@ -87,7 +107,8 @@ static void put_chars(struct buf *out, const uint8_t *data, size_t n, const stru
 	}
 }
 
-int object_text(struct memory *memory, const struct layout *layout, raddr_t str, struct buf *out)
+int object_text_head(struct memory *memory, const struct layout *layout, raddr_t str, size_t max,
+		     struct buf *out, bool *ret_is_cut)
 {
 	uint8_t bytes[HEAD_BYTES + OBJECT_MAX_CHARS * 4];
 	size_t have = GUESS_BYTES;
@@ -104,18 +125,25 @@ int object_text(struct memory *memory, const struct layout *layout, raddr_t str,
 	r = parse_head(layout, bytes, &head);
 	if (r < 0)
 		return r;
-	size_t n = (size_t)min_of(head.length, (uint64_t)OBJECT_MAX_CHARS);
-	size_t need = head.data + n * head.kind;
-	if (need > have) {
-		r = memory_read(memory, str + have, bytes + have, need - have);
-		if (r < 0)
-			return r;
-	}
+	size_t n = (size_t)min_of(head.length, (uint64_t)min_of(max, (size_t)OBJECT_MAX_CHARS));
+	const uint8_t *data;
+	r = read_chars(memory, layout, str, &head, n, bytes, have, &data);
+	if (r < 0)
+		return r;
 	buf_reset(out);
-	put_chars(out, bytes + head.data, n, &head);
-	if (n < head.length)
-		buf_puts(out, ELLIPSIS);
+	put_chars(out, data, n, &head);
+	*ret_is_cut = n < head.length;
 	return 0;
+}
+
+int object_text(struct memory *memory, const struct layout *layout, raddr_t str, struct buf *out)
+{
+	bool is_cut;
+	int r = object_text_head(memory, layout, str, OBJECT_MAX_CHARS, out, &is_cut);
+
+	if (r == 0 && is_cut)
+		buf_puts(out, ELLIPSIS);
+	return r;
 }
 
 int object_bytes(struct memory *memory, const struct layout *layout, raddr_t bytes, struct buf *out)

@@ -22,6 +22,9 @@
  */
 int object_text(struct memory *memory, const struct layout *layout, raddr_t str,
 		struct buf *out) nodiscard;
+/* The same of its first `max` characters, without the ellipsis: *ret_is_cut says whether there are more. */
+int object_text_head(struct memory *memory, const struct layout *layout, raddr_t str, size_t max,
+		     struct buf *out, bool *ret_is_cut) nodiscard;
 
 /*
  * The bytes of a bytes object, at most out->ceiling: ERR_LIMIT when there are more.
@@ -49,6 +52,9 @@ struct dict_entries {
 
 int dict_read(struct memory *memory, const struct layout *layout, raddr_t dict,
 	      struct dict_entries *ret_entries) nodiscard;
+/* The first `max` at most (places of the table: those that are free do not come). */
+int dict_read_head(struct memory *memory, const struct layout *layout, raddr_t dict, uint64_t max,
+		   struct dict_entries *ret_entries) nodiscard;
 void dict_entries_done(struct dict_entries *entries);
 
 #endif

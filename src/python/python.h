@@ -168,7 +168,8 @@ struct python_stack {
 	size_t n_same; /* so many of the outermost are as they were the last time */
 	bool is_same;  /* equal to the stack that python_stack() gave for this thread the last time
 		       */
-	bool is_cut;   /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
+	size_t n_markers; /* of them, innermost: no frames of the program, such as "[GC]" */
+	bool is_cut; /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
 };
 
 /*
@@ -178,6 +179,55 @@ struct python_stack {
  * kind FRAME_PYTHON.
  */
 void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack);
+
+/* ---- the values of a frame's locals ---- */
+
+#define PYTHON_MAX_LOCALS 65536 /* places of one frame that are looked at */
+
+/* What one call may take; text is cut and items are left out where a limit ends, see value.h. */
+struct python_value_limits {
+	uint32_t max_locals;
+	uint32_t max_chars; /* of one value */
+	uint32_t max_items; /* of one container */
+	uint32_t max_depth;
+	uint32_t max_reads;
+	uint64_t max_bytes;
+};
+
+enum {
+	PYTHON_LOCAL_ARGUMENT = 1,
+	PYTHON_LOCAL_SHARED = 2, /* with another function, through a cell */
+};
+
+struct python_local {
+	char *name;
+	char *text;    /* as repr() would show it, nearly: python/value.h */
+	raddr_t addr;  /* of the object */
+	uint8_t flags; /* PYTHON_LOCAL_* */
+};
+
+/* All-zero is an empty list; python_locals_done() releases it. */
+struct python_locals {
+	struct python_local *items; /* arguments first; variables without a value are left out */
+	size_t n, cap;
+	uint32_t max;
+	bool is_cut; /* a limit, or what could not be read, ended it */
+};
+
+/*
+ * The locals of a frame of the last COMPLETE read of a thread, 0 is the innermost frame.  Reads the target: the
+ * thread has to be stopped still, or is to be read again afterwards and found the same.  Replaces the list.  -ENOENT when there is no such frame, -ESRCH, -EPERM.
+ */
+int python_locals(struct python *python, uint32_t thread, uint32_t frame,
+		  const struct python_value_limits *limits, struct python_locals *locals) nodiscard;
+/*
+ * The innermost frame of the last COMPLETE read that runs a function of one of these names (or qualified names),
+ * in numbers of python_locals(); false: none.  No reads.
+ */
+bool python_find_function(struct python *python, uint32_t thread, const char *const *functions,
+			  size_t n, uint32_t *ret_frame);
+void python_locals_reset(struct python_locals *locals);
+void python_locals_done(struct python_locals *locals);
 
 /* ---- thread names ---- */
 
