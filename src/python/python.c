@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "python/python_private.h"
 
@@ -55,12 +59,26 @@ int python_new(const struct python_args *args, const struct runtime *runtime,
 	return 0;
 }
 
+static void remember_place(struct python *python, const struct runtime *runtime)
+{
+	char path[PYTHON_MAX_PLACE_BYTES - 32];
+
+	utf8_printable(path, sizeof(path), runtime->file->path, strlen(runtime->file->path));
+	snprintf(python->place, sizeof(python->place), "by %s of %s",
+		 runtime->is_scanned ? "a search in the memory" : "the symbols", path);
+}
+
 int python_attach(const struct python_args *args, struct python **ret_python, struct err *err)
 {
 	struct runtime runtime = {0};
 	int r = runtime_find(args, &runtime, err);
 
-	return r < 0 ? r : python_new(args, &runtime, ret_python, err);
+	if (r < 0)
+		return r;
+	r = python_new(args, &runtime, ret_python, err);
+	if (r == 0)
+		remember_place(*ret_python, &runtime);
+	return r;
 }
 
 void python_free(struct python *python)
@@ -83,6 +101,11 @@ void python_free(struct python *python)
 const char *python_version(const struct python *python)
 {
 	return python->version;
+}
+
+const char *python_place(const struct python *python)
+{
+	return python->place;
 }
 
 void python_stats(const struct python *python, struct python_stats *ret_stats)

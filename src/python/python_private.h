@@ -152,6 +152,7 @@ struct python {
 	raddr_t old_lock; /* what old_gil.lock pointed to at the last look */
 	pid_t pid;
 	char version[32];
+	char place[PYTHON_MAX_PLACE_BYTES];
 	uint16_t state_bytes; /* of a PyThreadState that have to be read */
 	uint16_t frame_bytes;
 	uint16_t pthread_tid; /* offset of the tid in glibc's struct pthread; 0: not known (yet) */
@@ -217,6 +218,9 @@ struct runtime {
 	struct layout layout;
 	char version[32];
 	struct old_gil gil;
+	const struct mapping
+		*file;	 /* where it was found, of the caller's maps; NULL: not searched */
+	bool is_scanned; /* by what its memory looks like, for want of a symbol */
 };
 int runtime_find(const struct python_args *args, struct runtime *ret_runtime,
 		 struct err *err) nodiscard;

@@ -154,9 +154,12 @@ static bool try_files(struct search *search, bool is_named, bool is_scan)
 	for (size_t i = 0; i < maps->n && search->n_files < MAX_FILES; i++) {
 		const struct mapping *mapping = &maps->items[i];
 
-		if (mapping_is_file(mapping) && is_named_python(mapping->path) == is_named &&
-		    is_first_of_file(maps, i) && try_file(search, mapping, is_scan))
-			return true;
+		if (!mapping_is_file(mapping) || is_named_python(mapping->path) != is_named ||
+		    !is_first_of_file(maps, i) || !try_file(search, mapping, is_scan))
+			continue;
+		search->found->file = mapping;
+		search->found->is_scanned = is_scan;
+		return true;
 	}
 	return false;
 }
