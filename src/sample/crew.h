@@ -59,24 +59,15 @@ struct member {
 	raddr_t tstate;	 /* that thread's */
 	struct str_id name;
 	struct account account;
-<<<<<<< HEAD
-	struct thread_cpu cpu;	 /* last reading */
-	int64_t asleep_since_ns; /* 0: it runs, or is not known to sleep */
-	int64_t probe_at_ns;	 /* asleep: not before this */
+	struct thread_cpu cpu;	   /* last reading */
+	int64_t asleep_since_ns;   /* 0: it runs, or is not known to sleep */
+	int64_t probe_at_ns;	   /* asleep: not before this */
+	int64_t restless_until_ns; /* woke up while it was read: paused whenever it runs until then */
 	struct rest rest;
 	struct node_path path;	 /* of `node`, where it has_stack */
 	struct node_id node;	 /* last true stack */
 	struct node_id ran_node; /* last one that it was seen running with; root: never */
 	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
-=======
-	struct thread_cpu cpu;	   /* last reading */
-	int64_t asleep_since_ns;   /* 0: it runs, or is not known to sleep */
-	int64_t probe_at_ns;	   /* asleep: not before this */
-	int64_t restless_until_ns; /* woke up while it was read: paused whenever it runs until then */
-	struct node_id node;	   /* last true stack */
-	struct node_id ran_node;   /* last one that it was seen running with; root: never */
-	int64_t paid_ns;	   /* when CPU time was last given to it; 0: never */
->>>>>>> 796807b (wip2)
 	bool has_node;
 	bool has_stack; /* node is of the last python_stack(), not the native marker's */
 	bool is_listed; /* while the list of threads is compared */

@@ -466,7 +466,7 @@ static int run_glance(struct tick *tick, int64_t now_ns)
 	}
 	keep_wanting_the_awake(tick);
 	tick->last_ns = now_ns;
-	return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY);
+	return read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY, false);
 }
 
 int tick_run(struct tick *tick, int64_t *ret_now_ns)
