@@ -206,6 +206,8 @@ static int decode_texts(struct code_cache *cache, struct memory *memory, struct 
 	if (r < 0 || layout->co_qualname == NO_FIELD)
 		return r;
 	raddr_t qualname = head_word(head, layout->co_qualname);
+	code->is_trampoline = qualname == name && !strcmp(code->texts[0], "__init__") &&
+			      !strcmp(code->texts[1], "__init__");
 	return qualname == name ? 0 : decode_text(cache, memory, code, 2, qualname);
 }
 

@@ -57,6 +57,11 @@ struct code {
 	char *texts[3]; /* name, file, qualname until interned; NULL afterwards */
 	struct str_id name, file, qualname;
 	bool is_interned;
+	/*
+	 * 3.12+ puts a frame of its own below an __init__() that it calls without C (_Py_InitCleanup): function,
+	 * qualified name and file are "__init__", and tracebacks leave it out.
+	 */
+	bool is_trampoline;
 	uint8_t *table;
 	uint32_t table_len;
 };

@@ -30,6 +30,12 @@ static struct frame_id deeper(struct python *python)
 	return names_frame(python->names, &frame);
 }
 
+/* Neither a shim nor a trampoline: a frame of the program. */
+static bool is_shown(const struct python *python, const struct raw_frame *frame)
+{
+	return frame->code && !code_get(&python->codes, frame->id)->is_trampoline;
+}
+
 static struct frame_id frame_of(struct python *python, struct raw_frame *frame)
 {
 	if (!frame->known)
@@ -49,7 +55,7 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 
 		if (i == chain->n)
 			id = deeper(python);
-		else if (chain->frames[i].code)
+		else if (is_shown(python, &chain->frames[i]))
 			id = frame_of(python, &chain->frames[i]);
 		else
 			continue;

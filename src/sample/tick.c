@@ -324,7 +324,9 @@ static int probe(struct tick *tick, const struct python_look *look, struct membe
 		return 0;
 	}
 	observe(tick, member, now_ns);
-	if (thread && now_ns < member->restless_until_ns && pauses(tick, now_ns))
+	/* While another thread holds the GIL it is most likely to stay as it is. */
+	if (thread && now_ns < member->restless_until_ns && pauses(tick, now_ns) &&
+	    look->holder == PYTHON_NO_THREAD)
 		return read_restless(tick, member, now_ns);
 	if (thread) /* without frames, too: a look can catch a thread that is changing its chain */
 		want(tick, member->python);

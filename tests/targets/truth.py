@@ -90,7 +90,7 @@ def on_call(frame, event, _):
         LEARNER.see(frame)
 
 
-def learn_and_run(cycle, has_learnt):
+def learn_and_run(cycle, has_learnt, least=ROUNDS):
     """Both from one line, so that the line of the call is the same."""
     began, rounds = time.time(), 0
     sys.setprofile(on_call)
@@ -98,7 +98,7 @@ def learn_and_run(cycle, has_learnt):
         cycle()
         if rounds >= 0:
             rounds += 1
-            if rounds >= ROUNDS and time.time() - began > LEARN_SECONDS:
+            if rounds >= least and time.time() - began > LEARN_SECONDS:
                 sys.setprofile(None)
                 has_learnt()
                 rounds = -1
@@ -183,14 +183,14 @@ def marked(path, mark):
         return [number for number, line in enumerate(source, 1) if line.rstrip().endswith("# " + mark)]
 
 
-def run(cycle, before=None, **more):
+def run(cycle, before=None, rounds=ROUNDS, **more):
     """Learn, announce, run for ever."""
     def has_learnt():
         if before:
             before()
         announce(getattr(cycle, "ledger", None), **more)
 
-    learn_and_run(cycle, has_learnt)
+    learn_and_run(cycle, has_learnt, rounds)
 
 
 def run_threads(cycles):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which function runs, the clock decides: eight phases of 20 ms in turn, so that a stale stack shows.
+"""Which function runs, the clock decides: eight phases of 100 ms in turn, so that a stale stack shows.
 
 The announcement says how long a phase is and on which clock: phase_K runs while (clock / length) % 8 is K.
 """
@@ -7,7 +7,7 @@ import time
 
 from truth import run
 
-PHASE = 0.02
+PHASE = 0.1
 monotonic = getattr(time, "monotonic", None)  # the profiler's own clock; not in 2.7
 
 SOURCE = """
@@ -35,4 +35,4 @@ def cycle():
 
 if not monotonic:
     raise SystemExit("needs time.monotonic")
-run(cycle, phases={"seconds": PHASE, "names": [phase.__name__ for phase in PHASES]})
+run(cycle, rounds=len(PHASES) + 1, phases={"seconds": PHASE, "names": [phase.__name__ for phase in PHASES]})
