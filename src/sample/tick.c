@@ -286,6 +286,8 @@ static int read_restless(struct tick *tick, struct member *member, int64_t now_n
 	for (int i = 0; i < TICK_MAX_TRIES && member->news == MEMBER_UNKNOWN; i++) {
 		int r;
 
+		if (!pauses(tick, now_ns)) /* somebody else has begun to trace it */
+			break;
 		if (i > 0) {
 			if (thread_cpu(&member->files, &member->cpu) < 0)
 				break;
