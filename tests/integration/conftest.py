@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every integration test shares: the binary, free ports, clean ends."""
 
+import http.server
 import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -61,6 +64,34 @@ def spawn():
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
+
+
+@pytest.fixture
+def collector():
+    """A server that takes everything: a list of (method, path, query, body)."""
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def take(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            url = urllib.parse.urlsplit(self.path)
+            got.append((self.command, url.path, urllib.parse.parse_qs(url.query), body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_PUT = take
+
+        def log_message(self, format, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", got
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def wait_until(condition, seconds=10.0, what="condition"):

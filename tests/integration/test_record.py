@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """record: from a live process to a file, with the right ends and exit codes."""
 
-import http.server
 import os
 import pty
 import signal
 import subprocess
-import threading
 import time
-import urllib.parse
 
 import pytest
 
@@ -328,34 +325,6 @@ while thread.is_alive(): sum(range(100))
     done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "-r", "1000", "-f", "raw", "-o", "-"])
     assert done.returncode in (0, 4), done.stderr
     assert target.stdout.readline() == "seen 0\n"
-
-
-@pytest.fixture
-def collector():
-    """A server that takes everything: a list of (method, path, query, body)."""
-    got = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def take(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            url = urllib.parse.urlsplit(self.path)
-            got.append((self.command, url.path, urllib.parse.parse_qs(url.query), body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_POST = do_PUT = take
-
-        def log_message(self, format, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", got
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_push_sends_profiles_and_the_source_of_what_was_sampled(pyrometer, start, collector, tmp_path):
