@@ -282,6 +282,7 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		.end_ns = end_of_run(reader->config, reader->begun_ns),
 		.is_nonblocking = is_nonblocking,
 		.is_once = reader->config->is_once,
+		.locals = &reader->config->locals,
 		/* A file that got the last reader killed (a filesystem of the target's own) is not
 		 * touched again. */
 		.with_sources = reader->config->with_sources && reader->job->attempt == 1,

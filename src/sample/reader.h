@@ -17,18 +17,20 @@
 #include <sys/types.h>
 
 #include "proc/watchdog.h"
+#include "sample/locals.h"
 
 struct reader_config {
 	double rate_hz;
 	int64_t duration_ns; /* 0: until asked to end */
 	bool is_nonblocking;
-	bool is_once;	   /* one stack of every thread, then end */
-	bool is_launched;  /* we started it: wait until its interpreter is there */
-	bool with_tree;	   /* one of many: what is no Python is left in silence */
-	pid_t root;	   /* of the tree */
-	bool with_idle;	   /* for the header only: what the user wants to see */
-	bool with_columns; /* frames have columns */
-	bool with_sources; /* send the text of sampled files, too */
+	bool is_once;		     /* one stack of every thread, then end */
+	bool is_launched;	     /* we started it: wait until its interpreter is there */
+	bool with_tree;		     /* one of many: what is no Python is left in silence */
+	pid_t root;		     /* of the tree */
+	bool with_idle;		     /* for the header only: what the user wants to see */
+	bool with_columns;	     /* frames have columns */
+	struct locals_config locals; /* values to be read */
+	bool with_sources;	     /* send the text of sampled files, too */
 	int wire_fd;
 	/* Shared memory: when the first reader began, so that the next ends when that one would have. */
 	_Atomic int64_t *first_begun_ns;

@@ -32,11 +32,14 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 		.crew = &sampler->crew,
 		.pauser = sampler->pauser,
 		.tree = sampler->tree,
+		.locals = &sampler->locals,
 		.stats = &sampler->stats,
 		.native_node = sampler->native_node,
 		.is_nonblocking = config->is_nonblocking,
 	};
+	locals_init(&sampler->locals, config->locals, sampler->target, sampler->names);
 	sampler->stream.writer = sampler->writer;
+	sampler->stream.locals = &sampler->locals;
 	sampler->stream.names = sampler->names;
 	sampler->stream.crew = &sampler->crew;
 	sampler->stream.python = sampler->target->python;
@@ -53,6 +56,7 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 void sampler_done(struct sampler *sampler)
 {
 	sources_done(&sampler->sources);
+	locals_done(&sampler->locals);
 	tick_done(&sampler->tick);
 	crew_done(&sampler->crew);
 }

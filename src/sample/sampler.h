@@ -29,8 +29,9 @@ struct sampler_config {
 	double rate_hz;
 	int64_t end_ns; /* monotonic; 0: until asked to end */
 	bool is_nonblocking;
-	bool is_once;	   /* `dump`: one true stack of every thread, then end */
-	bool with_sources; /* send the text of sampled files, too */
+	bool is_once;			    /* `dump`: one true stack of every thread, then end */
+	bool with_sources;		    /* send the text of sampled files, too */
+	const struct locals_config *locals; /* borrowed */
 };
 
 struct sampler {
@@ -46,6 +47,7 @@ struct sampler {
 	int signal_fd; /* SIGTERM */
 	struct crew crew;
 	struct tick tick;
+	struct locals locals;
 	struct pace pace;
 	struct stream stream;
 	struct sources sources;

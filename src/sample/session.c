@@ -59,6 +59,7 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.is_launched = config->is_launched;
 	session->reader.with_idle = config->with_idle;
 	session->reader.with_columns = config->with_columns;
+	session->reader.locals = config->locals;
 	session->reader.with_sources = config->with_sources;
 	session->reader.with_tree = config->with_tree;
 	session->reader.root = config->pid;

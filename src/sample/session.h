@@ -23,6 +23,7 @@
 #include <poll.h>
 
 #include "format/capture.h"
+#include "sample/locals.h"
 
 struct session_config {
 	pid_t pid;
@@ -34,6 +35,7 @@ struct session_config {
 	bool with_idle;
 	bool with_columns; /* frames have columns: more of them, and larger trees */
 	bool with_sources;
+	struct locals_config locals; /* values of variables that are read with stacks */
 	/*
 	 * Read all processes below `pid`, too, now and later; with is_once those that are there.  The
 	 * recording ends when the root has ended and no Python is left below it.

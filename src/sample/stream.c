@@ -178,6 +178,8 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 		};
 		stream->ledger.given_ns += sample.cpu_ns;
 		r = capture_write_sample(stream->writer, &sample);
+		if (r == 0 && stream->locals)
+			r = locals_write(stream->locals, member, stream->writer);
 	}
 	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "format/capture.h"
 #include "sample/crew.h"
+#include "sample/locals.h"
 
 /* Name of the thread that stands for all that came and went between two ticks. */
 #define STREAM_UNSEEN_NAME "[threads that ended between samples]"
@@ -20,6 +21,7 @@ struct stream {
 	struct names *names;
 	struct crew *crew;
 	struct python *python;
+	const struct locals *locals; /* NULL: none */
 	struct capture_stats *stats;
 	struct ledger ledger;
 	int64_t begun_ns;    /* t = 0 */

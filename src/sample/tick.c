@@ -105,10 +105,14 @@ static void take_stack(struct tick *tick, struct member *member, enum member_new
 	python_stack(tick->target->python, member->python, &stack);
 	if (stack.n == 0)
 		member->node = tick->native_node;
+	else if (tick->locals->marker.v)
+		member->node = locals_stack(tick->locals, tick->tree, &stack);
 	else if (!stack.is_same || !member->has_stack)
 		member->node = find_node(tick->tree, &member->path,
 					 member->has_stack ? stack.n_same : 0, &stack);
-	member->has_stack = stack.n > 0;
+	/* A node with values is not that of the next stack, which may have others. */
+	member->has_stack = stack.n > 0 && !tick->locals->marker.v;
+	tick->locals->marker = (struct frame_id){0};
 	member->has_node = true;
 	member->news = (uint8_t)news;
 }
@@ -119,6 +123,31 @@ static void lose(struct tick *tick, struct member *member, bool is_torn)
 	member->asleep_since_ns = 0; /* so that the next tick reads it whatever it does */
 	tick->stats->dropped++;
 	tick->stats->torn += is_torn;
+}
+
+/* The values that go with the stack of a thread that does not move, if it came out whole. */
+static int read_values(struct tick *tick, const struct member *member, int outcome)
+{
+	if (outcome != PYTHON_COMPLETE || !locals_are_wanted(tick->locals))
+		return outcome;
+	int r = locals_read(tick->locals, member);
+	return r < 0 ? r : PYTHON_COMPLETE;
+}
+
+/* The same of one that nobody stopped and whose stack was taken: both count, or none. */
+static int read_moving_values(struct tick *tick, struct member *member, unsigned flags)
+{
+	int r = locals_read_waiting(tick->locals, member, flags);
+
+	if (r < 0)
+		return r;
+	if (r > 0 && tick->locals->marker.v)
+		take_stack(tick, member, MEMBER_PROVEN);
+	if (r == 0) {
+		lose(tick, member, true);
+		member->has_node = false;
+	}
+	return 0;
 }
 
 static enum thread_state running_state(const struct member *member)
@@ -157,6 +186,7 @@ static int read_queued(struct tick *tick, struct member *member, unsigned flags,
 	int r = python_read_paused(tick->target->python, member->python, flags);
 	bool has_moved;
 
+	r = read_values(tick, member, r);
 	if (r < 0)
 		return r;
 	has_moved = thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices;
@@ -205,6 +235,7 @@ static int read_running(struct tick *tick, struct member *member, unsigned flags
 	case PAUSE_STOPPED:
 		held_ns = pauser_stats(tick->pauser)->held_ns;
 		r = read_stopped(tick, member, flags, deadline_ns, &is_stopped);
+		r = read_values(tick, member, r);
 		if (is_stopped)
 			pause_resume(tick->pauser);
 		histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
@@ -265,6 +296,7 @@ static int read_asleep(struct tick *tick, struct member *member)
 	uint64_t slices = member->cpu.slices;
 	int r = python_read_paused(tick->target->python, member->python, 0);
 
+	r = read_values(tick, member, r);
 	if (r < 0)
 		return r;
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
@@ -362,6 +394,15 @@ static int read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned
 			take_stack(tick, member, MEMBER_PROVEN);
 		else if (member && (tick->outcomes[i] != PYTHON_TORN || !is_pausing))
 			lose(tick, member, tick->outcomes[i] == PYTHON_TORN);
+	}
+	for (size_t i = 0; i < n && locals_are_wanted(tick->locals); i++) {
+		struct member *member = crew_of_python(tick->crew, wanted[i]);
+
+		if (!member || tick->outcomes[i] != PYTHON_COMPLETE)
+			continue;
+		r = read_moving_values(tick, member, flags);
+		if (r < 0)
+			return r;
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct member *member = crew_of_python(tick->crew, wanted[i]);

@@ -29,6 +29,7 @@
 #include "profile/tree.h"
 #include "sample/crew.h"
 #include "sample/histogram.h"
+#include "sample/locals.h"
 #include "sample/target.h"
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
@@ -42,6 +43,7 @@ struct tick {
 	struct crew *crew;
 	struct pauser *pauser;
 	struct tree *tree;
+	struct locals *locals; /* values to be read with stacks */
 	struct capture_stats *stats;
 	struct node_id native_node; /* stack of a thread without Python frames */
 	bool is_nonblocking;
