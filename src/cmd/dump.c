@@ -11,17 +11,30 @@
 #include "proc/process.h"
 
 #define DUMP_MAX_BYTES ((size_t)256 << 20)
+/* How long values may be, by how often -l was given. */
+static const uint32_t chars_of[] = {0, 128, 1024, 4000};
+
 #define DUMP_RATE_HZ 100 /* not used for one look, but the header has a rate */
 
 struct options {
 	int64_t pid;
-	bool json, nonblocking;
+	const char *core;
+	int64_t locals; /* how often -l was given */
+	bool json, nonblocking, subprocesses, native, full_files;
 };
 
 #define AT(field) offsetof(struct options, field)
 static const struct opt dump_opts[] = {
 	{'p', "pid", OPT_PID, AT(pid), "PID", "the process to look into"},
+	{'c', "core", OPT_STR, AT(core), "FILE", "the core file of a process that has ended"},
+	{'l', "locals", OPT_COUNT, AT(locals), NULL,
+	 "with the values of local variables; twice: longer values"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "as JSON"},
+	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "the processes below it, too"},
+	{'n', "native", OPT_FLAG, AT(native), NULL,
+	 "with native frames (not in this version: Python frames only)"},
+	{0, "full-filenames", OPT_FLAG, AT(full_files), NULL,
+	 "whole paths instead of shortened ones"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target; a stack that cannot be proven is missing"},
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
@@ -31,7 +44,7 @@ static const struct opt dump_opts[] = {
 static const struct opt_command dump_options = {
 	.name = "dump",
 	.summary = "print the stack of every thread of a process, now",
-	.usage = "dump -p PID [--json]",
+	.usage = "dump -p PID | -c FILE [options]",
 	.about = "Innermost frame first.  Every thread says what it does: active+gil runs Python, "
 		 "active\n"
 		 "runs without the GIL, the others wait: for the GIL, a lock, I/O, or sleep.",
@@ -62,7 +75,21 @@ static int print(struct job *job)
 	return code;
 }
 
-static int dump(struct job *job, struct err *err)
+static uint32_t chars_wanted(const struct job *job)
+{
+	return chars_of[min_of(job->options.locals, (int64_t)array_len(chars_of) - 1)];
+}
+
+static void begin_view(struct job *job)
+{
+	job->names = names_new();
+	tree_init(&job->tree);
+	dump_view_init(&job->view, job->names, &job->tree);
+	job->view.with_full_files = job->options.full_files;
+	job->view.with_locals = job->options.locals > 0;
+}
+
+static int dump_process(struct job *job, struct err *err)
 {
 	struct recording *recording = &job->recording;
 	struct process_id id;
@@ -70,9 +97,6 @@ static int dump(struct job *job, struct err *err)
 
 	if (r < 0)
 		return r;
-	job->names = names_new();
-	tree_init(&job->tree);
-	dump_view_init(&job->view, job->names, &job->tree);
 	sinks_add(&job->sinks, dump_view_events(), &job->view);
 	recording->config = (struct session_config){
 		.pid = (pid_t)job->options.pid,
@@ -80,6 +104,9 @@ static int dump(struct job *job, struct err *err)
 		.is_once = true,
 		.is_nonblocking = job->options.nonblocking,
 		.with_idle = true,
+		.with_columns = true,
+		.with_tree = job->options.subprocesses,
+		.locals = {.max_chars = chars_wanted(job)},
 	};
 	recording->sinks = &job->sinks;
 	r = recording_start(recording, NULL, job->names, &job->tree, err);
@@ -88,6 +115,14 @@ static int dump(struct job *job, struct err *err)
 	if (r == 0 && recording->facts.code < 0)
 		return err_set(err, recording->facts.code, "%s", recording->facts.text);
 	return r;
+}
+
+static int dump(struct job *job, struct err *err)
+{
+	if (job->options.native)
+		log_warn("native frames are not in this version: Python frames only");
+	begin_view(job);
+	return dump_process(job, err);
 }
 
 static void job_done(struct job *job)

@@ -109,7 +109,7 @@ def test_a_reader_of_the_pipe_that_leaves_is_no_error(pyrometer, start):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("argv", [[], ["-p", "0"], ["-p", "x"], ["-p", "12x"], ["-p", "0x10"], ["-p", "-1"],
+@pytest.mark.parametrize("argv", [[], ["-p", "0"], ["-p", "x"], ["-p", "12x"], ["-p", "-1"],
                                   ["-p", "99999999999999999999"], ["-p", "1", "more"], ["--nonsense"]])
 def test_nonsense_is_refused_in_one_line(pyrometer, argv):
     done = run([pyrometer, "dump", *argv])
