@@ -12,7 +12,7 @@
 #include "base/vec.h"
 #include "python/python_private.h"
 
-#define MERGE_GAP 1024 /* a span costs about 0.4 us, even in the page of another; a KB 0.1 us */
+#define MERGE_GAP 3072 /* a span costs about 0.4 us, even in the page of another; a KB 0.1 us */
 #define HEADROOM 512   /* bytes above the innermost frame: a few calls */
 #define PAGE 4096ull
 #define KEEP_MISSED 4 /* walks that a code which is not met stays expected */
@@ -117,6 +117,7 @@ static void add_chain(const struct python *python, struct track *track, size_t *
 static size_t merge_windows(struct track *track, size_t n)
 {
 	struct window *windows = track->windows + track->n_windows;
+	uint64_t gap = track->has_holes ? 0 : MERGE_GAP;
 	size_t kept = 0;
 
 	if (n)
@@ -125,7 +126,7 @@ static size_t merge_windows(struct track *track, size_t n)
 		const struct window *next = &windows[i];
 		struct window *open = kept ? &windows[kept - 1] : NULL;
 
-		if (!open || next->addr > open->addr + open->len + MERGE_GAP ||
+		if (!open || next->addr > open->addr + open->len + gap ||
 		    next->addr + next->len - open->addr > MEMORY_MAX_SPAN_BYTES) {
 			windows[kept++] = *next;
 			continue;
@@ -215,17 +216,28 @@ static void add_proofs(const struct python *python, struct track *track, size_t 
 	}
 }
 
+/* Are all its codes ones that can be told from any other by a number? */
+static bool has_numbers(const struct python *python, const struct track *track)
+{
+	for (size_t i = 0; i < track->n_codes; i++)
+		if (code_get(&python->codes, track->codes[i].id)->n_proofs > 1)
+			return false;
+	return python->layout.co_version != NO_FIELD;
+}
+
 static void learn_windows(const struct python *python, struct track *track)
 {
 	size_t n_frames = 0, n_proofs = 0;
+	bool with_proofs = !track->count || track->n_restless;
 
 	track->n_windows = 0;
 	add_chain(python, track, &n_frames, &track->now, NULL);
 	add_chain(python, track, &n_frames, &track->last, &track->now);
 	track->n_windows = merge_windows(track, n_frames);
 	add_headroom(track);
-	if (!track->count || track->n_restless)
+	if (with_proofs)
 		add_proofs(python, track, &n_proofs);
+	track->is_numbered = with_proofs && has_numbers(python, track);
 	track->n_proofs = merge_windows(track, n_proofs);
 	place_windows(track);
 }

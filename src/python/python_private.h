@@ -89,6 +89,8 @@ struct track {
 	size_t n_bytes, window_bytes_cap;
 	uint32_t count_read; /* into this; taken over by track_take_count() */
 	uint32_t count;	     /* of code objects; 0: none that proves anything */
+	bool has_holes;	     /* some window was not readable, last time */
+	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	uint8_t n_restless; /* reads for which proofs are still wanted, since the count has moved */
 	uint8_t n_changed;  /* walks that found another chain, since the last learning */
 	uint32_t n_resolved; /* codes that the last walk had to read itself, after the stack */

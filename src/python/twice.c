@@ -4,6 +4,8 @@
  *
  *	GIL · proofs of codes · state, frames · state, frames · proofs, count of codes · GIL
  *
+ * without the GIL where it does not matter, and without the first proofs where codes are numbered.
+ *
  * The kernel copies spans in order, so that between the two readings of the stack there is a moment T.
  *   1. What is equal in both readings had that value at T, unless it changed and changed back within the call.
  *   2. So the current frame and each frame's code, caller and owner, and the instruction of each caller, were at
@@ -77,31 +79,34 @@ static void add_stack(struct python *python, size_t *n, struct track *track, boo
 	add_windows(python, n, track, 0, track->n_windows, is_again);
 }
 
-static void add_track(struct python *python, size_t *n, struct track *track)
+static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
 	size_t count_span = track->first_window + n_all;
 
-	add_again(python, n, &track->spans[0], track->gil_bytes);
-	add_windows(python, n, track, track->n_windows, n_all, false);
+	if (with_gil)
+		add_again(python, n, &track->spans[0], track->gil_bytes);
+	if (!track->is_numbered)
+		add_windows(python, n, track, track->n_windows, n_all, false);
 	add_stack(python, n, track, false);
 	add_stack(python, n, track, true);
-	add_windows(python, n, track, track->n_windows, n_all, true);
+	add_windows(python, n, track, track->n_windows, n_all, !track->is_numbered);
 	if (count_span < track->n_spans)
 		add_again(python, n, &track->spans[count_span], &track->count_read);
-	add_again(python, n, &track->spans[0], track->gil_again);
+	if (with_gil)
+		add_again(python, n, &track->spans[0], track->gil_again);
 }
 
 /* The spans of a track are as good as both of their readings were.  Returns how many it had together. */
-static size_t take_results(struct track *track, const struct mem_span *spans)
+static size_t take_results(struct track *track, const struct mem_span *spans, bool with_gil)
 {
 	size_t n_stack = track->first_window - 1 + track->n_windows;
 	size_t n_proofs = track->n_proofs, at = 0;
 	struct mem_span *stack = track->spans + 1, *proofs = stack + n_stack;
-	bool gil_ok = spans[at++].ok;
+	bool gil_ok = with_gil && spans[at++].ok;
 
 	for (size_t i = 0; i < n_proofs; i++)
-		proofs[i].ok = spans[at++].ok;
+		proofs[i].ok = track->is_numbered || spans[at++].ok;
 	for (size_t i = 0; i < n_stack; i++)
 		stack[i].ok = spans[at++].ok;
 	for (size_t i = 0; i < n_stack; i++)
@@ -110,7 +115,8 @@ static size_t take_results(struct track *track, const struct mem_span *spans)
 		proofs[i].ok &= spans[at++].ok;
 	for (size_t i = 1 + n_stack + n_proofs; i < track->n_spans; i++)
 		track->spans[i].ok = spans[at++].ok;
-	track->spans[0].ok = gil_ok && spans[at++].ok;
+	if (with_gil)
+		track->spans[0].ok = gil_ok & spans[at++].ok;
 	return at;
 }
 
@@ -192,7 +198,8 @@ static bool is_equal_twice(const struct python *python, const struct track *trac
 	for (size_t i = 0; i < chain->n; i++)
 		if (!is_same_frame(python, track, &chain->frames[i], i == 0))
 			return false;
-	for (size_t i = track->n_windows; i < track->n_windows + track->n_proofs; i++) {
+	for (size_t i = track->n_windows;
+	     !track->is_numbered && i < track->n_windows + track->n_proofs; i++) {
 		const uint8_t *first = track->window_bytes + track->windows[i].at;
 
 		if (memcmp(first, first + track->n_bytes, track->windows[i].len) != 0)
@@ -262,7 +269,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	unit_begin(python, to - from);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			add_track(python, &n, python->tracks[threads[i]]);
+			add_track(python, &n, python->tracks[threads[i]], !(flags & PYTHON_ANY));
 	if (n == 0)
 		return 0;
 	began_ns = clock_monotonic_ns();
@@ -272,7 +279,8 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	swift = is_swift(python, clock_monotonic_ns() - began_ns, n) || !(flags & PYTHON_ANY);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			at += take_results(python->tracks[threads[i]], python->spans + at);
+			at += take_results(python->tracks[threads[i]], python->spans + at,
+					   !(flags & PYTHON_ANY));
 	for (size_t i = from; i < to && swift; i++) {
 		struct track *track = python->tracks[threads[i]];
 

@@ -351,7 +351,8 @@ int track_walk(struct python *python, struct track *track)
 	if (!track->spans[1].ok ||
 	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
 		return PYTHON_TORN;
-	track->is_dirty |= !use_windows(track);
+	track->has_holes = !use_windows(track);
+	track->is_dirty |= track->has_holes;
 	track_take_count(python, track);
 	int r = walk_begin(python, track, &walk);
 	if (r < 0)
