@@ -24,6 +24,9 @@
 #define HOW_DOCKER                                                                                 \
 	"docker run --cap-add SYS_PTRACE, or securityContext.capabilities.add: [SYS_PTRACE]"
 
+/* The inode number of the user namespace that the kernel starts with (PROC_USER_INIT_INO, Linux 3.8). */
+#define FIRST_USER_NS_INODE 0xeffffffdu
+
 struct case_file {
 	pid_t pid;
 	struct process process;
@@ -82,15 +85,20 @@ static int yama_scope(void)
 	return (int)(scope & 0xf);
 }
 
-static bool shares_user_namespace(pid_t pid)
+static bool shares_user_namespace(const struct case_file *file)
 {
 	char path[64];
 	struct stat ours, theirs;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	/* Not being allowed to look is no proof of another namespace. */
-	if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &theirs) < 0)
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)file->pid);
+	if (stat("/proc/self/ns/user", &ours) < 0)
 		return true;
+	/*
+	 * Not being allowed to look is no proof of another namespace, but where we are in one ourselves and
+	 * have the right to look at everything in it.
+	 */
+	if (stat(path, &theirs) < 0)
+		return !we_may_trace(file) || ours.st_ino == FIRST_USER_NS_INODE;
 	return ours.st_ino == theirs.st_ino;
 }
 
@@ -195,7 +203,7 @@ static int explain(const struct case_file *file, int code, enum rights_obstacle 
 
 	if (is_call_refused())
 		return say(RIGHTS_SECCOMP, ret_obstacle, explain_seccomp(file, err));
-	if (!shares_user_namespace(file->pid))
+	if (!shares_user_namespace(file))
 		return say(RIGHTS_USER_NS, ret_obstacle, explain_namespace(file, err));
 	if (!we_may_trace(file) && file->process.uid != geteuid())
 		return say(RIGHTS_OTHER_USER, ret_obstacle, explain_user(file, err));
