@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample/crew.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 void crew_init(struct crew *crew, const struct target *target, uint32_t first_id)
 {
 	*crew = (struct crew){
+		.process = target->process.id,
 		.pid = target->process.id.pid,
 		.has_own_pids = target->has_own_pids,
 		.next_id = first_id,
@@ -130,6 +132,13 @@ int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err)
 	bool is_first_list = !crew->has_list;
 	size_t n_old;
 	int r = process_threads_read(&crew->list, crew->pid, crew->has_own_pids, err);
+
+	/*
+	 * A pid that was given out again may read like the process that had it: the same program, not
+	 * randomised, has its runtime at the same address.  Threads of that one do not join.
+	 */
+	if (r == 0 && !process_is_alive(crew->process))
+		r = err_set(err, -ESRCH, "process %d has ended", (int)crew->pid);
 
 	if (r < 0)
 		return r;

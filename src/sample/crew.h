@@ -89,6 +89,7 @@ struct departed {
 };
 
 struct crew {
+	struct process_id process;
 	pid_t pid;
 	bool has_own_pids;
 	bool has_unbound; /* Python has threads whose thread id is not known (yet) */
