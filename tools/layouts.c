@@ -51,7 +51,6 @@ struct _dictkeysobject {
  */
 static void print_runtime(void)
 {
-	PRINT(rt_size, sizeof(PyInterpreterState *));
 	PRINT(rt_interpreters_head, 0);
 	PRINT(is_next, offsetof(PyInterpreterState, next));
 	PRINT(rt_gil, NO_FIELD);
@@ -68,7 +67,6 @@ static void print_runtime(void)
 #else
 static void print_runtime(void)
 {
-	PRINT(rt_size, sizeof(_PyRuntimeState));
 	PRINT(rt_interpreters_head, offsetof(_PyRuntimeState, interpreters.head));
 	PRINT(is_next, offsetof(PyInterpreterState, next));
 #if PY_VERSION_HEX >= 0x030c0000

@@ -62,7 +62,7 @@ struct layout {
 	 * Before 3.7 the runtime is the variable interp_head.  rt_gil and is_gil: the GIL belongs to the runtime
 	 * (3.7-3.11) or to each interpreter (3.12+); before 3.7 it is a place of its own (struct runtime).
 	 */
-	uint32_t rt_size, rt_interpreters_head, rt_gil;
+	uint32_t rt_interpreters_head, rt_gil;
 	uint32_t is_next, is_threads_head, is_modules, is_gil;
 	/*
 	 * A 32-bit count in the interpreter that moves whenever a code object comes to be (3.13: the number of

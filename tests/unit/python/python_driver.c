@@ -3,7 +3,7 @@
  * Prints the stacks of a process, for the integration tests of src/python:
  *
  *	python_driver dump PID			all threads, once
- *	python_driver sample PID HZ SECONDS	the GIL holder's, paused, as collapsed lines, at random intervals
+ *	python_driver sample PID HZ SECONDS	of one thread that runs Python (the GIL's holder), paused, as collapsed lines, at random intervals
  *	python_driver nopause PID HZ SECONDS	the same without pausing: what proves itself only
  *	python_driver record PID FILE		dump, and write the memory that it took as a snapshot; "runtime" and
  *						"pid" lines tell what a replay must know
@@ -198,13 +198,13 @@ static void count(struct driver *driver, int outcome)
 	++*counters[outcome];
 }
 
-static int sample_holder(struct driver *driver, uint32_t holder, pid_t tid, bool is_pausing)
+static int sample_running(struct driver *driver, uint32_t running, pid_t tid, bool is_pausing)
 {
 	uint8_t outcome = PYTHON_TORN;
 	int r;
 
 	if (!is_pausing) {
-		r = python_read_waiting(driver->python, &holder, 1, PYTHON_ANY, &outcome);
+		r = python_read_waiting(driver->python, &running, 1, PYTHON_ANY, &outcome);
 		return r < 0 ? r : outcome;
 	}
 	if (!is_held(pause_it(driver, tid))) {
@@ -212,7 +212,7 @@ static int sample_holder(struct driver *driver, uint32_t holder, pid_t tid, bool
 		return -EAGAIN;
 	}
 	int64_t start = clock_monotonic_ns();
-	r = read_held(driver, holder, PYTHON_NEEDS_RUNNING);
+	r = read_held(driver, running, PYTHON_NEEDS_RUNNING);
 	int64_t took = clock_monotonic_ns() - start;
 	driver->pause_ns += took;
 	driver->pause_max_ns = max_of(driver->pause_max_ns, took);
@@ -230,9 +230,12 @@ static int tick(struct driver *driver, bool is_pausing)
 		driver->torn++;
 		return 0;
 	}
-	if (r < 0 || look.holder == PYTHON_NO_THREAD)
+	if (r < 0 || look.n_running == 0)
 		return r;
-	r = sample_holder(driver, look.holder, look.threads[look.holder].tid, is_pausing);
+	uint32_t running = 0;
+	while (!look.threads[running].runs_python)
+		running++;
+	r = sample_running(driver, running, look.threads[running].tid, is_pausing);
 	if (r == -EAGAIN)
 		return 0;
 	if (r < 0)
@@ -240,7 +243,7 @@ static int tick(struct driver *driver, bool is_pausing)
 	count(driver, r);
 	if (r != PYTHON_COMPLETE)
 		return 0;
-	python_stack(driver->python, look.holder, &stack);
+	python_stack(driver->python, running, &stack);
 	print_frames(driver, &stack, ";");
 	printf(" 1\n");
 	return 0;
