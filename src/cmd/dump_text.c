@@ -177,11 +177,16 @@ static void put_gil(const struct dump_view *view, const struct dump_process *pro
 
 void dump_view_text(const struct dump_view *view, struct buf *out)
 {
+	bool is_first = true;
+
 	for (size_t p = 0; p < view->n_processes; p++) {
 		const struct dump_process *process = &view->processes[p];
 
-		if (p > 0)
+		if (!*process->runtime)
+			continue; /* a shell between Pythons: named as a parent only */
+		if (!is_first)
 			buf_puts(out, "\n" RULE "\n");
+		is_first = false;
 		put_head(view, process, out);
 		put_gil(view, process, out);
 		buf_putc(out, '\n');

@@ -29,14 +29,22 @@ static const char *keep(struct dump_view *view, const char *text)
 	return arena_strndup(&view->arena, text, strlen(text));
 }
 
+/* The place of a process; one that was named as an ancestor is defined again by its own reader. */
+static struct dump_process *process_place(struct dump_view *view, uint32_t id)
+{
+	for (size_t i = 0; i < view->n_processes; i++)
+		if (view->processes[i].id == id)
+			return &view->processes[i];
+	view->processes = vec_grow(view->processes, &view->processes_cap, view->n_processes + 1,
+				   sizeof(*view->processes));
+	return &view->processes[view->n_processes++];
+}
+
 static int on_process(void *ctx, const struct capture_process *process)
 {
 	struct dump_view *view = ctx;
-	size_t n = view->n_processes;
 
-	view->processes =
-		vec_grow(view->processes, &view->processes_cap, n + 1, sizeof(*view->processes));
-	view->processes[view->n_processes++] = (struct dump_process){
+	*process_place(view, process->id) = (struct dump_process){
 		.id = process->id,
 		.pid = process->pid,
 		.parent_pid = process->parent_pid,
