@@ -346,3 +346,16 @@ def test_workers_of_celery_are_found(pyrometer, spawn, tmp_path):
     assert crunching and master.pid not in crunching
     master.terminate()
     master.wait(timeout=20)
+
+
+# ---- dump --------------------------------------------------------------------------------------
+
+def test_a_dump_shows_every_python_once(pyrometer, spawn):
+    shell = spawn(["sh", "-c", f"'{PYTHON}' '{TREE}' pool-fork 8; true"], stdout=subprocess.PIPE)
+    children = [int(word) for word in shell.stdout.readline().split()[1:]]
+    done = run([pyrometer, "dump", "-s", "-p", shell.pid])
+    assert done.returncode == 0, done.stderr
+    heads = re.findall(r"^Process (\d+): .*\nPython v3\.\d+\.\d+", done.stdout, re.M)
+    assert len(heads) == 3 and {str(child) for child in children} < set(heads)
+    assert str(shell.pid) not in heads and f"Parent Process {shell.pid}: sh" in done.stdout
+    assert done.stdout.count("pooled (") == 2
