@@ -382,6 +382,11 @@ static void print_collector(void)
 	PRINT(rt_gc_collecting, NO_FIELD);
 	PRINT(is_gc_collecting, NO_FIELD);
 #endif
+#if PY_VERSION_HEX >= 0x030f0000
+	PRINT(is_gc_frame, offsetof(PyInterpreterState, gc.frame));
+#else
+	PRINT(is_gc_frame, NO_FIELD);
+#endif
 }
 
 int main(void)

@@ -27,7 +27,8 @@ struct options {
 	const char *output, *format;
 	int64_t duration_ns;
 	double rate_hz;
-	bool nonblocking, subprocesses, columns, native, capture, hideprogress;
+	bool nonblocking, subprocesses, columns, no_gc, native, capture, hideprogress;
+	struct opt_list locals_on;
 	struct view_options view;
 	struct record_push_options push;
 };
@@ -66,6 +67,9 @@ static const struct opt record_opts[] = {
 	{0, "label", OPT_LIST, AT(push.labels), "K=V", "label of what is pushed; may be repeated"},
 	{0, "source", OPT_FLAG, AT(push.with_source), NULL,
 	 "push the source text of sampled files, too"},
+	{0, "no-gc", OPT_FLAG, AT(no_gc), NULL, "leave out the marker [GC] of running collections"},
+	{0, "locals-on", OPT_LIST, AT(locals_on), "FUNCTION",
+	 "show the values of this function's local variables as a frame below it; may be repeated"},
 	{0, "columns", OPT_FLAG, AT(columns), NULL,
 	 "keep the column of every frame, for formats that can show it (3.11+)"},
 	{0, "spool", OPT_STR, AT(push.spool), "DIR",
@@ -116,6 +120,9 @@ static int check_target(const struct options *options, char **command, struct er
 {
 	struct process_id id;
 
+	if (options->locals_on.n > LOCALS_MAX_FUNCTIONS)
+		return err_set(err, ERR_USAGE, "--locals-on: at most %d functions",
+			       LOCALS_MAX_FUNCTIONS);
 	if (options->pid && command)
 		return err_set(err, ERR_USAGE, "give either --pid or a command, not both");
 	if (options->rate_hz > PACE_MAX_PAUSING_HZ && !options->nonblocking)
@@ -200,6 +207,15 @@ static void add_capture(struct job *job)
 	sinks_add(&job->sinks, sinks_writer_events(), job->capture);
 }
 
+static struct locals_config locals_wanted(const struct options *options)
+{
+	struct locals_config config = {.n_functions = options->locals_on.n};
+
+	for (size_t i = 0; i < options->locals_on.n; i++)
+		config.functions[i] = options->locals_on.items[i];
+	return config;
+}
+
 static int start(struct job *job, struct err *err)
 {
 	struct recording *recording = &job->recording;
@@ -217,7 +233,9 @@ static int start(struct job *job, struct err *err)
 		.duration_ns = job->options.duration_ns,
 		.is_nonblocking = job->options.nonblocking,
 		.with_tree = job->options.subprocesses,
+		.without_collector = job->options.no_gc,
 		.with_columns = job->options.columns,
+		.locals = locals_wanted(&job->options),
 		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
 	};

@@ -322,6 +322,25 @@ static int take_gil(const struct block *block, struct layout *layout, struct err
 	return 0;
 }
 
+/* The collector's struct lies in the interpreter's. */
+static int take_collector(const struct block *block, struct layout *layout, struct err *err)
+{
+	uint64_t gc = take_word(block, "interpreter_state.gc");
+	uint64_t size = take_word(block, "gc.size");
+	uint64_t collecting = take_word(block, "gc.collecting");
+	uint64_t frame = take_word(block, "gc.frame"); /* 0 before 3.15 */
+
+	if (gc > STRUCT_MAX_BYTES || size > STRUCT_MAX_BYTES || collecting + 4 > size ||
+	    (frame && frame + 8 > size) || (gc + collecting) % 4 || (gc + frame) % 8)
+		return err_set(err, ERR_CORRUPT,
+			       "_Py_DebugOffsets: gc.collecting is %llu in a struct of %llu bytes",
+			       (unsigned long long)collecting, (unsigned long long)size);
+	layout->is_gc_collecting = (uint32_t)(gc + collecting);
+	if (layout->is_gc_frame != NO_FIELD)
+		layout->is_gc_frame = (uint32_t)(gc + frame);
+	return 0;
+}
+
 /* Two fields that share bytes cannot both be true. */
 static int check_distinct(const struct layout *layout, struct err *err)
 {
@@ -419,6 +438,8 @@ int debug_offsets_parse(const uint8_t *block, size_t len, struct layout *ret_lay
 		r = take_field(&fields[i], &words_of, &layout, err);
 	if (r == 0)
 		r = take_gil(&words_of, &layout, err);
+	if (r == 0)
+		r = take_collector(&words_of, &layout, err);
 	if (r == 0)
 		r = check_distinct(&layout, err);
 	if (r == 0)

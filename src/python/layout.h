@@ -114,6 +114,8 @@ struct layout {
 	uint16_t co_nlocalsplus, co_localsplusnames;
 	/* The collector of garbage runs: an int in the runtime (3.7, 3.8) or the interpreter (3.9+). */
 	uint32_t rt_gc_collecting, is_gc_collecting;
+	uint32_t
+		is_gc_frame; /* 3.15+: a pointer to the frame in which it began; NULL: it does not run */
 	uint16_t values_data; /* from the start of an instance's values to the first */
 };
 

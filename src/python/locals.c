@@ -203,11 +203,11 @@ static int add_all(struct python *python, struct value_reader *reader,
 
 /* ---- a frame ---- */
 
-/* Shims are no frames of the program. */
-static const struct raw_frame *frame_at(const struct chain *chain, uint32_t frame)
+static const struct raw_frame *frame_at(const struct python *python, const struct chain *chain,
+					uint32_t frame)
 {
 	for (size_t i = 0; i < chain->n; i++)
-		if (chain->frames[i].code && frame-- == 0)
+		if (frame_is_shown(python, &chain->frames[i]) && frame-- == 0)
 			return &chain->frames[i];
 	return NULL;
 }
@@ -224,7 +224,7 @@ int python_locals(struct python *python, uint32_t thread, uint32_t frame,
 
 	python_locals_reset(locals);
 	if (thread < python->n_threads)
-		raw = frame_at(&python->tracks[thread]->now, frame);
+		raw = frame_at(python, &python->tracks[thread]->now, frame);
 	if (!raw)
 		return -ENOENT;
 	value_reader_init(&reader, python->memory, &python->layout, &own);
@@ -264,7 +264,7 @@ bool python_find_function(struct python *python, uint32_t thread, const char *co
 	uint32_t frame = 0;
 
 	for (size_t i = 0; i < chain->n; i++) {
-		if (!chain->frames[i].code)
+		if (!frame_is_shown(python, &chain->frames[i]))
 			continue;
 		if (is_named(python, &chain->frames[i], functions, n)) {
 			*ret_frame = frame;

@@ -72,6 +72,18 @@ static void add_fixed(const struct python *python, struct track *track)
 	track->first_window = track->n_spans;
 }
 
+/* Behind the stack, that what it says is of the same moment. */
+static void add_collector(const struct python *python, struct track *track)
+{
+	size_t len;
+	raddr_t addr = collector_flag(python, track, &len);
+
+	track->collecting = 0;
+	track->collecting_span = addr ? (uint32_t)track->n_spans : 0;
+	if (addr)
+		add_span(track, addr, &track->collecting, len);
+}
+
 /* Last: who reads it after the stack knows that the stack's codes are not younger. */
 static void add_count(const struct python *python, struct track *track)
 {
@@ -249,6 +261,7 @@ void track_learn(struct python *python, struct track *track)
 	add_fixed(python, track);
 	learn_codes(python, track);
 	learn_windows(python, track);
+	add_collector(python, track);
 	add_count(python, track);
 	track->n_changed = 0;
 	track->is_dirty = false;
@@ -257,6 +270,7 @@ void track_learn(struct python *python, struct track *track)
 void track_prepare(struct python *python, struct track *track)
 {
 	add_fixed(python, track);
+	add_collector(python, track);
 	add_count(python, track);
 }
 

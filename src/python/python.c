@@ -50,6 +50,7 @@ int python_new(const struct python_args *args, const struct runtime *runtime,
 	memcpy(python->version, runtime->version, sizeof(python->version));
 	code_cache_init(&python->codes, python->names, &python->layout, &python->stats);
 	python->codes.with_columns = args->with_columns;
+	python->with_collector = args->with_collector;
 	int r = measure(python, err);
 	if (r < 0) {
 		python_free(python);

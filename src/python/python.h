@@ -66,9 +66,10 @@ struct python_args {
 	struct memory *memory; /* borrowed until python_free(); its budget is set by this module */
 	struct names *names;   /* borrowed until python_free() */
 	const struct maps
-		*maps;	   /* what the target has mapped now; borrowed during python_attach() */
-	pid_t pid;	   /* the process as it sees itself (innermost of NSpid) */
-	bool with_columns; /* frames have columns: one more per call in a line (3.11+) */
+		*maps;	     /* what the target has mapped now; borrowed during python_attach() */
+	pid_t pid;	     /* the process as it sees itself (innermost of NSpid) */
+	bool with_collector; /* the marker "[GC]" while garbage is collected (3.7+) */
+	bool with_columns;   /* frames have columns: one more per call in a line (3.11+) */
 	/* The file behind a mapping, a descriptor that this module closes; or negative.
 	 * maps_open(). */
 	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);
@@ -171,8 +172,7 @@ struct python_stack {
 	size_t n_same; /* so many of the outermost are as they were the last time */
 	bool is_same;  /* equal to the stack that python_stack() gave for this thread the last time
 		       */
-	size_t n_markers; /* of them, innermost: no frames of the program, such as "[GC]" */
-	bool is_cut; /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
+	bool is_cut;   /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
 };
 
 /*

@@ -49,6 +49,8 @@ struct chain {
 	struct raw_frame *frames; /* innermost first */
 	size_t n, cap;
 	bool is_cut;
+	bool is_collecting; /* garbage, in or above: */
+	raddr_t collector; /* the frame in which that began; 0: not known, taken for the innermost */
 };
 
 struct expected_code {
@@ -76,6 +78,8 @@ struct track {
 	uint32_t epoch; /* of the code cache that expected_code.id belong to */
 
 	uint8_t gil_bytes[16], gil_again[16];
+	uint64_t collecting;	  /* the collector's flag or frame; see collector.c */
+	uint32_t collecting_span; /* of spans; 0: this version does not say */
 	uint8_t state_bytes[THREAD_STATE_MAX_BYTES], state_again[THREAD_STATE_MAX_BYTES];
 	uint8_t cframe_bytes[CFRAME_MAX_BYTES], before_bytes[CFRAME_MAX_BYTES];
 	uint8_t cframe_again[CFRAME_MAX_BYTES], before_again[CFRAME_MAX_BYTES];
@@ -157,6 +161,7 @@ struct python {
 	char place[PYTHON_MAX_PLACE_BYTES];
 	uint16_t state_bytes; /* of a PyThreadState that have to be read */
 	uint16_t frame_bytes;
+	bool with_collector;
 	uint16_t pthread_tid; /* offset of the tid in glibc's struct pthread; 0: not known (yet) */
 
 	struct interpreter interps[PYTHON_MAX_INTERPRETERS];
@@ -188,6 +193,17 @@ struct python {
 void unit_begin(struct python *python, size_t n_threads);
 /* All spans, as many at a time as one vectored read takes.  0 or negative. */
 int unit_readv(struct python *python, struct mem_span *spans, size_t n) nodiscard;
+
+/*
+ * collector.c: where it is told that garbage is collected (0: nowhere), and what the track's bytes say of that, into
+ * track->now.  The frame is no frame of the program but "[GC]".
+ */
+raddr_t collector_flag(const struct python *python, const struct track *track, size_t *ret_len);
+void collector_take(const struct python *python, struct track *track);
+struct frame_id collector_frame(struct python *python);
+
+/* stack.c: neither a shim nor a trampoline: a frame of the program. */
+bool frame_is_shown(const struct python *python, const struct raw_frame *frame);
 
 /* predict.c: make the track's spans follow from its last two chains. */
 void track_learn(struct python *python, struct track *track);

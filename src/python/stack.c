@@ -30,8 +30,7 @@ static struct frame_id deeper(struct python *python)
 	return names_frame(python->names, &frame);
 }
 
-/* Neither a shim nor a trampoline: a frame of the program. */
-static bool is_shown(const struct python *python, const struct raw_frame *frame)
+bool frame_is_shown(const struct python *python, const struct raw_frame *frame)
 {
 	return frame->code && !code_get(&python->codes, frame->id)->is_trampoline;
 }
@@ -43,32 +42,34 @@ static struct frame_id frame_of(struct python *python, struct raw_frame *frame)
 	return (struct frame_id){frame->known};
 }
 
+static void add_id(struct track *track, struct python_stack *stack, struct frame_id id)
+{
+	size_t n = stack->n++;
+
+	stack->n_same += stack->n_same == n && n < track->n_ids && track->ids[n].v == id.v;
+	track->ids[n] = id;
+}
+
 void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack)
 {
 	struct track *track = python->tracks[thread];
 	const struct chain *chain = &track->now;
-	size_t n = 0, n_same = 0;
+	struct python_stack stack = {.is_cut = chain->is_cut};
 
-	track->ids = vec_grow(track->ids, &track->ids_cap, chain->n + 1, sizeof(*track->ids));
-	for (size_t i = chain->is_cut ? chain->n + 1 : chain->n; i-- > 0;) {
-		struct frame_id id;
-
-		if (i == chain->n)
-			id = deeper(python);
-		else if (is_shown(python, &chain->frames[i]))
-			id = frame_of(python, &chain->frames[i]);
-		else
-			continue;
-		n_same += n_same == n && n < track->n_ids && track->ids[n].v == id.v;
-		track->ids[n++] = id;
+	track->ids = vec_grow(track->ids, &track->ids_cap, chain->n + 2, sizeof(*track->ids));
+	if (chain->is_cut)
+		add_id(track, &stack, deeper(python));
+	for (size_t i = chain->n; i-- > 0;) {
+		if (frame_is_shown(python, &chain->frames[i]))
+			add_id(track, &stack, frame_of(python, &chain->frames[i]));
+		if (chain->is_collecting && chain->frames[i].addr == chain->collector)
+			add_id(track, &stack, collector_frame(python));
 	}
-	*ret_stack = (struct python_stack){
-		.frames = track->ids,
-		.n = n,
-		.n_same = n_same,
-		.is_same = track->has_ids && n_same == n && n == track->n_ids,
-		.is_cut = chain->is_cut,
-	};
-	track->n_ids = n;
+	if (chain->is_collecting && !chain->collector)
+		add_id(track, &stack, collector_frame(python));
+	stack.frames = track->ids;
+	stack.is_same = track->has_ids && stack.n_same == stack.n && stack.n == track->n_ids;
+	track->n_ids = stack.n;
 	track->has_ids = true;
+	*ret_stack = stack;
 }

@@ -2,7 +2,7 @@
 /*
  * Threads that nobody stopped: everything that their stacks hang on is read twice, in one call, in this order:
  *
- *	GIL · proofs of codes · state, frames · state, frames · proofs, count of codes · GIL
+ *	GIL · proofs of codes · state, frames · state, frames · proofs, collector, count of codes · GIL
  *
  * without the GIL where it does not matter, and without the first proofs where codes are numbered.
  *
@@ -82,7 +82,7 @@ static void add_stack(struct python *python, size_t *n, struct track *track, boo
 static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
-	size_t count_span = track->first_window + n_all;
+	size_t behind = track->first_window + n_all;
 
 	if (with_gil)
 		add_again(python, n, &track->spans[0], track->gil_bytes);
@@ -91,8 +91,8 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 	add_stack(python, n, track, false);
 	add_stack(python, n, track, true);
 	add_windows(python, n, track, track->n_windows, n_all, !track->is_numbered);
-	if (count_span < track->n_spans)
-		add_again(python, n, &track->spans[count_span], &track->count_read);
+	for (size_t i = behind; i < track->n_spans; i++)
+		add_again(python, n, &track->spans[i], track->spans[i].into);
 	if (with_gil)
 		add_again(python, n, &track->spans[0], track->gil_again);
 }

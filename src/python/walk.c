@@ -347,7 +347,7 @@ int track_walk(struct python *python, struct track *track)
 	track->last = track->now;
 	track->now = spare;
 	track->now.n = 0;
-	track->now.is_cut = false;
+	track->now.is_cut = track->now.is_collecting = false;
 	if (!track->spans[1].ok ||
 	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
 		return PYTHON_TORN;
@@ -364,6 +364,8 @@ int track_walk(struct python *python, struct track *track)
 		if (r < 0)
 			r = track_outcome(python, r);
 	}
+	if (r == PYTHON_COMPLETE)
+		collector_take(python, track);
 	track->is_warm = true;
 	track->is_dirty |= needs_learning(python, track);
 	return r;

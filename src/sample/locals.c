@@ -260,10 +260,14 @@ struct node_id locals_stack(const struct locals *locals, struct tree *tree,
 			    const struct python_stack *stack)
 {
 	struct node_id node = {0};
+	size_t at = stack->n;
 
+	/* Markers such as "[GC]" are no frames of the program. */
+	for (uint32_t left = locals->marker_frame + 1; left && at > 0;)
+		left -= names_frame_get(locals->names, stack->frames[--at])->kind != FRAME_MARKER;
 	for (size_t i = 0; i < stack->n; i++) {
 		node = tree_child(tree, node, stack->frames[i]);
-		if (stack->n - i - 1 == locals->marker_frame + stack->n_markers)
+		if (i == at)
 			node = tree_child(tree, node, locals->marker);
 	}
 	return node;

@@ -121,7 +121,7 @@ static int open_target(struct reader *reader, struct heartbeat *beat, int64_t pa
 	for (;;) {
 		let_go(reader, beat);
 		r = target_open(&reader->target, reader->job->process.pid, reader->names,
-				reader->config->with_columns, err);
+				reader->config->wants, err);
 		if (r == 0)
 			return is_who_was_meant(reader, err);
 		if (has_ended(reader->job->process))

@@ -18,6 +18,7 @@
 
 #include "proc/watchdog.h"
 #include "sample/locals.h"
+#include "sample/target.h"
 
 struct reader_config {
 	double rate_hz;
@@ -28,7 +29,7 @@ struct reader_config {
 	bool with_tree;		     /* one of many: what is no Python is left in silence */
 	pid_t root;		     /* of the tree */
 	bool with_idle;		     /* for the header only: what the user wants to see */
-	bool with_columns;	     /* frames have columns */
+	unsigned wants;		     /* of its frames: TARGET_* */
 	struct locals_config locals; /* values to be read */
 	bool with_sources;	     /* send the text of sampled files, too */
 	int wire_fd;

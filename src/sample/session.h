@@ -33,7 +33,8 @@ struct session_config {
 	bool is_once;
 	bool is_launched;
 	bool with_idle;
-	bool with_columns; /* frames have columns: more of them, and larger trees */
+	bool without_collector; /* no marker "[GC]" */
+	bool with_columns;	/* frames have columns: more of them, and larger trees */
 	bool with_sources;
 	struct locals_config locals; /* values of variables that are read with stacks */
 	/*

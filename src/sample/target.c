@@ -21,14 +21,15 @@ static int open_mapping(void *ctx, const struct mapping *mapping, struct err *er
 	return maps_copy(target->memory, &target->maps, mapping, err);
 }
 
-static int attach(struct target *target, struct names *names, bool with_columns, struct err *err)
+static int attach(struct target *target, struct names *names, unsigned wants, struct err *err)
 {
 	struct python_args args = {
 		.memory = target->memory,
 		.names = names,
 		.maps = &target->maps,
 		.pid = target->process.ns_pid,
-		.with_columns = with_columns,
+		.with_columns = wants & TARGET_COLUMNS,
+		.with_collector = wants & TARGET_COLLECTOR,
 		.open = open_mapping,
 		.ctx = target,
 	};
@@ -37,7 +38,7 @@ static int attach(struct target *target, struct names *names, bool with_columns,
 }
 
 /* In the order in which a person would want to hear what is wrong. */
-static int open_parts(struct target *target, pid_t pid, struct names *names, bool with_columns,
+static int open_parts(struct target *target, pid_t pid, struct names *names, unsigned wants,
 		      struct err *err)
 {
 	int r = process_load(pid, &target->process, err);
@@ -55,18 +56,18 @@ static int open_parts(struct target *target, pid_t pid, struct names *names, boo
 	process_command(pid, target->command, sizeof(target->command));
 	target->has_own_pids = !process_shares_pid_namespace(pid);
 	target->memory = memory_live_new(pid);
-	r = attach(target, names, with_columns, err);
+	r = attach(target, names, wants, err);
 	return r < 0 ? err_prefix(err, r, "process %d (%s)", pid, target->command) : r;
 }
 
-int target_open(struct target *target, pid_t pid, struct names *names, bool with_columns,
+int target_open(struct target *target, pid_t pid, struct names *names, unsigned wants,
 		struct err *err)
 {
 	int r;
 
 	*target = (struct target){0};
 	maps_init(&target->maps);
-	r = open_parts(target, pid, names, with_columns, err);
+	r = open_parts(target, pid, names, wants, err);
 	if (r < 0)
 		target_done(target);
 	return r;

@@ -29,12 +29,17 @@ struct target {
 	struct python *python;
 };
 
+enum {
+	TARGET_COLUMNS = 1,   /* frames have columns */
+	TARGET_COLLECTOR = 2, /* "[GC]" while garbage is collected */
+};
+
 /*
  * Open a live process.  Errors are those of process_load(), rights_check() and python_attach():
  * -ESRCH, -EPERM with the missing right, ERR_NOT_PYTHON, ERR_UNSUPPORTED.  ERR_TORN and ERR_NOT_PYTHON
- * may pass when the process has just been started.  `names` is borrowed until target_done().
+ * may pass when the process has just been started.  `wants` is of TARGET_*; `names` is borrowed until target_done().
  */
-int target_open(struct target *target, pid_t pid, struct names *names, bool with_columns,
+int target_open(struct target *target, pid_t pid, struct names *names, unsigned wants,
 		struct err *err) nodiscard;
 void target_done(struct target *target); /* all-zero is fine */
 

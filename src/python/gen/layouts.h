@@ -102,6 +102,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 65535,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x0306,
@@ -203,6 +204,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 65535,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x0307,
@@ -304,6 +306,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 544,
 	.is_gc_collecting = 65535,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x0307,
@@ -405,6 +408,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 632,
 	.is_gc_collecting = 65535,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x0308,
@@ -506,6 +510,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 544,
 	.is_gc_collecting = 65535,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x0309,
@@ -607,6 +612,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 816,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030a,
@@ -708,6 +714,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 65535,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 816,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030b,
@@ -809,6 +816,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 96,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 848,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030c,
@@ -910,6 +918,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 96,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 312,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030d,
@@ -1011,6 +1020,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 96,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7600,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030d,
@@ -1112,6 +1122,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 112,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7600,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030e,
@@ -1213,6 +1224,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 96,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7600,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030e,
@@ -1314,6 +1326,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 112,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7600,
+	.is_gc_frame = 65535,
 },
 {
 	.version = 0x030f,
@@ -1415,6 +1428,7 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 96,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7512,
+	.is_gc_frame = 7520,
 },
 {
 	.version = 0x030f,
@@ -1516,5 +1530,6 @@ static const struct layout layouts[] = {
 	.co_localsplusnames = 112,
 	.rt_gc_collecting = 65535,
 	.is_gc_collecting = 7512,
+	.is_gc_frame = 7520,
 },
 };
