@@ -291,6 +291,17 @@ static DIR *open_tasks(pid_t pid)
 	return dir;
 }
 
+int process_thread_count(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return (int)st.st_nlink - 2; /* a link for each, beside the folder's own two */
+}
+
 static pid_t entry_number(const struct dirent *entry)
 {
 	const char *at = entry->d_name;

@@ -83,6 +83,9 @@ struct process_threads {
 
 void process_threads_done(struct process_threads *threads); /* all-zero is an empty list: no init */
 
+/* How many threads it has: cheaper than to list them.  -ESRCH when the process ended. */
+int process_thread_count(pid_t pid) nodiscard;
+
 /*
  * List the threads of a process.  ns_tid of threads that were in the list before is kept; of new
  * ones it is read when `with_ns` (one more file per thread, 15 us).  -ESRCH when the process ended.

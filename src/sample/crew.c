@@ -162,6 +162,17 @@ int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err)
 	return 0;
 }
 
+int crew_refresh(struct crew *crew, int64_t now_ns, int64_t wall_from_ns, struct err *err)
+{
+	bool is_as_listed = process_thread_count(crew->pid) == (int)crew->list.n;
+
+	if (is_as_listed && now_ns - crew->listed_ns < CREW_LIST_GAP_NS &&
+	    process_is_alive(crew->process))
+		return 0;
+	crew->listed_ns = now_ns;
+	return crew_list(crew, wall_from_ns, err);
+}
+
 static struct member *find_python_tid(const struct crew *crew, pid_t ns_tid)
 {
 	if (crew->has_own_pids)
@@ -243,15 +254,16 @@ struct member *crew_of_python(struct crew *crew, uint32_t index)
 	return &crew->members[crew->of_python[index]];
 }
 
-int64_t crew_owed(struct crew *crew)
+int64_t crew_owed(struct crew *crew, bool is_exact)
 {
 	int64_t owed_ns = 0;
 
 	for (size_t i = 0; i < crew->n; i++) {
 		struct member *member = &crew->members[i];
-		struct thread_cpu cpu;
+		struct thread_cpu cpu = member->cpu;
+		bool is_known = !is_exact && member->asleep_since_ns;
 
-		if (thread_cpu(&member->files, &cpu) == 0)
+		if (is_known || thread_cpu(&member->files, &cpu) == 0)
 			owed_ns += max_of(cpu.cpu_ns - member->account.cpu_ns, (int64_t)0);
 	}
 	return owed_ns;

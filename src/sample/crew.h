@@ -22,9 +22,15 @@
 #include "sample/account.h"
 #include "sample/target.h"
 
-#define CREW_PROBE_SHARE                                                                           \
-	8 /* asleep for T: looked at again after T/8, so at most 1/8 is misjudged … */
-#define CREW_PROBE_MAX_NS (100 * 1000000ll) /* … and never more than this */
+/*
+ * Asleep for T: looked at again after T/8, so at most 1/8 is misjudged, and never after more than 100 ms.  Without
+ * Python only CPU time is at stake, and where it sleeps.
+ */
+#define CREW_PROBE_SHARE 8
+#define CREW_PROBE_MAX_NS (100 * 1000000ll)
+#define CREW_PROBE_NATIVE_SHARE 2
+#define CREW_PROBE_NATIVE_NS (1000 * 1000000ll)
+#define CREW_LIST_GAP_NS (1000 * 1000000ll)
 
 /*
  * Ticks at which a member slept on, not in the stream yet: they make one sample (capture_sample.repeats), so
@@ -98,6 +104,7 @@ struct crew {
 	size_t n, cap;
 	uint32_t next_id;
 	struct process_threads list;
+	int64_t listed_ns;
 	uint32_t *of_python; /* index of a look -> index of a member, UINT32_MAX */
 	size_t of_python_cap;
 	struct departed *departed; /* since crew_forget_departed() */
@@ -115,6 +122,12 @@ void crew_done(struct crew *crew);
  * are undone.  `wall_from_ns` is where new members' wall time begins.  -ESRCH when the process ended.
  */
 int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err) nodiscard;
+/*
+ * The same where the number of threads has changed, or the last list is CREW_LIST_GAP_NS old: a thread of C
+ * that takes the place of another is noticed within that.  Those of Python show in its own list.
+ */
+int crew_refresh(struct crew *crew, int64_t now_ns, int64_t wall_from_ns,
+		 struct err *err) nodiscard;
 
 /*
  * Bind members to the threads of a look: after crew_list(), or when the look's list changed.  A kernel thread has a
@@ -128,8 +141,11 @@ bool crew_misses(const struct crew *crew, const struct python_look *look);
 /* The member of a look's thread, or NULL. */
 struct member *crew_of_python(struct crew *crew, uint32_t index);
 
-/* CPU time that living members were charged beyond their accounts; reads every member. */
-int64_t crew_owed(struct crew *crew);
+/*
+ * CPU time that living members were charged beyond their accounts.  Those that sleep are asked only when
+ * `is_exact`; else it may be too little, by what they used since they were asked last.
+ */
+int64_t crew_owed(struct crew *crew, bool is_exact);
 
 void crew_forget_departed(struct crew *crew);
 

@@ -11,6 +11,7 @@
 #define CHORES_NS (100 * NS_PER_MS)
 #define AWAKE_PERIOD_NS (50 * NS_PER_US)
 #define SERVE_GAP_NS NS_PER_MS
+#define RESTS_NS (300 * NS_PER_MS) /* less than a window waits for (agent/window.h) */
 #define NAMES_FIRST_NS (300 * NS_PER_MS)
 #define NAMES_MOST_NS (10 * NS_PER_S)
 #define IDLE_RELEASE_NS (2 * NS_PER_S) /* a thread not paused for this long gets off the leash */
@@ -183,9 +184,11 @@ static int do_chores(struct sampler *sampler, int64_t now_ns)
 
 	sampler->chores_due_ns = now_ns + CHORES_NS;
 	look_for_stop(sampler);
-	r = stream_rests(&sampler->stream);
+	r = now_ns >= sampler->rests_due_ns ? stream_rests(&sampler->stream) : 0;
+	if (now_ns >= sampler->rests_due_ns)
+		sampler->rests_due_ns = now_ns + RESTS_NS;
 	if (r == 0)
-		r = crew_list(&sampler->crew, sampler->tick.last_ns, NULL);
+		r = crew_refresh(&sampler->crew, now_ns, sampler->tick.last_ns, NULL);
 	if (r < 0)
 		return r;
 	r = stream_departed(&sampler->stream, now_ns);

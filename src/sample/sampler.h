@@ -54,6 +54,7 @@ struct sampler {
 	struct capture_stats stats;
 	struct capture_stats before; /* what the stream counted before this program of the target */
 	int64_t serve_due_ns;	     /* of who waits while we are awake between ticks */
+	int64_t rests_due_ns;	     /* when sleeping threads show in the stream again */
 	int64_t chores_due_ns, names_due_ns, names_gap_ns;
 	uint32_t
 		named_until_id; /* threads from here on have not been asked for their names again */

@@ -283,7 +283,9 @@ int stream_departed(struct stream *stream, int64_t now_ns)
 		return r;
 	if (process_cpu(stream->crew->pid, &total_ns) < 0)
 		return 0; /* it ended: stream_last() follows */
-	rest_ns = ledger_rest(&stream->ledger, total_ns, crew_owed(stream->crew));
+	rest_ns = ledger_rest(&stream->ledger, total_ns, crew_owed(stream->crew, false));
+	if (rest_ns >= REST_LEAST_NS) /* seldom */
+		rest_ns = ledger_rest(&stream->ledger, total_ns, crew_owed(stream->crew, true));
 	if (rest_ns >= REST_LEAST_NS)
 		r = stream->crew->n_departed ? give_departed(stream, now_ns, rest_ns)
 					     : give_unseen(stream, now_ns, rest_ns);

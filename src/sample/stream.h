@@ -48,7 +48,7 @@ int stream_threads(struct stream *stream, bool is_fresh) nodiscard;
 /* One sample per member that has a true stack at `now_ns`.  New members are defined first. */
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags) nodiscard;
 
-/* Write what members sleep through so far: about ten times a second, before stream_settle(), and at the end. */
+/* Write what members sleep through so far: some times a second, and at the end. */
 int stream_rests(struct stream *stream) nodiscard;
 
 /*

@@ -49,6 +49,8 @@ static void observe(struct tick *tick, struct member *member, int64_t now_ns)
 /* Asleep since its last true stack? */
 static bool still_sleeps(struct member *member, int64_t now_ns)
 {
+	bool is_native = member->python == PYTHON_NO_THREAD;
+	int64_t most_ns = is_native ? CREW_PROBE_NATIVE_NS : CREW_PROBE_MAX_NS;
 	uint64_t slices = member->cpu.slices;
 	int64_t rest_ns;
 
@@ -58,8 +60,9 @@ static bool still_sleeps(struct member *member, int64_t now_ns)
 		return true;
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
 		return false;
-	rest_ns = (now_ns - member->asleep_since_ns) / CREW_PROBE_SHARE;
-	member->probe_at_ns = now_ns + min_of(rest_ns, CREW_PROBE_MAX_NS);
+	rest_ns = (now_ns - member->asleep_since_ns) /
+		  (is_native ? CREW_PROBE_NATIVE_SHARE : CREW_PROBE_SHARE);
+	member->probe_at_ns = now_ns + min_of(rest_ns, most_ns);
 	return true;
 }
 
