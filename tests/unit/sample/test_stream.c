@@ -23,7 +23,8 @@ struct fixture {
 	struct stream stream;
 	struct capture_reader *reader;
 	int64_t wall_ns, cpu_ns;
-	int samples, threads;
+	int64_t last_ns;
+	int samples, entries, threads;
 	char last_name[64];
 };
 
@@ -32,6 +33,9 @@ static int see_sample(void *ctx, const struct capture_sample *sample)
 	struct fixture *f = ctx;
 
 	f->samples++;
+	f->entries += 1 + (int)sample->repeats;
+	assert_true(sample->time_ns >= f->last_ns);
+	f->last_ns = sample->time_ns;
 	f->wall_ns += sample->wall_ns;
 	f->cpu_ns += sample->cpu_ns;
 	return 0;
@@ -63,7 +67,7 @@ static void begin(struct fixture *f)
 	tree_init(&f->tree);
 	tree_init(&f->read_tree);
 	f->reader = capture_reader_new(f->read_names, &f->read_tree, &events, f);
-	f->target.process.id.pid = getpid();
+	assert_int_equal(process_identify(getpid(), &f->target.process.id, NULL), 0);
 	crew_init(&f->crew, &f->target, 1);
 	f->stream = (struct stream){
 		.writer = capture_writer_new(f->names, &f->tree, false, sink, f),
@@ -126,6 +130,38 @@ static void stream_carries_lost_time_to_the_next_sample(void **state)
 	assert_int_equal(f.stats.samples, 2);
 	assert_int_equal(f.stats.paused, 1);
 	assert_int_equal(f.stats.proven, 1);
+	end(&f);
+}
+
+static void stream_makes_one_sample_of_ticks_that_a_thread_slept_through(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	all_members(&f, MEMBER_PROVEN);
+	f.crew.members[0].state = STATE_SLEEPING;
+	assert_int_equal(stream_samples(&f.stream, 100, 0), 0);
+	all_members(&f, MEMBER_SAME);
+	for (int64_t now_ns = 200; now_ns <= 500; now_ns += 100)
+		assert_int_equal(stream_samples(&f.stream, now_ns, 0), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.samples, 1);
+	all_members(&f, MEMBER_PAUSED);
+	assert_int_equal(stream_samples(&f.stream, 600, 0), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.samples, 3);
+	assert_int_equal(f.entries, 6);
+	assert_int_equal(f.wall_ns, 600);
+	assert_int_equal(f.stats.samples, 6);
+	/* What it sleeps through at the end is not lost. */
+	all_members(&f, MEMBER_SAME);
+	assert_int_equal(stream_samples(&f.stream, 700, 0), 0);
+	assert_int_equal(stream_rests(&f.stream), 0);
+	assert_int_equal(stream_rests(&f.stream), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.entries, 7);
+	assert_int_equal(f.wall_ns, 700);
 	end(&f);
 }
 
@@ -257,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stream_carries_lost_time_to_the_next_sample),
+		cmocka_unit_test(stream_makes_one_sample_of_ticks_that_a_thread_slept_through),
 		cmocka_unit_test(stream_gives_cpu_time_to_samples_that_found_the_thread_running),
 		cmocka_unit_test(stream_settles_what_no_running_sample_came_for),
 		cmocka_unit_test(stream_gives_the_time_of_unseen_threads_to_a_thread_of_its_own),
