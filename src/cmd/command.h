@@ -33,6 +33,7 @@ extern const struct command command_dump;
 extern const struct command command_convert;
 extern const struct command command_serve;
 extern const struct command command_doctor;
+extern const struct command command_selftest;
 extern const struct command command_completions;
 
 extern const struct command *const commands[]; /* all of them; NULL ends it */

@@ -105,7 +105,7 @@ struct capture_stats {
 	uint64_t signals_passed, eintr_repaired;
 	int64_t reader_cpu_ns, pause_total_ns, pause_max_ns;
 	uint64_t bytes_read, read_calls;
-	int64_t pause_median_ns;
+	int64_t pause_median_ns, pause_p99_ns;
 	uint64_t traced; /* ticks that could not pause because somebody else traces the target */
 };
 

@@ -332,6 +332,7 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	stats.read_calls = cursor_varint(record);
 	stats.pause_median_ns = take_ns(record);
 	stats.traced = cursor_varint(record);
+	stats.pause_p99_ns = cursor_left(record) ? take_ns(record) : 0; /* not in old captures */
 	if (record->bad || !reader->events.stats)
 		return 0;
 	return reader->events.stats(reader->ctx, &stats);

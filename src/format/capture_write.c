@@ -328,6 +328,7 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 		stats->read_calls,
 		(uint64_t)max_of(stats->pause_median_ns, (int64_t)0),
 		stats->traced,
+		(uint64_t)max_of(stats->pause_p99_ns, (int64_t)0),
 	};
 	struct buf *record = begin_record(writer);
 

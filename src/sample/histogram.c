@@ -30,13 +30,13 @@ void histogram_add(struct histogram *histogram, int64_t ns)
 	histogram->n++;
 }
 
-int64_t histogram_median(const struct histogram *histogram)
+int64_t histogram_quantile(const struct histogram *histogram, unsigned percent)
 {
 	uint64_t seen = 0;
 
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		seen += histogram->counts[i];
-		if (seen * 2 > histogram->n)
+		if (seen * 100 > histogram->n * percent)
 			return value_of(i);
 	}
 	return 0;

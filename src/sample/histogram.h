@@ -18,7 +18,7 @@ struct histogram {
 
 /* Negative durations count as 0. */
 void histogram_add(struct histogram *histogram, int64_t ns);
-/* The middle one, 0 when there is none. */
-int64_t histogram_median(const struct histogram *histogram);
+/* The one that `percent` of them (50: the median) are not above, 0 when there is none. */
+int64_t histogram_quantile(const struct histogram *histogram, unsigned percent);
 
 #endif

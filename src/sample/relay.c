@@ -406,6 +406,7 @@ static int on_stats(void *ctx, const struct capture_stats *stats)
 	if (stats->paused >= relay->median_of) {
 		relay->median_of = stats->paused;
 		relay->total.pause_median_ns = stats->pause_median_ns;
+		relay->total.pause_p99_ns = stats->pause_p99_ns;
 	}
 	relay->total.time_ns = max_of(relay->total.time_ns, saw_time(stream, stats->time_ns));
 	relay->has_unsent_stats = true;

@@ -77,7 +77,8 @@ static void fill_stats(struct sampler *sampler, int64_t now_ns)
 	stats->eintr_repaired = pauses->eintr_repaired;
 	stats->pause_total_ns = pauses->held_ns;
 	stats->pause_max_ns = pauses->held_max_ns;
-	stats->pause_median_ns = histogram_median(&sampler->tick.pauses);
+	stats->pause_median_ns = histogram_quantile(&sampler->tick.pauses, 50);
+	stats->pause_p99_ns = histogram_quantile(&sampler->tick.pauses, 99);
 	stats->reader_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	stats->bytes_read = sampler->before.bytes_read + sampler->target->memory->used.bytes;
 	stats->read_calls = sampler->before.read_calls + sampler->target->memory->used.calls;
