@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
 
 #define HEADER_TEXT_MAX 512
-#define NAMESAKES_MAX 64 /* threads of one process and thread id that are looked through */
-#define PID_BITS 22	 /* of a pid: the kernel's PID_MAX_LIMIT */
+#define AHEAD_MAX_NS NS_PER_S /* of now: what was sampled while the last call was on its way */
+#define NAMESAKES_MAX 64      /* threads of one process and thread id that are looked through */
+#define PID_BITS 22	      /* of a pid: the kernel's PID_MAX_LIMIT */
 
 struct known_process {
 	bool is_read; /* not only named as an ancestor */
@@ -38,7 +40,8 @@ struct relay {
 	int code; /* first error of an event function */
 	bool has_begun, has_unsent_stats;
 	struct kept_header header;
-	int64_t start_ns; /* monotonic: t = 0 */
+	int64_t start_ns;  /* monotonic: t = 0 */
+	int64_t latest_ns; /* monotonic: nothing can have happened later */
 	int64_t last_ns;
 	int64_t lost_ns; /* between the last event of a broken stream and the start of the next */
 	uint32_t n_streams;
@@ -72,7 +75,13 @@ struct relay *relay_new(const struct capture_events *events, void *ctx)
 
 	relay->events = events;
 	relay->ctx = ctx;
+	relay->latest_ns = INT64_MAX;
 	return relay;
+}
+
+void relay_set_now(struct relay *relay, int64_t now_ns)
+{
+	relay->latest_ns = now_ns + AHEAD_MAX_NS;
 }
 
 void relay_free(struct relay *relay)
@@ -146,7 +155,16 @@ static int begin(struct relay *relay)
 				     : 0;
 }
 
-/* Into the recording's time.  A stream that lies about time shall not overflow it. */
+/* A stream that lies about time shall not take the others along into its future. */
+static bool is_ahead(const struct relay_stream *stream, int64_t time_ns)
+{
+	int64_t monotonic_ns;
+
+	return __builtin_add_overflow(stream->start_ns, time_ns, &monotonic_ns) ||
+	       monotonic_ns > stream->relay->latest_ns;
+}
+
+/* Into the recording's time. */
 static int64_t shifted(const struct relay_stream *stream, int64_t time_ns)
 {
 	const struct relay *relay = stream->relay;
@@ -182,6 +200,8 @@ static int on_header(void *ctx, const struct capture_header *header)
 	if (stream->number)
 		return ERR_CORRUPT;
 	if (is_successor && header->start_monotonic_ns < stream->start_ns)
+		return ERR_CORRUPT;
+	if (header->start_monotonic_ns < 0 || header->start_monotonic_ns > relay->latest_ns)
 		return ERR_CORRUPT;
 	if (!relay->has_begun)
 		keep_header(relay, header);
@@ -328,7 +348,7 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 	const uint32_t *thread = map64_get(&stream->thread_ids, sample->thread);
 	struct capture_sample ours = *sample;
 
-	if (!thread)
+	if (!thread || is_ahead(stream, sample->time_ns))
 		return ERR_CORRUPT;
 	ours.thread = *thread;
 	ours.time_ns = saw_time(stream, sample->time_ns);
@@ -400,6 +420,8 @@ static int on_stats(void *ctx, const struct capture_stats *stats)
 	struct relay_stream *stream = ctx;
 	struct relay *relay = stream->relay;
 
+	if (is_ahead(stream, stats->time_ns))
+		return ERR_CORRUPT;
 	replace_stats(&relay->total, &stream->now, stats);
 	stream->now = *stats;
 	/* Medians have no sum: that of the process that was paused most stands for all. */
@@ -421,7 +443,7 @@ static int on_end(void *ctx, const struct capture_end *end)
 {
 	struct relay_stream *stream = ctx;
 
-	if (stream->has_ended)
+	if (stream->has_ended || is_ahead(stream, end->time_ns))
 		return ERR_CORRUPT;
 	stream->has_ended = true;
 	stream->end = *end;

@@ -8,8 +8,9 @@
  *
  *   1. Processes and threads that were known keep their ids, whichever stream speaks of them.  A process
  *      without a runtime is an ancestor: it is passed on where nobody knew it before.
- *   2. Times count from the start of the first stream that has a process; none is negative.  They rise
- *      within a stream; between streams they differ by what readers and wire hold back (docs/CAPTURE.md).
+ *   2. Times count from the start of the first stream that has a process; none is negative, and none lies
+ *      ahead of relay_set_now(): a stream that says so is refused, before it spoils those of others.
+ *      Between streams they differ by what readers and wire hold back (docs/CAPTURE.md).
  *   3. Statistics are sums over all streams, and are passed on at most every RELAY_STATS_NS.
  *   4. One header comes first, before the first process, and one end last, from relay_end().
  *
@@ -34,6 +35,9 @@ struct relay_stream;
 /* Events go to `events` with `ctx`; both are borrowed. */
 struct relay *relay_new(const struct capture_events *events, void *ctx) nodiscard;
 void relay_free(struct relay *relay);
+
+/* What time it is (CLOCK_MONOTONIC), when a while has passed; until the first call any time is believed. */
+void relay_set_now(struct relay *relay, int64_t now_ns);
 
 /* All streams are freed before their relay; what they counted stays in its sums. */
 struct relay_stream *relay_stream_new(struct relay *relay) nodiscard;

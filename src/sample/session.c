@@ -300,7 +300,10 @@ static int decode(struct session *session, const struct wire_piece *piece, struc
 /* The readers end themselves when the time is over, if there are any. */
 static void look_at_clock(struct session *session)
 {
-	if (session->end_ns && clock_monotonic_ns() > session->end_ns)
+	int64_t now_ns = clock_monotonic_ns();
+
+	relay_set_now(session->relay, now_ns);
+	if (session->end_ns && now_ns > session->end_ns)
 		session_stop(session);
 }
 

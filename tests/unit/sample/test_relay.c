@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "sample/relay.h"
 
@@ -195,10 +197,137 @@ static void relay_survives_times_at_the_edge(void **state)
 	assert_int_equal(begin(stream, INT64_MAX), 0);
 	assert_int_equal(process(stream, 1, 1), 0);
 	assert_int_equal(thread(stream, 1, 1, 1), 0);
-	assert_int_equal(sample(stream, 1, INT64_MAX), 0);
+	assert_int_equal(sample(stream, 1, 0), 0);
+	assert_int_equal(sample(stream, 1, INT64_MAX), ERR_CORRUPT);
 	assert_int_equal(stats(stream, UINT64_MAX, INT64_MAX), 0);
 	relay_stream_next(stream);
 	assert_int_equal(stats(stream, UINT64_MAX, INT64_MAX), 0);
+	relay_stream_free(stream);
+	relay_free(relay);
+}
+
+/* Two processes at once: each stream counts from 1, both together like one. */
+static void relay_merges_streams_that_run_side_by_side(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *first = relay_stream_new(relay), *second = relay_stream_new(relay);
+	struct capture_end end = {.time_ns = 0, .code = ERR_GONE, .text = "gone"};
+
+	(void)state;
+	assert_int_equal(begin(first, 100 * NS_PER_S), 0);
+	assert_int_equal(seen.headers, 0); /* there is no process yet to begin with */
+	assert_int_equal(process(first, 1, 10), 0);
+	assert_int_equal(thread(first, 1, 1, 10), 0);
+	assert_int_equal(begin(second, 103 * NS_PER_S), 0);
+	assert_int_equal(process(second, 1, 20), 0);
+	assert_int_equal(seen.process.id, 2);
+	assert_int_equal(thread(second, 1, 1, 20), 0);
+	assert_int_equal(seen.thread.id, 2);
+	assert_int_equal(sample(second, 1, NS_PER_S), 0);
+	assert_int_equal(seen.sample.thread, 2);
+	assert_int_equal(seen.sample.time_ns, 4 * NS_PER_S);
+	assert_int_equal(sample(first, 1, NS_PER_S), 0);
+	assert_int_equal(seen.sample.thread, 1);
+	assert_int_equal(seen.sample.time_ns, NS_PER_S);
+	assert_int_equal(stats(first, 10, 5), 0);
+	assert_int_equal(stats(second, 3, 9), 0);
+	assert_int_equal(stats(first, 20, 5), 0);
+	/* The end of one is not that of all. */
+	assert_int_equal(relay_events()->end(first, &end), 0);
+	assert_int_equal(sample(second, 1, 2 * NS_PER_S), 0);
+	relay_stream_free(first);
+	assert_int_equal(relay_end(relay, &(struct capture_end){.text = ""}), 0);
+	assert_int_equal(seen.stats.ticks, 23);
+	assert_int_equal(seen.stats.pause_max_ns, 9);
+	assert_int_equal(seen.end.time_ns, 5 * NS_PER_S);
+	assert_int_equal(seen.headers, 1);
+	assert_int_equal(relay_processes(relay), 2);
+	assert_int_equal(relay_lost_ns(relay), 0);
+	relay_stream_free(second);
+	relay_free(relay);
+}
+
+static int ancestor(struct relay_stream *stream, uint32_t id, int32_t pid)
+{
+	struct capture_process process = {.id = id, .pid = pid, .start_ticks = 99, .runtime = ""};
+
+	return relay_events()->process(stream, &process);
+}
+
+static void relay_knows_a_process_that_is_named_as_an_ancestor(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *child = relay_stream_new(relay), *parent = relay_stream_new(relay);
+
+	(void)state;
+	assert_int_equal(begin(child, 0), 0);
+	assert_int_equal(ancestor(child, 1, 10), 0);
+	assert_int_equal(process(child, 2, 20), 0);
+	assert_int_equal(seen.process.id, 2);
+	assert_int_equal(relay_processes(relay), 1);
+	assert_int_equal(begin(parent, 0), 0);
+	assert_int_equal(process(parent, 1, 10), 0);
+	assert_int_equal(seen.process.id, 1);
+	assert_string_equal(seen.process.runtime, "CPython");
+	assert_int_equal(relay_processes(relay), 2);
+	/* Named again, by one that knows less. */
+	assert_int_equal(ancestor(child, 3, 10), 0);
+	assert_string_equal(seen.process.runtime, "CPython");
+	assert_int_equal(relay_processes(relay), 2);
+	relay_stream_free(child);
+	relay_stream_free(parent);
+	relay_free(relay);
+}
+
+/* It would close the windows of an agent on all the others. */
+static void relay_refuses_times_that_have_not_come_yet(void **state)
+{
+	struct seen seen = {.headers = 0};
+	struct relay *relay = relay_new(&see, &seen);
+	struct relay_stream *stream = relay_stream_new(relay), *other = relay_stream_new(relay);
+	struct capture_stats late = {.time_ns = 60 * NS_PER_S};
+	struct capture_end end = {.time_ns = INT64_MAX, .text = ""};
+
+	(void)state;
+	relay_set_now(relay, 110 * NS_PER_S);
+	assert_int_equal(begin(stream, 100 * NS_PER_S), 0);
+	assert_int_equal(process(stream, 1, 10), 0);
+	assert_int_equal(thread(stream, 1, 1, 10), 0);
+	assert_int_equal(sample(stream, 1, 10 * NS_PER_S), 0);
+	assert_int_equal(sample(stream, 1, 20 * NS_PER_S), ERR_CORRUPT);
+	assert_int_equal(sample(stream, 1, INT64_MAX), ERR_CORRUPT);
+	assert_int_equal(relay_events()->stats(stream, &late), ERR_CORRUPT);
+	assert_int_equal(relay_events()->end(stream, &end), ERR_CORRUPT);
+	assert_int_equal(begin(other, 120 * NS_PER_S), ERR_CORRUPT);
+	assert_int_equal(begin(other, -1), ERR_CORRUPT);
+	assert_int_equal(relay_code(relay), 0);
+	relay_stream_free(stream);
+	relay_stream_free(other);
+	relay_free(relay);
+}
+
+static int refuse(void *ctx, const struct capture_sample *sample)
+{
+	(void)ctx, (void)sample;
+	return -ENOSPC;
+}
+
+static void relay_remembers_that_an_event_function_failed(void **state)
+{
+	static const struct capture_events events = {.sample = refuse};
+	struct relay *relay = relay_new(&events, NULL);
+	struct relay_stream *stream = relay_stream_new(relay);
+
+	(void)state;
+	assert_int_equal(begin(stream, 0), 0);
+	assert_int_equal(process(stream, 1, 10), 0);
+	assert_int_equal(sample(stream, 1, 0), ERR_CORRUPT);
+	assert_int_equal(relay_code(relay), 0); /* the stream's fault */
+	assert_int_equal(thread(stream, 1, 1, 10), 0);
+	assert_int_equal(sample(stream, 1, 0), -ENOSPC);
+	assert_int_equal(relay_code(relay), -ENOSPC);
 	relay_stream_free(stream);
 	relay_free(relay);
 }
@@ -207,6 +336,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relay_makes_one_recording_of_two_streams),
+		cmocka_unit_test(relay_merges_streams_that_run_side_by_side),
+		cmocka_unit_test(relay_knows_a_process_that_is_named_as_an_ancestor),
+		cmocka_unit_test(relay_refuses_times_that_have_not_come_yet),
+		cmocka_unit_test(relay_remembers_that_an_event_function_failed),
 		cmocka_unit_test(relay_keeps_threads_apart_that_one_stream_tells_apart),
 		cmocka_unit_test(relay_refuses_what_makes_no_sense),
 		cmocka_unit_test(relay_survives_times_at_the_edge),
