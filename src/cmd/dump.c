@@ -9,6 +9,7 @@
 #include "cmd/dump_view.h"
 #include "cmd/recording.h"
 #include "proc/process.h"
+#include "sample/postmortem.h"
 
 #define DUMP_MAX_BYTES ((size_t)256 << 20)
 /* How long values may be, by how often -l was given. */
@@ -117,12 +118,23 @@ static int dump_process(struct job *job, struct err *err)
 	return r;
 }
 
+static int dump_core(struct job *job, struct err *err)
+{
+	struct postmortem_config config = {
+		.path = job->options.core,
+		.locals = {.max_chars = chars_wanted(job)},
+	};
+
+	return postmortem_read(&config, job->names, &job->tree, dump_view_events(), &job->view,
+			       err);
+}
+
 static int dump(struct job *job, struct err *err)
 {
 	if (job->options.native)
 		log_warn("native frames are not in this version: Python frames only");
 	begin_view(job);
-	return dump_process(job, err);
+	return job->options.core ? dump_core(job, err) : dump_process(job, err);
 }
 
 static void job_done(struct job *job)
@@ -141,8 +153,9 @@ static int dump_run(int argc, char **argv)
 	int code = first == 0 ? EXIT_CODE_OK : EXIT_CODE_USAGE;
 	struct err err = {0};
 
-	if (first > 0 && (first < argc || !job->options.pid))
-		log_error("give the process as --pid PID (see pyrometer dump --help)");
+	if (first > 0 && (first < argc || !job->options.pid == !job->options.core))
+		log_error("give either the process as --pid PID or a core file as --core FILE "
+			  "(see pyrometer dump --help)");
 	else if (first > 0)
 		code = dump(job, &err) < 0 ? command_fail(&err) : print(job);
 	job_done(job);
