@@ -196,6 +196,53 @@ static void capture_reads_back_what_was_written(void **state)
 	}
 }
 
+/* A sleeper that stands for five ticks of 10 ms, and a thread that ran at two of them. */
+static void write_repeats(struct capture_writer *writer)
+{
+	struct capture_sample samples[] = {
+		{.time_ns = 15, .thread = 2, .wall_ns = 15, .cpu_ns = 7},
+		{.time_ns = 35, .thread = 2, .wall_ns = 20},
+		{.time_ns = 51, .thread = 1, .wall_ns = 51, .cpu_ns = 1, .repeats = 4},
+	};
+
+	for (size_t i = 0; i < array_len(samples); i++)
+		assert_int_equal(capture_write_sample(writer, &samples[i]), 0);
+	assert_int_equal(capture_flush(writer), 0);
+}
+
+static void capture_counts_every_tick_of_a_sample_that_stands_for_several(void **state)
+{
+	static const int64_t times[] = {10, 15, 20, 30, 35, 40, 51};
+	struct capture_fold_opts opts = {.keep_timed = true};
+	struct made made = {.names = names_new()};
+	struct capture_writer *writer;
+	const struct timed *timed;
+	struct folded folded;
+	int64_t wall_ns = 0;
+
+	(void)state;
+	tree_init(&made.tree);
+	buf_init(&made.bytes, 1u << 20);
+	writer = capture_writer_new(made.names, &made.tree, false, sink, &made.bytes);
+	write_start(writer);
+	write_repeats(writer);
+	fold_begin(&folded, &opts);
+	assert_int_equal(capture_feed(folded.reader, made.bytes.data, made.bytes.len, NULL), 0);
+	assert_int_equal(sum_of(&folded, CAPTURE_SAMPLES), 7);
+	assert_int_equal(sum_of(&folded, CAPTURE_WALL), 86);
+	assert_int_equal(capture_fold_facts(folded.fold)->n_samples, 7);
+	timed = capture_fold_timed(folded.fold);
+	assert_int_equal(timed->n_samples, array_len(times));
+	for (size_t i = 0; i < timed->n_samples; i++) {
+		assert_int_equal(timed->samples[i].time_ns, times[i]);
+		wall_ns += timed->samples[i].wall_ns;
+	}
+	assert_int_equal(wall_ns, 86);
+	fold_done(&folded);
+	capture_writer_free(writer);
+	made_done(&made);
+}
+
 /* Nodes of the profile of two stacks that differ in their column only. */
 static uint32_t nodes_with(const struct capture_fold_opts *opts)
 {
@@ -345,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(capture_reads_back_what_was_written),
+		cmocka_unit_test(capture_counts_every_tick_of_a_sample_that_stands_for_several),
 		cmocka_unit_test(capture_carries_columns_and_lines_stay_whole),
 		cmocka_unit_test(capture_reads_any_portions),
 		cmocka_unit_test(capture_cut_short_is_read_to_its_last_block),
