@@ -4,7 +4,7 @@
     for sampler in samplers.every(scratch): ...     ours, and the peers that can be had; samplers.missing says which not
     sampler.reads(python)                           can it attach to this interpreter (of tests/pythons.py)?
     result = sampler.run(pid, hz, seconds, out)     Result: samples, cpu_s, rss_kb, text; stacks are in the file `out`
-    sampler.stacks(out)                             [(function names outermost first, count)]
+    sampler.stacks(out)                             {((name, file, line), ... outermost first): count}, as truths.py has it
 
 py-spy and Austin come from PyPI as wheels, Austin (built against a newer C library than Debian 12's) is started with the
 loader of .pythons; 3.15's profiling.sampling is the interpreter's own.  Peers are only ever run by benches.
@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 import zipfile
+
+import truths
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYROMETER = os.environ.get("PYROMETER_BIN", str(ROOT / "build" / "src" / "cmd" / "pyrometer"))
@@ -84,13 +86,16 @@ def run_measured(argv, env=None, accept=(0,)):
     return text, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, most
 
 
-def collapsed(path, name_of):
+def tachyon_stacks(text):
+    """Of lines "tid:N;file:function:line;... count"."""
     stacks = {}
-    for line in pathlib.Path(path).read_text(errors="replace").splitlines():
+    for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        names = tuple(name_of(frame) for frame in stack.split(";"))
-        stacks[names] = stacks.get(names, 0) + int(count)
-    return list(stacks.items())
+        frames = [frame.rsplit(":", 2) for frame in stack.split(";")[1:]]
+        frames = tuple((frame[-2].rpartition(".")[2], frame[0].rpartition("/")[2], 0) for frame in frames
+                       if len(frame) == 3)
+        stacks[frames] = stacks.get(frames, 0) + int(count)
+    return stacks
 
 
 def mojo(data):
@@ -118,9 +123,8 @@ def mojo(data):
         return found.decode(errors="replace")
 
     def define_frame():
-        key = integer()
-        integer()
-        frames[key] = integer()
+        key, file, name = integer(), integer(), integer()
+        frames[key] = (strings.get(name, "?").rpartition(".")[2], strings.get(file, "?").rpartition("/")[2], 0)
         for _ in range(4):  # lines and columns
             integer()
         stack.append(key)
@@ -131,8 +135,8 @@ def mojo(data):
 
     def count():
         if stack:
-            names = tuple(strings.get(frames.get(key), "?") for key in stack)
-            stacks[names] = stacks.get(names, 0) + 1
+            found = tuple(frames.get(key, ("?", "", 0)) for key in stack)
+            stacks[found] = stacks.get(found, 0) + 1
 
     def begin():
         nonlocal stack
@@ -147,7 +151,7 @@ def mojo(data):
         at += 1
         events[data[at - 1]]()
     count()
-    return list(stacks.items())
+    return stacks
 
 
 # ---- who they are ------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ class Sampler:
         raise NotImplementedError
 
     def stacks(self, out):
-        return collapsed(out, lambda frame: re.sub(r" \(.*", "", frame))
+        return truths.raw_stacks(pathlib.Path(out).read_text(errors="replace"))
 
     def run(self, pid, hz, seconds, out, wrap=()):
         text, cpu, wall, rss = run_measured([*wrap, *map(str, self.command(pid, hz, seconds, out))], self.env,
@@ -265,7 +269,7 @@ class Tachyon(Sampler):
         return found_number(r"Captured (\d+) samples", text)
 
     def stacks(self, out):
-        return collapsed(out, lambda frame: frame.split(":")[1] if frame.count(":") == 2 else frame)
+        return tachyon_stacks(pathlib.Path(out).read_text(errors="replace"))
 
 
 # ---- where they are ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #define HEAD_BYTES 320 /* the fixed part of a code object of any version */
 #define TEXT_PROOF_CHARS 96
+#define CO_SUSPENDED 0x2a0u	    /* CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR */
 #define MAX_INSTRUCTIONS (1u << 20) /* (code, instruction) pairs remembered */
 
 void code_cache_init(struct code_cache *cache, struct names *names, const struct layout *layout,
@@ -251,6 +252,16 @@ static int decode_extent(struct code_cache *cache, struct memory *memory, struct
 	return 0;
 }
 
+/* Generators, coroutines and asynchronous generators: of each the frame outlives its calls. */
+static bool has_generator_flag(const struct layout *layout, const struct code_head *head)
+{
+	uint32_t flags = 0;
+
+	if (layout->chain == CHAIN_OBJECTS)
+		memcpy(&flags, head->bytes + layout->co_flags, sizeof(flags));
+	return flags & CO_SUSPENDED;
+}
+
 static int decode(struct code_cache *cache, struct memory *memory, raddr_t addr, struct code *code)
 {
 	const struct layout *layout = cache->layout;
@@ -264,6 +275,7 @@ static int decode(struct code_cache *cache, struct memory *memory, raddr_t addr,
 		return r;
 	identity_span(layout, &at, &len);
 	add_proof(code, addr + at, len, head.bytes + at);
+	code->is_generator = has_generator_flag(cache->layout, &head);
 	memcpy(&code->first_line, head.bytes + layout->co_firstlineno, sizeof(code->first_line));
 	r = decode_texts(cache, memory, code, &head);
 	if (r == 0)

@@ -49,6 +49,7 @@ struct code {
 	struct code_copy *copies;
 	uint32_t n_copies, copies_epoch; /* see code_cache */
 	uint32_t first_line;
+	bool is_generator; /* known up to 3.10 */
 	struct proof *proofs;
 	uint32_t n_proofs;
 	/* When it was last proven the interpreter `interp` had counted so many code objects; 0: never. */

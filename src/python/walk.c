@@ -339,6 +339,14 @@ static bool needs_learning(const struct python *python, struct track *track)
 	return track->n_proofs > 0 || track->count == 0 || ++track->n_changed >= SHRINK_AFTER;
 }
 
+/* Rule 1 up to 3.10: a generator that is not being resumed has no f_back either, but is no base. */
+static bool is_cut_at_generator(const struct python *python, const struct chain *chain)
+{
+	if (!chain->n || chain->is_cut || python->layout.chain != CHAIN_OBJECTS)
+		return false;
+	return code_get(&python->codes, chain->frames[chain->n - 1].id)->is_generator;
+}
+
 int track_walk(struct python *python, struct track *track)
 {
 	struct chain spare = track->last;
@@ -363,6 +371,8 @@ int track_walk(struct python *python, struct track *track)
 		r = track_find_codes(python, track);
 		if (r < 0)
 			r = track_outcome(python, r);
+		else if (is_cut_at_generator(python, &track->now))
+			r = PYTHON_INCOMPLETE;
 	}
 	if (r == PYTHON_COMPLETE)
 		collector_take(python, track);

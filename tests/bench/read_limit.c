@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define MAX_SPANS 16
+#define MAX_SPANS 64
 #define MAX_BYTES (1u << 20)
 #define SPAN_ROOM 16384u /* a span lies at so many bytes from the next: in pages of its own */
 

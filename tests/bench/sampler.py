@@ -11,7 +11,6 @@ docs/SPEED.md were made with.  A peer, an interpreter or a right that is missing
 """
 
 import argparse
-import json
 import os
 import pathlib
 import random
@@ -26,12 +25,14 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import pythons  # noqa: E402
 import samplers  # noqa: E402
+import truths  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGETS = ROOT / "tests" / "targets"
 TOOLS = pathlib.Path(os.environ.get("PYROMETER_BENCH_TOOLS", ROOT / "build" / "tests" / "bench"))
 MOST_HZ = 1_000_000  # "as often as it can"
-STATE_BYTES, STACK_BYTES = 300, 6000  # what one reading of the 50 frames takes, in two spans
+STATE_BYTES, STACK_BYTES = 300, 6000  # what one reading of the 50 frames takes, in two spans; up to 3.10 frames
+FRAMES, FRAME_BYTES = 50, 112  # are objects of their own, and each takes one
 SETTLE_S = 0.5  # until a sampler that was started samples
 PEERS_IN_PAIRS = ("pyrometer", "pyrometer --nonblocking", "py-spy")
 
@@ -131,32 +132,27 @@ def reads_per_sample(bench, sampler, pid):
 
 def impossible_share(bench, sampler, python):
     """Of a program of twin functions that last microseconds: stacks that never were, per sample."""
-    with subprocess.Popen([python.path, "-u", TARGETS / "truth_twins.py"], stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as target:
-        try:
-            paths = json.loads(target.stdout.readline())
-            possible = {tuple(path[:n]) for path in paths for n in range(len(path) + 1)}
+    try:
+        with truths.Target(python.path, "twins") as target:
             _, out = bench.run(sampler, target.pid, 10000, max(1, bench.args.seconds))
-            total = wrong = 0
-            for names, count in sampler.stacks(out):
-                names = names[next((i for i, name in enumerate(names) if name == "<module>"), 0):]
-                total += count
-                wrong += count if names not in possible else 0
-            return wrong / total if total else None
-        except samplers.Failed:
-            return None
-        finally:
-            target.kill()
+            stacks = {stack[first:]: count for stack, count in sampler.stacks(out).items()
+                      for first in [next((i for i, frame in enumerate(stack) if frame[0] == "<module>"), 0)]}
+            verdict = target.truth.judge(stacks)
+            return sum(verdict.impossible.values()) / verdict.samples if verdict.samples else None
+    except (samplers.Failed, truths.Unfit):
+        return None
 
 
 def part_rate(bench):
     for python in bench.pythons:
         chosen = bench.for_python(python)
+        has_data_stack = tuple(map(int, python.tag.rstrip("t").split("."))) >= (3, 11)
+        sizes = [STACK_BYTES] if has_data_stack else [FRAME_BYTES] * FRAMES
         with Target(python, bench.scratch) as target:
             limits = []
 
             def run(sampler):
-                limits.append(limit(target.pid, 0.5, STATE_BYTES, STACK_BYTES))
+                limits.append(limit(target.pid, 0.5, STATE_BYTES, *sizes))
                 return bench.run(sampler, target.pid, MOST_HZ, bench.args.seconds)[0]
 
             results = bench.take_turns(chosen, run)
