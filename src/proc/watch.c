@@ -21,6 +21,13 @@ void beat_now(struct heartbeat *beat)
 	atomic_store_explicit(&beat->beat_ns, clock_monotonic_ns(), memory_order_relaxed);
 }
 
+void beat_expect(struct heartbeat *beat, int64_t ns)
+{
+	int64_t beat_ns = clock_monotonic_ns() + max_of(ns - KEEPER_BEAT_LIMIT_NS, (int64_t)0);
+
+	atomic_store_explicit(&beat->beat_ns, beat_ns, memory_order_relaxed);
+}
+
 void beat_rest(struct heartbeat *beat)
 {
 	atomic_store_explicit(&beat->beat_ns, 0, memory_order_relaxed);

@@ -48,9 +48,15 @@ struct heartbeat {
 	_Atomic int32_t exit_status;	/* of the last reader, as waitpid() gives it */
 };
 
-/* "I am alive."  At least every 300 ms while tracing: from the tick loop. */
+/*
+ * "I am alive."  At least every 300 ms from the first look at a target on: from the tick loop.  Also while
+ * nobody is on the leash: a read of memory whose pages a hostile target never provides (userfaultfd, a file
+ * system of its own) does not return.
+ */
 void beat_now(struct heartbeat *beat);
-/* Nothing is on the leash: silence is fine from here on. */
+/* "The next beat may take this long." */
+void beat_expect(struct heartbeat *beat, int64_t ns);
+/* Nothing of a target is looked at: silence is fine from here on. */
 void beat_rest(struct heartbeat *beat);
 /* The pauser calls these itself. */
 void beat_pause_began(struct heartbeat *beat, int64_t now_ns);

@@ -19,6 +19,7 @@
 #define LAUNCH_PATIENCE_NS (3 * NS_PER_S) /* until a program that we started has become a Python */
 #define EXEC_PATIENCE_NS (3 * NS_PER_S)	  /* until the next program of a target has */
 #define ATTACH_PATIENCE_NS NS_PER_S	  /* until a Python that is seen has finished starting */
+#define OPEN_LIMIT_NS (10 * NS_PER_S) /* to find out what a process is; its files may be large */
 #define RETRY_MS 5
 #define FLUSH_PATIENCE_NS (5 * NS_PER_S)
 #define TIMER_SLACK_NS 1 /* the default of 50 us would make every tick late */
@@ -97,10 +98,7 @@ static void let_go(struct reader *reader, struct heartbeat *beat)
 {
 	pauser_release_idle(reader->pauser, 0);
 	(void)pauser_pump(reader->pauser);
-	if (pauser_threads(reader->pauser) > 0)
-		beat_now(beat);
-	else
-		beat_rest(beat);
+	beat_expect(beat, OPEN_LIMIT_NS);
 }
 
 /* The pid may have been given to another process since somebody named it. */

@@ -231,6 +231,11 @@ static int keeper_is_gone(struct session *session)
 		err_set(&err, -EIO, "somebody killed the process that watches the reader");
 	else if (session->reader.with_tree)
 		return tree_is_over(session);
+	else if (keeper_kills(&session->keeper) > 0)
+		err_set(&err, -EIO,
+			"the reader had to be killed %u times, since reading the target's memory or "
+			"pausing it did not come to an end",
+			keeper_kills(&session->keeper));
 	else if (code > 128)
 		err_set(&err, -EIO, "the reader was killed by signal %d too often", code - 128);
 	else
