@@ -8,6 +8,7 @@
 #include "cmd/command.h"
 #include "cmd/dump_view.h"
 #include "cmd/recording.h"
+#include "cmd/summary.h"
 #include "proc/process.h"
 #include "sample/postmortem.h"
 
@@ -66,6 +67,8 @@ static int print(struct job *job)
 	struct buf text;
 	int code;
 
+	if (!dump_view_is_whole(&job->view))
+		summary_print_faults(&job->recording.facts.stats);
 	buf_init(&text, DUMP_MAX_BYTES);
 	if (job->options.json)
 		dump_view_json(&job->view, &text);

@@ -132,6 +132,14 @@ const struct frame *dump_view_frame(const struct dump_view *view, uint32_t node)
 	return names_frame_get(view->names, (struct frame_id){view->tree->frame[node]});
 }
 
+bool dump_view_is_whole(const struct dump_view *view)
+{
+	for (size_t i = 0; i < view->n; i++)
+		if (!view->threads[i].has_sample)
+			return false;
+	return view->n > 0;
+}
+
 const char *dump_view_name(const struct dump_view *view, struct str_id id)
 {
 	return names_text(view->names, id, NULL);

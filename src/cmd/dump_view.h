@@ -68,6 +68,9 @@ void dump_view_done(struct dump_view *view); /* all-zero is fine */
 /* Events fill it, with the view as ctx. */
 const struct capture_events *dump_view_events(void);
 
+/* Does every thread have its stack? */
+bool dump_view_is_whole(const struct dump_view *view);
+
 void dump_view_text(const struct dump_view *view, struct buf *out);
 void dump_view_json(const struct dump_view *view, struct buf *out);
 

@@ -331,6 +331,12 @@ static int conclude(struct job *job)
 	int code = target_exit_code(job), output_code;
 	struct err err;
 
+	if (facts->n_samples == 0 && code == EXIT_CODE_OK && facts->stats.dropped > 0) {
+		log_error("none of %" PRIu64 " samples could be read; nothing was written",
+			  facts->stats.dropped);
+		summary_print_faults(&facts->stats);
+		return EXIT_CODE_FAILED;
+	}
 	if (facts->n_samples == 0 && !job->command)
 		return code;
 	if (facts->n_samples == 0 && facts->code < 0 && code >= EXIT_CODE_PERMISSION &&

@@ -13,6 +13,7 @@
 
 #define PROGRESS_NS (250 * NS_PER_MS)
 #define LINE_MAX_BYTES 256
+#define MUCH_SHARE 100 /* one in so many samples is more than chance */
 #define WIPE "\r\x1b[K"
 
 static double seconds(int64_t ns)
@@ -98,6 +99,24 @@ static void print_processes(const struct session_facts *session)
 			 session->left_out);
 }
 
+void summary_print_faults(const struct capture_stats *stats)
+{
+	bool is_much = stats->errors * MUCH_SHARE >= stats->samples + stats->dropped;
+
+	for (int i = 0; i < CAPTURE_FAULTS; i++) {
+		const char *words = capture_fault_words((enum capture_fault)i);
+
+		if (stats->faults[i] && is_much)
+			log_warn("%" PRIu64 " samples dropped: in the target's memory %s",
+				 stats->faults[i], words);
+		else if (stats->faults[i])
+			log_info("%" PRIu64 " errors: in the target's memory %s", stats->faults[i],
+				 words);
+	}
+	if (stats->left_out)
+		log_warn("the target has more threads than are sampled; some were left out");
+}
+
 void summary_print(const struct recording_facts *facts, double rate_hz)
 {
 	const struct capture_stats *stats = &facts->stats;
@@ -123,4 +142,5 @@ void summary_print(const struct recording_facts *facts, double rate_hz)
 		 stats->time_ns > 0 ? 100.0 * (double)own_ns / (double)stats->time_ns : 0);
 	print_processes(&facts->session);
 	print_restarts(&facts->session);
+	summary_print_faults(stats);
 }

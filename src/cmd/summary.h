@@ -22,5 +22,7 @@ void progress_beat(void *ctx, const struct recording *recording);
 void progress_wipe(struct progress *progress);
 
 void summary_print(const struct recording_facts *facts, double rate_hz);
+/* What was wrong with the target's memory, a line each: warnings when it was much, else the account. */
+void summary_print_faults(const struct capture_stats *stats);
 
 #endif

@@ -97,6 +97,22 @@ enum {
  * to the thread's next sample by the sampler, so sums stay whole; the counts are for the summary.
  * Totals since the start, sent about once a second and at the end.
  */
+/*
+ * Why a stack was dropped, beside that it changed: what a healthy process shows for an instant, and one that
+ * was overwritten, or made to mislead its readers, for good.
+ */
+enum capture_fault {
+	CAPTURE_FAULT_CYCLE,	  /* frames lead back to themselves */
+	CAPTURE_FAULT_WILD_FRAME, /* a frame lies where nothing is, or is none */
+	CAPTURE_FAULT_NO_BASE,	  /* frames end where a stack does not begin */
+	CAPTURE_FAULT_BAD_CODE,	  /* a frame's code, or what that names, is none */
+	CAPTURE_FAULT_TOO_MUCH,	  /* more to read than one sample may */
+	CAPTURE_FAULT_LISTS,	  /* the lists of threads never were whole: nobody was sampled */
+	CAPTURE_FAULTS,
+};
+/* For a person: "its frames lead back to themselves". */
+const char *capture_fault_words(enum capture_fault fault);
+
 struct capture_stats {
 	int64_t time_ns;
 	uint64_t ticks, late_ticks, missed_ticks; /* missed: more than a period late, given up */
@@ -107,6 +123,8 @@ struct capture_stats {
 	uint64_t bytes_read, read_calls;
 	int64_t pause_median_ns, pause_p99_ns;
 	uint64_t traced; /* ticks that could not pause because somebody else traces the target */
+	uint64_t faults[CAPTURE_FAULTS]; /* among the dropped; `errors` is their sum */
+	uint64_t left_out; /* threads that are more than are sampled, in the last tick */
 };
 
 /*

@@ -310,9 +310,8 @@ static int read_sample(struct capture_reader *reader, struct cursor *record)
 
 static int read_stats(struct capture_reader *reader, struct cursor *record)
 {
-	struct capture_stats stats;
+	struct capture_stats stats = {.time_ns = cursor_zigzag(record)};
 
-	stats.time_ns = cursor_zigzag(record);
 	stats.ticks = cursor_varint(record);
 	stats.late_ticks = cursor_varint(record);
 	stats.missed_ticks = cursor_varint(record);
@@ -332,7 +331,11 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	stats.read_calls = cursor_varint(record);
 	stats.pause_median_ns = take_ns(record);
 	stats.traced = cursor_varint(record);
-	stats.pause_p99_ns = cursor_left(record) ? take_ns(record) : 0; /* not in old captures */
+	/* Old captures end before one of these. */
+	stats.pause_p99_ns = cursor_left(record) ? take_ns(record) : 0;
+	for (size_t i = 0; i < CAPTURE_FAULTS && cursor_left(record); i++)
+		stats.faults[i] = cursor_varint(record);
+	stats.left_out = cursor_left(record) ? cursor_varint(record) : 0;
 	if (record->bad || !reader->events.stats)
 		return 0;
 	return reader->events.stats(reader->ctx, &stats);

@@ -306,6 +306,20 @@ int capture_write_sample(struct capture_writer *writer, const struct capture_sam
 	return end_event(writer, RECORD_SAMPLE);
 }
 
+const char *capture_fault_words(enum capture_fault fault)
+{
+	static const char *const words[CAPTURE_FAULTS] = {
+		[CAPTURE_FAULT_CYCLE] = "its frames lead back to themselves",
+		[CAPTURE_FAULT_WILD_FRAME] = "a frame lies where nothing is, or is none",
+		[CAPTURE_FAULT_NO_BASE] = "its frames end where a stack does not begin",
+		[CAPTURE_FAULT_BAD_CODE] = "a frame's code, or what that names, is none",
+		[CAPTURE_FAULT_TOO_MUCH] = "there is more to read than one sample may",
+		[CAPTURE_FAULT_LISTS] = "the lists of threads are not whole",
+	};
+
+	return fault < CAPTURE_FAULTS ? words[fault] : "unknown";
+}
+
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats)
 {
 	const uint64_t counts[] = {
@@ -335,6 +349,9 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 	buf_put_zigzag(record, stats->time_ns);
 	for (size_t i = 0; i < array_len(counts); i++)
 		buf_put_varint(record, counts[i]);
+	for (size_t i = 0; i < CAPTURE_FAULTS; i++)
+		buf_put_varint(record, stats->faults[i]);
+	buf_put_varint(record, stats->left_out);
 	return end_event(writer, RECORD_STATS);
 }
 

@@ -139,7 +139,7 @@ static size_t merge_windows(struct track *track, size_t n)
 		struct window *open = kept ? &windows[kept - 1] : NULL;
 
 		if (!open || next->addr > open->addr + open->len + gap ||
-		    next->addr + next->len - open->addr > MEMORY_MAX_SPAN_BYTES) {
+		    next->addr + next->len - open->addr > MEMORY_MAX_SPAN_BYTES - HEADROOM) {
 			windows[kept++] = *next;
 			continue;
 		}

@@ -116,7 +116,7 @@ struct python_look {
 			    per interpreter (3.12+) there may be more: see holds_gil. */
 	uint32_t n_running; /* threads with runs_python */
 	bool is_list_changed;  /* threads came or went: indexes are not those of the last look */
-	uint32_t n_over_limit; /* threads that were left out */
+	uint32_t n_over_limit; /* not 0: threads or interpreters were left out */
 };
 
 /*
@@ -164,6 +164,21 @@ enum {
 };
 int python_read_waiting(struct python *python, const uint32_t *threads, size_t n, unsigned flags,
 			uint8_t *ret_outcomes) nodiscard;
+
+/*
+ * What was wrong with a thread at its last read that was not COMPLETE.  All of these are met for an instant
+ * in honest processes, too; where they last, the target is not what it says it is.
+ */
+enum python_fault {
+	PYTHON_SOUND,	   /* nothing but that it changed, or lost the GIL */
+	PYTHON_CYCLE,	   /* its frames lead back to themselves */
+	PYTHON_WILD_FRAME, /* one of its frames lies where nothing is, or is no frame */
+	PYTHON_NO_BASE,	   /* its frames end where Python's do not */
+	PYTHON_BAD_CODE,   /* a frame's code, or what that names, is none */
+	PYTHON_TOO_MUCH,   /* more reads than one unit may make */
+	PYTHON_FAULTS,
+};
+enum python_fault python_fault(const struct python *python, uint32_t thread);
 
 struct python_stack {
 	const struct frame_id

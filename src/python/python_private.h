@@ -75,6 +75,7 @@ struct track {
 	bool is_new;	/* since the last look */
 	bool is_warm;	/* was walked at least once */
 	bool is_dirty;	/* the prediction does not follow from the last walk yet */
+	uint8_t fault;	/* enum python_fault of the last walk */
 	uint32_t epoch; /* of the code cache that expected_code.id belong to */
 
 	uint8_t gil_bytes[16], gil_again[16];

@@ -13,12 +13,22 @@ int python_read_paused(struct python *python, uint32_t thread, unsigned flags)
 
 	unit_begin(python, 1);
 	int r = unit_readv(python, track->spans, track->n_spans);
+	if (r == ERR_LIMIT) {
+		track->fault = PYTHON_TOO_MUCH;
+		return PYTHON_OVER_BUDGET;
+	}
 	if (r < 0)
-		return r == ERR_LIMIT ? PYTHON_OVER_BUDGET : r;
+		return r;
 	if (flags & PYTHON_NEEDS_RUNNING && !python->layout.is_free_threaded &&
 	    (!track->spans[0].ok || !track_runs_python(python, track)))
 		return PYTHON_NOT_RUNNING;
 	return track_walk(python, track);
+}
+
+enum python_fault python_fault(const struct python *python, uint32_t thread)
+{
+	return thread < python->n_threads ? (enum python_fault)python->tracks[thread]->fault
+					  : PYTHON_SOUND;
 }
 
 /* ---- as frame ids ---- */

@@ -397,7 +397,8 @@ int python_look(struct python *python, struct python_look *ret_look)
 	look.threads = python->threads;
 	look.n = (uint32_t)python->n_threads;
 	look.is_list_changed = is_list_changed;
-	look.n_over_limit = python->n_over_limit;
+	look.n_over_limit =
+		python->n_over_limit + (python->n_interps == PYTHON_MAX_INTERPRETERS);
 	*ret_look = look;
 	return 0;
 }

@@ -284,6 +284,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 		if (is_cycle(walk, chain->n)) {
 			/* Also seen in honest processes, under rule 2: what was left there leads anywhere. */
 			python->stats.cycles++;
+			track->fault = PYTHON_CYCLE;
 			return PYTHON_INCOMPLETE;
 		}
 		int r = frame_bytes(python, track, walk->at, &bytes);
@@ -293,6 +294,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 		if (r != PYTHON_COMPLETE)
 			return r;
 	}
+	track->fault = PYTHON_NO_BASE;
 	if (walk->has_before && !chain->is_cut)
 		return PYTHON_INCOMPLETE;
 	return is_base(python, track, walk) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
@@ -356,18 +358,21 @@ int track_walk(struct python *python, struct track *track)
 	track->now = spare;
 	track->now.n = 0;
 	track->now.is_cut = track->now.is_collecting = false;
+	track->fault = PYTHON_SOUND;
 	if (!track->spans[1].ok ||
 	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
 		return PYTHON_TORN;
 	track->has_holes = !use_windows(track);
 	track->is_dirty |= track->has_holes;
 	track_take_count(python, track);
+	track->fault = PYTHON_WILD_FRAME;
 	int r = walk_begin(python, track, &walk);
 	if (r < 0)
 		r = track_outcome(python, r);
 	else
 		r = walk_frames(python, track, &walk);
 	if (r == PYTHON_COMPLETE) {
+		track->fault = PYTHON_BAD_CODE;
 		r = track_find_codes(python, track);
 		if (r < 0)
 			r = track_outcome(python, r);
@@ -376,6 +381,10 @@ int track_walk(struct python *python, struct track *track)
 	}
 	if (r == PYTHON_COMPLETE)
 		collector_take(python, track);
+	if (r == PYTHON_COMPLETE)
+		track->fault = PYTHON_SOUND;
+	else if (r == PYTHON_OVER_BUDGET)
+		track->fault = PYTHON_TOO_MUCH;
 	track->is_warm = true;
 	track->is_dirty |= needs_learning(python, track);
 	return r;

@@ -78,6 +78,9 @@ struct member {
 	bool has_stack; /* node is of the last python_stack(), not the native marker's */
 	bool is_listed; /* while the list of threads is compared */
 	bool was_stepped;
+	uint8_t fault;		  /* enum python_fault that its last sample was dropped for */
+	uint8_t n_faults;	  /* such samples in a row */
+	int64_t avoided_until_ns; /* not read before this: it cost much and gave nothing */
 	bool has_gil;
 	bool runs_python; /* python_thread.runs_python: to be paused */
 	uint8_t state;	  /* enum thread_state */

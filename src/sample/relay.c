@@ -401,6 +401,9 @@ static void replace_stats(struct capture_stats *total, const struct capture_stat
 	total->bytes_read += new->bytes_read - old->bytes_read;
 	total->read_calls += new->read_calls - old->read_calls;
 	total->traced += new->traced - old->traced;
+	for (size_t i = 0; i < CAPTURE_FAULTS; i++)
+		total->faults[i] += new->faults[i] - old->faults[i];
+	total->left_out += new->left_out - old->left_out;
 	total->reader_cpu_ns = sum(total->reader_cpu_ns, new->reader_cpu_ns - old->reader_cpu_ns);
 	total->pause_total_ns =
 		sum(total->pause_total_ns, new->pause_total_ns - old->pause_total_ns);

@@ -111,6 +111,14 @@ static int name_threads(struct sampler *sampler, int64_t now_ns)
 	return stream_threads(&sampler->stream, true);
 }
 
+/* Nobody is known to be there. */
+static void lose_all(struct sampler *sampler)
+{
+	sampler->stats.faults[CAPTURE_FAULT_LISTS]++;
+	sampler->stats.errors++;
+	sampler->stats.dropped++;
+}
+
 static int one_tick(struct sampler *sampler, bool is_late)
 {
 	unsigned flags = is_late ? STREAM_LATE : 0;
@@ -118,8 +126,7 @@ static int one_tick(struct sampler *sampler, bool is_late)
 	int r = tick_run(&sampler->tick, &now_ns);
 
 	if (r == ERR_TORN) {
-		sampler->stats.torn++;
-		sampler->stats.dropped++;
+		lose_all(sampler);
 		return 0;
 	}
 	if (r < 0)
@@ -154,6 +161,8 @@ static int run_once(struct sampler *sampler)
 		beat_now(sampler->beat);
 		if (r < 0 && r != ERR_TORN)
 			return r;
+		if (r == ERR_TORN)
+			lose_all(sampler);
 		if (r == 0 && has_all_stacks(&sampler->crew))
 			break;
 		(void)poll(NULL, 0, (int)(ONCE_GAP_NS / NS_PER_MS));
@@ -203,14 +212,6 @@ static int do_chores(struct sampler *sampler, int64_t now_ns)
 		r = capture_flush(sampler->writer);
 	pauser_release_idle(sampler->pauser, IDLE_RELEASE_NS);
 	return r;
-}
-
-static void heart(struct sampler *sampler)
-{
-	if (pauser_threads(sampler->pauser) > 0)
-		beat_now(sampler->beat);
-	else
-		beat_rest(sampler->beat);
 }
 
 /* ---- the loop ---- */
@@ -301,7 +302,7 @@ static int loop(struct sampler *sampler)
 			r = do_chores(sampler, now_ns);
 		if (r < 0)
 			return r;
-		heart(sampler);
+		beat_now(sampler->beat);
 	}
 }
 

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/vec.h"
 #include "sample/state.h"
 
 #define RESTLESS_NS NS_PER_S	/* see read_restless() */
+/* Rule 5: 1, 2, 4 … 1,024 ms. */
+#define FAULTS_BORNE 10
+#define AVOID_FIRST_NS NS_PER_MS
+#define AVOID_DOUBLINGS 10
 #define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
 /* After this long it is no other profiler that pauses it, now and then, but one who keeps it. */
 #define REFUSED_NS (100 * NS_PER_MS)
@@ -24,6 +27,48 @@ void tick_done(struct tick *tick)
 static bool pauses(const struct tick *tick, int64_t now_ns)
 {
 	return !tick->is_nonblocking && now_ns >= tick->nonblocking_until_ns;
+}
+
+/* ---- what is wrong with a thread's memory ---- */
+
+static void count_fault(struct tick *tick, const struct member *member)
+{
+	static const enum capture_fault of[PYTHON_FAULTS] = {
+		[PYTHON_CYCLE] = CAPTURE_FAULT_CYCLE,
+		[PYTHON_WILD_FRAME] = CAPTURE_FAULT_WILD_FRAME,
+		[PYTHON_NO_BASE] = CAPTURE_FAULT_NO_BASE,
+		[PYTHON_BAD_CODE] = CAPTURE_FAULT_BAD_CODE,
+		[PYTHON_TOO_MUCH] = CAPTURE_FAULT_TOO_MUCH,
+	};
+
+	if (member->fault == PYTHON_SOUND)
+		return;
+	tick->stats->errors++;
+	tick->stats->faults[of[member->fault]]++;
+}
+
+/* Rule 5. */
+static void note_fault(struct tick *tick, struct member *member)
+{
+	member->fault = (uint8_t)python_fault(tick->target->python, member->python);
+	count_fault(tick, member);
+	if (member->fault == PYTHON_SOUND)
+		member->n_faults = 0;
+	else if (member->n_faults < FAULTS_BORNE + AVOID_DOUBLINGS)
+		member->n_faults++;
+	if (member->n_faults >= FAULTS_BORNE)
+		member->avoided_until_ns = clock_monotonic_ns() +
+					   (AVOID_FIRST_NS << (member->n_faults - FAULTS_BORNE));
+}
+
+static bool is_avoided(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	if (now_ns >= member->avoided_until_ns)
+		return false;
+	member->news = MEMBER_LOST;
+	tick->stats->dropped++;
+	count_fault(tick, member);
+	return true;
 }
 
 /* ---- what members do, without their stacks ---- */
@@ -117,11 +162,13 @@ static void take_stack(struct tick *tick, struct member *member, enum member_new
 	member->has_stack = stack.n > 0 && !tick->locals->marker.v;
 	tick->locals->marker = (struct frame_id){0};
 	member->has_node = true;
+	member->n_faults = 0;
 	member->news = (uint8_t)news;
 }
 
 static void lose(struct tick *tick, struct member *member, bool is_torn)
 {
+	note_fault(tick, member);
 	member->news = MEMBER_LOST;
 	member->asleep_since_ns = 0; /* so that the next tick reads it whatever it does */
 	tick->stats->dropped++;
@@ -162,11 +209,13 @@ static enum thread_state running_state(const struct member *member)
 static int read_stopped(struct tick *tick, struct member *member, unsigned flags,
 			int64_t deadline_ns, bool *ret_is_stopped)
 {
+	int64_t give_up_ns = clock_monotonic_ns() + TICK_NUDGE_NS;
 	int nudges = 0, r;
 
 	*ret_is_stopped = true;
 	r = python_read_paused(tick->target->python, member->python, flags);
-	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES) {
+	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES &&
+	       clock_monotonic_ns() < give_up_ns) {
 		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
 
 		if (outcome != PAUSE_STOPPED && outcome != PAUSE_STOPPED_ALREADY) {
@@ -223,6 +272,8 @@ static int read_running(struct tick *tick, struct member *member, unsigned flags
 	uint64_t slices;
 	int r;
 
+	if (is_avoided(tick, member, now_ns))
+		return 1;
 	if (thread_cpu(&member->files, &member->cpu) < 0) {
 		member->news = MEMBER_LOST;
 		return 1;
@@ -257,9 +308,14 @@ static int read_running(struct tick *tick, struct member *member, unsigned flags
 	}
 	if (r < 0)
 		return r;
-	/* The scheduler's account is fresh only now that the thread has stood still. */
-	if (thread_cpu(&member->files, &member->cpu) < 0)
-		log_debug("thread %d ended just after its pause", (int)member->tid);
+	/*
+	 * The scheduler's account is fresh only now that the thread has stood still.  Its file knows one that
+	 * ended, and whose id and memory are another's since: nothing of that is told of this one.
+	 */
+	if (thread_cpu(&member->files, &member->cpu) < 0) {
+		member->news = MEMBER_LOST;
+		return 1;
+	}
 	member->asleep_since_ns = 0;
 	member->state = running_state(member);
 	if (r == PYTHON_COMPLETE)
@@ -356,6 +412,8 @@ static int probe(struct tick *tick, const struct python_look *look, struct membe
 		member->news = MEMBER_SAME;
 		return 0;
 	}
+	if (is_avoided(tick, member, now_ns))
+		return 0;
 	if (thread_cpu(&member->files, &member->cpu) < 0) {
 		member->news = MEMBER_LOST; /* it has just ended: the next list will say so */
 		return 0;
@@ -536,6 +594,7 @@ int tick_run(struct tick *tick, int64_t *ret_now_ns)
 	r = look_and_bind(tick, &look);
 	if (r < 0)
 		return r;
+	tick->stats->left_out = look.n_over_limit;
 	r = pause_running(tick, &look, &now_ns);
 	if (r < 0)
 		return r;

@@ -9,6 +9,8 @@
  *   3. Others are read as they are, twice; those that have not run since their last true stack are not
  *      read at all.
  *   4. What could not be proven is LOST for this tick, counted, and its time goes to the next sample.
+ *   5. A thread whose memory is not what Python's is, ten times in a row, is left alone for ever longer
+ *      times, a second at most; its samples are LOST meanwhile.  Nobody can make us pause him for nothing.
  *
  * Without pausing (asked for, or because somebody else traces the target) the holder is read like the
  * others: what is not equal twice is lost, which thins out what changes fast.
@@ -33,7 +35,8 @@
 #include "sample/target.h"
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
-#define TICK_MAX_NUDGES 300 /* inside a push or pop: 5-11 are enough in practice */
+#define TICK_MAX_NUDGES 32	      /* inside a push or pop: one or two are enough in practice */
+#define TICK_NUDGE_NS (5 * 1000000ll) /* and no longer than this, all of them */
 #define TICK_LOOK_GAP_NS (200 * 1000ll)
 /* For a thread in a crowded run queue to be stopped; the keeper kills us at 100 ms (proc/watchdog.h). */
 #define TICK_PAUSE_WAIT_NS (60 * 1000000ll)
