@@ -20,7 +20,7 @@ const struct format_limits format_limits_server = {
 const struct format_limits format_limits_local = {
 	.max_inflated_bytes = (size_t)2 << 30,
 	.max_samples = 100u << 20,
-	.max_depth = 4000, /* markers and all below TREE_MAX_DEPTH */
+	.max_depth = 4224, /* what was recorded; markers and all below TREE_MAX_DEPTH */
 	.max_columns = PROFILE_MAX_COLUMNS,
 	.keep_columns = true,
 };

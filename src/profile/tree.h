@@ -24,7 +24,11 @@
 #include "profile/names.h"
 
 #define TREE_MAX_NODES (16u << 20)
-#define TREE_MAX_DEPTH 4096
+/*
+ * The 4,096 innermost frames that a reader of live stacks keeps, and room above them: its marker for those left out,
+ * process, thread, state.
+ */
+#define TREE_MAX_DEPTH 4352
 
 struct node_id {
 	uint32_t v;
