@@ -3,8 +3,8 @@
  * What is known about CPython: where a process keeps its interpreters, which threads run, which of
  * them holds the GIL, and the stack of each, as frame ids of profile/names.h.
  *
- * Works for CPython 2.7 and 3.6-3.13 with a GIL, shared or static, stripped, renamed, in a venv or
- * container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
+ * Works for CPython 2.7 and 3.6-3.15, from 3.13 on also for builds without a GIL; shared or static,
+ * glibc or musl, stripped, renamed, in a venv or container. Up to 3.12 struct layouts come from tables (gen/layouts.h), from 3.13 on from the
  * target's own _Py_DebugOffsets, each field checked against limits.
  *
  * Promises.
@@ -12,7 +12,7 @@
  * nothing, stops nothing, sleeps never.  Who pauses a thread is the caller (proc/pause.h).
  *   2. A stack is true or it is not given.  A paused thread's chain must end at its version's base
  * (up to 3.10 a frame without f_back, 3.11 a thread-owned frame without previous, 3.12+ the shim of
- * the outermost C call); an unpaused one's must read equal twice.
+ * the outermost C call, 3.15 the base frame that the thread names); an unpaused one's must read equal twice.
  *   3. A code object's identity (its names, file, first line and line table, by pointer) is read
  * again with every stack, in the same unit of reading: a reused address never shows an old name.
  *   4. Everything in the target is hostile.  Depth, threads, interpreters, strings, line tables,
