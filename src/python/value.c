@@ -184,8 +184,10 @@ static int put_memory(struct value_reader *reader, raddr_t data, uint64_t len)
 	size_t n = (size_t)min_of(len, (uint64_t)reader->limits.max_chars);
 	struct buf bytes;
 
+	n = min_of(n, (size_t)VALUE_MAX_CHARS);
 	buf_init(&bytes, VALUE_MAX_CHARS);
-	int r = n ? memory_read(reader->memory, data, buf_room(&bytes, n), n) : 0;
+	char *room = buf_room(&bytes, n); /* also of nothing: it ends in NUL */
+	int r = n ? memory_read(reader->memory, data, room, n) : 0;
 	if (r == 0) {
 		buf_grew(&bytes, n);
 		value_text(reader, "b", 1);
