@@ -236,6 +236,9 @@ int main(void) { return pause(); }
     ("0x7970677562656478, 0x030d00f0, 0, 1, 2, 1ul << 60", "0", -4097, "_Py_DebugOffsets: "),
     ("0x7970677562656478, 0x03630000", "0", -4099, "Python 3.99"),
     ("1", "0x036300f0", -4099, "Python 3.99.0"),
+    ("0x7970677562656478, 0x031000f0", "0", -4099, "Python 3.16"),
+    ("1", "0x031000f0", -4099, "Python 3.16.0 is not supported (known: 2.7"),
+    ("1", "0x020600f0", -4099, "Python 2.6.0"),
 ])
 def test_a_program_that_poses_as_python_is_refused(driver, spawn, tmp_path, words, version, code, says):
     if not shutil.which("cc"):

@@ -208,6 +208,39 @@ def test_a_deleted_interpreter_is_read(pyrometer, spawn, tmp_path, python):
     assert dump(pyrometer, target.pid)[0]["names"] == ["here", "<module>"]
 
 
+WAITING = """
+import sys, threading
+def busy():
+    while True:
+        for i in range(10000):
+            pass
+for i in range(3):
+    thread = threading.Thread(target=busy)
+    thread.daemon = True
+    thread.start()
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+busy()
+"""
+
+
+@pytest.mark.parametrize("is_stripped", [False, True], ids=["symbols", "stripped"])
+@pytest.mark.parametrize("tag", ["2.7", "3.6", "3.7", "3.12"])
+def test_who_waits_for_the_gil_is_told(pyrometer, spawn, tmp_path, tag, is_stripped):
+    """Before 3.7 the lock is no part of anything: its place is read out of machine code where the names are gone."""
+    program, library, env = copy_of(shared(tag), tmp_path)
+    if is_stripped and subprocess.run(["strip", "--strip-all", library], check=False).returncode:
+        pytest.skip("needs strip")
+    target, _ = begin(spawn, [program, "-c", WAITING], env=env)
+
+    def some_wait():
+        states = [thread["state"] for thread in dump(pyrometer, target.pid)]
+        assert "waiting-lock" not in states  # nobody has a lock here
+        return "waiting-gil" in states
+
+    wait_until(some_wait, seconds=20, what="a thread that waits for the GIL")
+
+
 def demote():
     if os.getuid() == 0:
         os.setgroups([])
