@@ -6,6 +6,8 @@
     daemon      a grandchild whose parent has left it
     zombie      a child that has ended and is never waited for
     found       children, one after the other, that say how long they lived
+    idle, busy  that many children that sleep, or spin
+    storm       a shell every 2 ms
     child       what others start: spins
 """
 
@@ -93,11 +95,36 @@ def be_found(count):
         os.wait()
 
 
+def have_children(what, count):
+    for _ in range(int(count)):
+        if os.fork() == 0:
+            while root_is_there():
+                if what == "busy":
+                    spin(1)
+                else:
+                    time.sleep(5)
+            os._exit(0)
+    print("ready", flush=True)
+    time.sleep(1000)
+
+
+def storm(seconds):
+    print("ready", flush=True)
+    due = time.monotonic()
+    end = due + seconds
+    while due < end:
+        os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", ":"], os.environ), 0)
+        due += 0.002
+        time.sleep(max(due - time.monotonic(), 0))
+
+
 if __name__ == "__main__":
     os.environ["LOAD_TREE_ROOT"] = str(PARENT)
     what, number = sys.argv[1], float(sys.argv[2])
     if what.startswith("pool-"):
         pool(what[5:], number)
+    elif what in ("idle", "busy"):
+        have_children(what, number)
     else:
         {"exec": become_a_shell, "daemon": leave_a_daemon, "zombie": leave_a_zombie, "found": be_found,
-         "child": spin}[what](number)
+         "storm": storm, "child": spin}[what](number)
