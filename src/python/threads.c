@@ -67,6 +67,30 @@ static void add_interpreter(struct python *python, size_t *n, raddr_t addr,
 		add_span(python, n, addr + layout->is_tlbc_generation, &into->tlbc_generation, 4);
 }
 
+/* The GIL is read once for all threads of an interpreter, so that no look has two holders of one. */
+static bool shares_gil(const struct python *python, size_t i)
+{
+	return i > 0 && python->tracks[i]->gil == python->tracks[i - 1]->gil;
+}
+
+static void take_known(struct python *python, const struct mem_span *spans, size_t per_thread)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < python->n_threads; i++) {
+		struct track *track = python->tracks[i];
+		bool is_shared = shares_gil(python, i);
+
+		if (is_shared) {
+			memcpy(track->gil_bytes, python->tracks[i - 1]->gil_bytes,
+			       sizeof(track->gil_bytes));
+			track->spans[0].ok = python->tracks[i - 1]->spans[0].ok;
+		}
+		for (size_t k = is_shared; k < per_thread; k++)
+			track->spans[k].ok = spans[at++].ok;
+	}
+}
+
 /* Fixed spans of every thread: GIL, state, cframes (see struct track). */
 static int read_known(struct python *python, raddr_t *ret_head)
 {
@@ -80,7 +104,7 @@ static int read_known(struct python *python, raddr_t *ret_head)
 	size_t first = n;
 	size_t per_thread = python->layout.ts_cframe != NO_FIELD ? 3 : 2;
 	for (size_t i = 0; i < python->n_threads; i++)
-		for (size_t k = 0; k < per_thread; k++) {
+		for (size_t k = shares_gil(python, i); k < per_thread; k++) {
 			const struct mem_span *span = &python->tracks[i]->spans[k];
 			add_span(python, &n, span->addr, span->into, span->len);
 		}
@@ -89,10 +113,7 @@ static int read_known(struct python *python, raddr_t *ret_head)
 		return r;
 	if (!python->spans[0].ok)
 		return ERR_GONE; /* the runtime itself is not mapped any more: exec */
-	for (size_t i = 0; i < python->n_threads; i++)
-		for (size_t k = 0; k < per_thread; k++)
-			python->tracks[i]->spans[k].ok =
-				python->spans[first + i * per_thread + k].ok;
+	take_known(python, python->spans + first, per_thread);
 	for (size_t i = 1; i < first; i++)
 		if (!python->spans[i].ok)
 			return ERR_TORN;
@@ -397,8 +418,7 @@ int python_look(struct python *python, struct python_look *ret_look)
 	look.threads = python->threads;
 	look.n = (uint32_t)python->n_threads;
 	look.is_list_changed = is_list_changed;
-	look.n_over_limit =
-		python->n_over_limit + (python->n_interps == PYTHON_MAX_INTERPRETERS);
+	look.n_over_limit = python->n_over_limit + (python->n_interps == PYTHON_MAX_INTERPRETERS);
 	*ret_look = look;
 	return 0;
 }
