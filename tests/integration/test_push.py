@@ -158,6 +158,20 @@ def test_windows_adjoin_and_hold_what_was_sampled(pyrometer, spawn, target, serv
     assert len(states) > 1 and None not in states
 
 
+def test_each_process_of_a_tree_is_labelled_with_its_pid(pyrometer, spawn, server, tmp_path, log):
+    parent = spawn([PYTHON, TARGETS / "load_tree.py", "pool-fork", "20"], stdout=subprocess.PIPE)
+    children = {int(word) for word in parent.stdout.readline().split()[1:]}
+    assert len(children) == 2
+    recorder(spawn, pyrometer, parent, server, log, "-s", "-d", "3").wait(60)
+    got = windows(server, "process_cpu", tmp_path)
+    seconds = dict.fromkeys(children | {parent.pid}, 0)
+    for _, _, profile in got:
+        for sample in profile.samples:
+            assert "load_tree.py" in sample.labels["process"]
+            seconds[sample.labels["pid"]] += sample.values["cpu"] / 1e9
+    assert all(seconds[child] > 0.1 for child in children), seconds
+
+
 def test_nothing_is_lost_while_the_server_is_away(pyrometer, spawn, target, server, tmp_path, log):
     process = recorder(spawn, pyrometer, target, server, log)
     wait_until(lambda: len(server.pushes) >= 2, 30, "the first window")
