@@ -8,25 +8,10 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "sample/roster.h"
 
 #define HEADER_TEXT_MAX 512
 #define AHEAD_MAX_NS NS_PER_S /* of now: what was sampled while the last call was on its way */
-#define NAMESAKES_MAX 64      /* threads of one process and thread id that are looked through */
-#define PID_BITS 22	      /* of a pid: the kernel's PID_MAX_LIMIT */
-
-struct known_process {
-	bool is_read; /* not only named as an ancestor */
-	int32_t pid;
-	int64_t start_ticks;
-};
-
-struct known_thread {
-	uint32_t process;
-	int32_t tid;
-	uint64_t ident;
-	uint32_t stream; /* number of the one that defined it last */
-	uint32_t older;	 /* thread with the same process and tid; 0: none */
-};
 
 /* The header, until there is a process to begin with. */
 struct kept_header {
@@ -46,15 +31,9 @@ struct relay {
 	int64_t lost_ns; /* between the last event of a broken stream and the start of the next */
 	uint32_t n_streams;
 	struct capture_stats total;
-	int64_t stats_ns;		 /* of those that were passed on last */
-	uint64_t median_of;		 /* pauses of the stream whose median is shown */
-	struct known_process *processes; /* id - 1 */
-	size_t n_processes, processes_cap;
-	uint32_t n_read;
-	struct known_thread *threads; /* id - 1 */
-	size_t n_threads, threads_cap;
-	struct map64 process_index; /* pid and start -> id */
-	struct map64 thread_index;  /* process id and tid -> id of the newest */
+	int64_t stats_ns;   /* of those that were passed on last */
+	uint64_t median_of; /* pauses of the stream whose median is shown */
+	struct roster roster;
 };
 
 struct relay_stream {
@@ -88,10 +67,7 @@ void relay_free(struct relay *relay)
 {
 	if (!relay)
 		return;
-	map64_done(&relay->process_index);
-	map64_done(&relay->thread_index);
-	free(relay->processes);
-	free(relay->threads);
+	roster_done(&relay->roster);
 	free(relay);
 }
 
@@ -216,102 +192,21 @@ static int on_header(void *ctx, const struct capture_header *header)
 
 /* ---- processes and threads ---- */
 
-static uint64_t process_key(const struct capture_process *process)
-{
-	return (uint64_t)process->start_ticks << PID_BITS | (uint32_t)process->pid;
-}
-
-static uint32_t process_id(struct relay *relay, const struct capture_process *process)
-{
-	bool is_new;
-	uint32_t *id = map64_put(&relay->process_index, process_key(process), &is_new);
-	const struct known_process *known = is_new ? NULL : &relay->processes[*id - 1];
-
-	/* The key is no proof: a stream may say any number. */
-	if (known && known->pid == process->pid && known->start_ticks == process->start_ticks)
-		return *id;
-	relay->processes = vec_grow(relay->processes, &relay->processes_cap, relay->n_processes + 1,
-				    sizeof(*relay->processes));
-	relay->processes[relay->n_processes++] =
-		(struct known_process){false, process->pid, process->start_ticks};
-	*id = (uint32_t)relay->n_processes;
-	return *id;
-}
-
 static int on_process(void *ctx, const struct capture_process *process)
 {
 	struct relay_stream *stream = ctx;
 	struct relay *relay = stream->relay;
 	struct capture_process ours = *process;
-	struct known_process *known;
-	size_t n_before;
 	int r = begin(relay);
 
+	if (r == 0)
+		r = roster_process(&relay->roster, process, &ours.id);
 	if (r < 0)
 		return r;
-	if (relay->n_processes >= CAPTURE_MAX_PROCESSES)
-		return ERR_LIMIT;
-	n_before = relay->n_processes;
-	ours.id = process_id(relay, process);
 	*map64_put(&stream->process_ids, process->id, NULL) = ours.id;
-	known = &relay->processes[ours.id - 1];
-	/* The ancestor of a process: whoever reads it knows more. */
-	if (!*process->runtime && relay->n_processes == n_before)
+	if (r == 0 || !relay->events->process)
 		return 0;
-	relay->n_read += *process->runtime && !known->is_read;
-	known->is_read |= *process->runtime != '\0';
-	return relay->events->process ? passed(relay, relay->events->process(relay->ctx, &ours))
-				      : 0;
-}
-
-static uint64_t thread_key(const struct known_thread *thread)
-{
-	return (uint64_t)thread->process << 32 | (uint32_t)thread->tid;
-}
-
-/*
- * Only another stream can mean a thread that one knew before.  Newest first: a thread id that the kernel
- * gave out again belongs to its last owner.
- */
-static uint32_t find_thread(const struct relay *relay, const struct known_thread *wanted)
-{
-	const uint32_t *newest = map64_get(&relay->thread_index, thread_key(wanted));
-	uint32_t id = newest ? *newest : 0;
-
-	for (int i = 0; id && i < NAMESAKES_MAX; i++) {
-		const struct known_thread *known = &relay->threads[id - 1];
-
-		if (known->ident == wanted->ident && known->stream != wanted->stream)
-			return id;
-		id = known->older;
-	}
-	return 0;
-}
-
-static uint32_t add_thread(struct relay *relay, const struct known_thread *thread)
-{
-	uint32_t *newest = map64_put(&relay->thread_index, thread_key(thread), NULL);
-
-	relay->threads = vec_grow(relay->threads, &relay->threads_cap, relay->n_threads + 1,
-				  sizeof(*relay->threads));
-	relay->threads[relay->n_threads] = *thread;
-	relay->threads[relay->n_threads++].older = *newest;
-	*newest = (uint32_t)relay->n_threads;
-	return *newest;
-}
-
-static int thread_id(struct relay_stream *stream, const struct known_thread *wanted)
-{
-	struct relay *relay = stream->relay;
-	uint32_t id = find_thread(relay, wanted);
-
-	if (id)
-		relay->threads[id - 1].stream = wanted->stream;
-	else if (relay->n_threads >= CAPTURE_MAX_THREADS)
-		return ERR_LIMIT;
-	else
-		id = add_thread(relay, wanted);
-	return (int)id;
+	return passed(relay, relay->events->process(relay->ctx, &ours));
 }
 
 static int on_thread(void *ctx, const struct capture_thread *thread)
@@ -321,7 +216,6 @@ static int on_thread(void *ctx, const struct capture_thread *thread)
 	const uint32_t *process = map64_get(&stream->process_ids, thread->process);
 	const uint32_t *known = map64_get(&stream->thread_ids, thread->id);
 	struct capture_thread ours = *thread;
-	int id;
 
 	if (!process)
 		return ERR_CORRUPT;
@@ -329,13 +223,10 @@ static int on_thread(void *ctx, const struct capture_thread *thread)
 	if (known) { /* defined again: it has a new name */
 		ours.id = *known;
 	} else {
-		struct known_thread wanted = {*process, thread->tid, thread->python_ident,
-					      stream->number, 0};
+		int r = roster_thread(&relay->roster, *process, thread, stream->number, &ours.id);
 
-		id = thread_id(stream, &wanted);
-		if (id < 0)
-			return id;
-		ours.id = (uint32_t)id;
+		if (r < 0)
+			return r;
 		*map64_put(&stream->thread_ids, thread->id, NULL) = ours.id;
 	}
 	return relay->events->thread ? passed(relay, relay->events->thread(relay->ctx, &ours)) : 0;
@@ -497,7 +388,7 @@ int relay_code(const struct relay *relay)
 
 uint32_t relay_processes(const struct relay *relay)
 {
-	return relay->n_read;
+	return relay->roster.n_read;
 }
 
 int64_t relay_lost_ns(const struct relay *relay)
