@@ -3,8 +3,8 @@
  * The subcommands of the one binary: wiring only.
  *
  * A command owns its option table and a run function; commands.c holds the table of all, main.c
- * accepts every unique prefix of a name ("r", "d").  Commands are the only place that prints
- * results and decides exit codes; everything below them returns errors.
+ * takes the beginning of a name for the first that begins so ("r", "d").  Commands are the only
+ * place that prints results and decides exit codes; everything below them returns errors.
  */
 #ifndef CMD_COMMAND_H
 #define CMD_COMMAND_H

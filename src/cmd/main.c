@@ -38,7 +38,8 @@ static void print_overview(FILE *out)
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(out, "  %-13s%s\n", commands[i]->options->name,
 			commands[i]->options->summary);
-	fputs("\npyrometer COMMAND --help says more.  Any unique beginning of a command will do.\n"
+	fputs("\npyrometer COMMAND --help says more.  The beginning of a command will do (d: "
+	      "dump).\n"
 	      "exit codes: 0 done, 1 failed, 2 usage, 3 no permission, 4 target gone, 5 target "
 	      "not\n"
 	      "supported, 6 result cannot be written\n"
@@ -46,26 +47,20 @@ static void print_overview(FILE *out)
 	      out);
 }
 
-/* By name or unique prefix; NULL with the reason said. */
+/*
+ * By name or by its beginning.  Where several begin so the first of the table is meant, so that "d" stays py-spy's
+ * dump whatever comes after it.
+ */
 static const struct command *find_command(const char *name)
 {
-	const struct command *found = NULL;
-
-	for (size_t i = 0; commands[i]; i++) {
-		if (strncmp(commands[i]->options->name, name, strlen(name)) != 0)
-			continue;
+	for (size_t i = 0; commands[i]; i++)
 		if (strcmp(commands[i]->options->name, name) == 0)
 			return commands[i];
-		if (found) {
-			log_error("'%s' could be %s or %s", name, found->options->name,
-				  commands[i]->options->name);
-			return NULL;
-		}
-		found = commands[i];
-	}
-	if (!found)
-		log_error("unknown command '%s' (see pyrometer --help)", name);
-	return found;
+	for (size_t i = 0; commands[i]; i++)
+		if (strncmp(commands[i]->options->name, name, strlen(name)) == 0)
+			return commands[i];
+	log_error("unknown command '%s' (see pyrometer --help)", name);
+	return NULL;
 }
 
 int main(int argc, char **argv)

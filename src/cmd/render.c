@@ -91,19 +91,22 @@ static int write_piece(void *ctx, const void *data, size_t len)
 	return output_write(render->output, data, len, &render->output_err);
 }
 
-static int on_sample(void *ctx, const struct capture_fold_sample *sample)
+static int on_sample(void *ctx, const struct capture_fold_sample *folded)
 {
 	struct render *render = ctx;
+	const struct capture_sample *sample = folded->sample;
 	struct chrometrace_sample shown = {
 		.time_ns = sample->time_ns,
+		.wall_ns = sample->wall_ns,
+		.period_ns = capture_fold_profile(render->fold)->period,
+		.repeats = sample->repeats,
 		.thread = sample->thread,
-		.process = sample->process,
-		.pid = sample->who->pid,
-		.tid = sample->who->tid,
-		.process_name = sample->command,
-		.thread_name = sample->who->name,
-		.is_shown = sample->is_wanted,
-		.node = sample->node,
+		.pid = folded->who->pid,
+		.tid = folded->who->tid,
+		.process_name = folded->command,
+		.thread_name = folded->who->name,
+		.is_shown = folded->is_wanted,
+		.node = folded->node,
 	};
 
 	return chrometrace_sample(render->trace, &shown);

@@ -8,14 +8,14 @@ bool shell_takes_value(const struct opt *opt)
 	return opt->kind != OPT_FLAG && opt->kind != OPT_COUNT;
 }
 
-/* The tables name what a value is in --help: FILE and DIR are meant as said. */
+/* The tables name what a value is in --help: FILE, PATH and DIR are meant as said. */
 static enum shell_word word_of(const char *arg, const char *const *choices)
 {
 	if (choices)
 		return SHELL_WORD_CHOICE;
 	if (!arg)
 		return SHELL_WORD_FREE;
-	if (strcmp(arg, "FILE") == 0)
+	if (strcmp(arg, "FILE") == 0 || strcmp(arg, "PATH") == 0)
 		return SHELL_WORD_FILE;
 	if (strcmp(arg, "DIR") == 0)
 		return SHELL_WORD_DIR;

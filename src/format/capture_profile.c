@@ -395,9 +395,7 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 	struct capture_fold *fold = ctx;
 	const struct fold_thread *thread = &fold->threads[sample->thread];
 	struct capture_fold_sample folded = {
-		.time_ns = sample->time_ns,
-		.thread = sample->thread,
-		.process = thread->process,
+		.sample = sample,
 		.who = &fold->timed_threads[thread->timed_index],
 		.command = fold->processes[thread->process].command,
 		.is_wanted = sample_is_wanted(fold, sample),

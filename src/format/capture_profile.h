@@ -39,12 +39,11 @@ struct capture_filter {
 
 /* A sample as it is folded, for what is written while samples come. */
 struct capture_fold_sample {
-	int64_t time_ns;
-	uint32_t thread, process;	/* capture ids */
-	const struct timed_thread *who; /* the thread, with its name for now */
-	const char *command;		/* of its process; both texts live as long as the names */
-	bool is_wanted;			/* it passed the filter: */
-	struct node_id node;		/* where it stands in the profile's tree */
+	const struct capture_sample *sample; /* its node is of the reader's tree */
+	const struct timed_thread *who;	     /* the thread, with its name for now */
+	const char *command; /* of its process; both texts live as long as the names */
+	bool is_wanted;	     /* it passed the filter: */
+	struct node_id node; /* where it stands in the profile's tree */
 };
 
 /* All-zero: everything, merged over threads, by line. */

@@ -2,6 +2,7 @@
 #include "format/chrometrace.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/vec.h"
@@ -9,22 +10,29 @@
 #include "format/frame_kind.h"
 
 #define CATEGORY "pyrometer"
-#define PIECE_BYTES (64u << 10)	    /* passed to the sink from here on */
-#define PIECE_MAX_BYTES (64u << 20) /* two stacks of the longest names */
+#define TIME_MAX_NS INT64_C(3000000000000000000) /* 95 years: sums of a few do not overflow */
+#define PERIOD_MAX_NS (3600 * NS_PER_S) /* of a capture that says nonsense */
+#define PIECE_BYTES (64u << 10)		/* passed to the sink from here on */
+#define PIECE_MAX_BYTES (64u << 20)	/* two stacks of the longest names */
 
 struct trace_thread {
-	uint32_t process;
 	int32_t pid, tid;
-	const char *name; /* as last written; NULL: never */
+	const char *process_name, *name;
+	bool is_named; /* as these two say */
 	bool is_open;
-	struct node_id node; /* what is open */
-	uint64_t last_tick;  /* of its process */
-	int64_t last_ns;
+	struct node_id node; /* what is open in the file */
+	bool is_heard;	     /* a sample came: */
+	bool will_show;	     /* what it shows by the last of them */
+	struct node_id will_node;
+	int64_t last_ns, step_ns; /* when, and the time from tick to tick */
 };
 
-struct trace_process {
-	const char *name; /* as last written; NULL: never */
-	uint64_t tick;	  /* counted by threads that come again */
+/* Something that happened, not in the file yet. */
+struct change {
+	int64_t time_ns;
+	uint32_t thread;
+	bool is_shown;
+	struct node_id node;
 };
 
 struct chrometrace {
@@ -35,10 +43,12 @@ struct chrometrace {
 	struct buf piece;
 	struct json_writer json;
 	struct trace_thread *threads;
-	struct trace_process *processes;
-	size_t n_threads, threads_cap, n_processes, processes_cap;
-	int64_t now_us; /* of the last event: invariant 1 */
-	int code;	/* what the sink said */
+	size_t n_threads, threads_cap;
+	struct change *held; /* by time: [first_held, n_held) */
+	size_t first_held, n_held, held_cap;
+	int64_t silent_ns, listened_ns; /* when silence was last looked for */
+	int64_t now_us;			/* of the last event: invariant 1 */
+	int code;			/* what the sink said */
 };
 
 struct chrometrace *chrometrace_new(const struct names *names, const struct tree *tree,
@@ -62,7 +72,7 @@ void chrometrace_free(struct chrometrace *trace)
 		return;
 	buf_done(&trace->piece);
 	free(trace->threads);
-	free(trace->processes);
+	free(trace->held);
 	free(trace);
 }
 
@@ -150,7 +160,14 @@ static void change_stack(struct chrometrace *trace, struct trace_thread *thread,
 	thread->node = node;
 }
 
-/* ---- samples ---- */
+static void name_thread(struct chrometrace *trace, struct trace_thread *thread)
+{
+	if (thread->is_named)
+		return;
+	put_name(trace, "process_name", thread->process_name, thread);
+	put_name(trace, "thread_name", thread->name, thread);
+	thread->is_named = true;
+}
 
 static int pass_on(struct chrometrace *trace, size_t least)
 {
@@ -163,10 +180,86 @@ static int pass_on(struct chrometrace *trace, size_t least)
 	return trace->code;
 }
 
-static void set_time(struct chrometrace *trace, int64_t time_ns)
+static int write_change(struct chrometrace *trace, const struct change *change)
 {
-	trace->now_us = max_of(trace->now_us, time_ns / NS_PER_US);
+	struct trace_thread *thread = &trace->threads[change->thread];
+
+	trace->now_us = max_of(trace->now_us, change->time_ns / NS_PER_US);
+	if (change->is_shown)
+		name_thread(trace, thread);
+	change_stack(trace, thread, change->is_shown, change->node);
+	return pass_on(trace, PIECE_BYTES);
 }
+
+/* ---- what is held back: invariant 4 ---- */
+
+/* Mostly the latest; what a sleeper tells of lies among the last few hundred milliseconds. */
+static void hold(struct chrometrace *trace, const struct change *change)
+{
+	size_t at = trace->n_held;
+
+	trace->held =
+		vec_grow(trace->held, &trace->held_cap, trace->n_held + 1, sizeof(*trace->held));
+	while (at > trace->first_held && trace->held[at - 1].time_ns > change->time_ns)
+		at--;
+	memmove(trace->held + at + 1, trace->held + at, (trace->n_held - at) * sizeof(*change));
+	trace->held[at] = *change;
+	trace->n_held++;
+}
+
+static int write_held(struct chrometrace *trace, int64_t until_ns)
+{
+	while (trace->first_held < trace->n_held &&
+	       (trace->held[trace->first_held].time_ns <= until_ns ||
+		trace->n_held - trace->first_held > CHROMETRACE_MAX_HELD))
+		if (write_change(trace, &trace->held[trace->first_held++]) < 0)
+			return trace->code;
+	/* Moving the rest to the front costs no more than writing what stood there did. */
+	if (trace->first_held > trace->n_held - trace->first_held) {
+		trace->n_held -= trace->first_held;
+		memmove(trace->held, trace->held + trace->first_held,
+			trace->n_held * sizeof(*trace->held));
+		trace->first_held = 0;
+	}
+	return trace->code;
+}
+
+/* From now on the thread shows this. */
+static void will_show(struct chrometrace *trace, uint32_t number, int64_t time_ns, bool is_shown,
+		      struct node_id node)
+{
+	struct trace_thread *thread = &trace->threads[number];
+	struct change change = {
+		.time_ns = time_ns, .thread = number, .is_shown = is_shown, .node = node};
+
+	if (thread->will_show == is_shown && (!is_shown || thread->will_node.v == node.v))
+		return;
+	thread->will_show = is_shown;
+	thread->will_node = node;
+	hold(trace, &change);
+}
+
+static void end_if_silent(struct chrometrace *trace, uint32_t number, int64_t now_ns)
+{
+	struct trace_thread *thread = &trace->threads[number];
+
+	if (thread->is_heard && now_ns - thread->last_ns > trace->silent_ns)
+		will_show(trace, number,
+			  thread->last_ns + min_of(thread->step_ns, trace->silent_ns), false,
+			  (struct node_id){0});
+}
+
+/* Often enough that an end comes before what follows it is written. */
+static void listen_to_all(struct chrometrace *trace, int64_t now_ns)
+{
+	if (now_ns - trace->listened_ns < trace->silent_ns / 4)
+		return;
+	trace->listened_ns = now_ns;
+	for (uint32_t i = 0; i < trace->n_threads; i++)
+		end_if_silent(trace, i, now_ns);
+}
+
+/* ---- samples ---- */
 
 static struct trace_thread *thread_of(struct chrometrace *trace,
 				      const struct chrometrace_sample *sample)
@@ -175,71 +268,54 @@ static struct trace_thread *thread_of(struct chrometrace *trace,
 
 	trace->threads = vec_grow(trace->threads, &trace->threads_cap, (size_t)sample->thread + 1,
 				  sizeof(*trace->threads));
-	trace->processes = vec_grow(trace->processes, &trace->processes_cap,
-				    (size_t)sample->process + 1, sizeof(*trace->processes));
 	trace->n_threads = max_of(trace->n_threads, (size_t)sample->thread + 1);
-	trace->n_processes = max_of(trace->n_processes, (size_t)sample->process + 1);
 	thread = &trace->threads[sample->thread];
-	thread->process = sample->process;
+	if (thread->name != sample->thread_name || thread->process_name != sample->process_name)
+		thread->is_named = false;
 	thread->pid = sample->pid;
 	thread->tid = sample->tid;
+	thread->name = sample->thread_name;
+	thread->process_name = sample->process_name;
 	return thread;
 }
 
-static void name_thread(struct chrometrace *trace, struct trace_thread *thread,
-			const struct chrometrace_sample *sample)
+/* A capture can say anything. */
+static int64_t sane_time(int64_t time_ns)
 {
-	struct trace_process *process = &trace->processes[thread->process];
-
-	if (process->name != sample->process_name)
-		put_name(trace, "process_name", sample->process_name, thread);
-	if (thread->name != sample->thread_name)
-		put_name(trace, "thread_name", sample->thread_name, thread);
-	process->name = sample->process_name;
-	thread->name = sample->thread_name;
-}
-
-/* Invariant 4. */
-static void end_silent(struct chrometrace *trace, int64_t now_ns)
-{
-	for (size_t i = 0; i < trace->n_threads; i++) {
-		struct trace_thread *thread = &trace->threads[i];
-		uint64_t tick = trace->processes[thread->process].tick;
-
-		if (thread->is_open && (tick > thread->last_tick + CHROMETRACE_MISSED ||
-					now_ns - thread->last_ns > CHROMETRACE_SILENT_NS))
-			change_stack(trace, thread, false, (struct node_id){0});
-	}
+	return max_of((int64_t)0, min_of(time_ns, TIME_MAX_NS));
 }
 
 int chrometrace_sample(struct chrometrace *trace, const struct chrometrace_sample *sample)
 {
 	struct trace_thread *thread = thread_of(trace, sample);
-	struct trace_process *process = &trace->processes[sample->process];
-	bool is_new_tick = thread->last_tick == process->tick;
+	int64_t time_ns = sane_time(sample->time_ns);
+	int64_t step_ns = sane_time(sample->wall_ns) / ((int64_t)sample->repeats + 1);
+	int64_t first_ns = time_ns - step_ns * sample->repeats;
 
-	set_time(trace, sample->time_ns);
-	process->tick += is_new_tick;
-	thread->last_tick = process->tick;
-	thread->last_ns = sample->time_ns;
-	if (is_new_tick)
-		end_silent(trace, sample->time_ns);
-	if (sample->is_shown)
-		name_thread(trace, thread, sample);
-	if (thread->is_open != sample->is_shown ||
-	    (sample->is_shown && thread->node.v != sample->node.v))
-		change_stack(trace, thread, sample->is_shown, sample->node);
-	return pass_on(trace, PIECE_BYTES);
+	trace->silent_ns =
+		max_of(CHROMETRACE_SILENT_NS,
+		       CHROMETRACE_SILENT_TICKS * min_of(sample->period_ns, PERIOD_MAX_NS));
+	end_if_silent(trace, sample->thread, first_ns);
+	will_show(trace, sample->thread, first_ns, sample->is_shown, sample->node);
+	thread->is_heard = true;
+	thread->last_ns = time_ns;
+	thread->step_ns = step_ns;
+	listen_to_all(trace, time_ns);
+	return write_held(trace, time_ns - 2 * trace->silent_ns);
 }
 
-int chrometrace_end(struct chrometrace *trace, int64_t time_ns)
+int chrometrace_end(struct chrometrace *trace, int64_t end_ns)
 {
-	set_time(trace, time_ns);
-	end_silent(trace, time_ns);
-	for (size_t i = 0; i < trace->n_threads; i++) {
-		if (trace->threads[i].is_open)
-			change_stack(trace, &trace->threads[i], false, (struct node_id){0});
-		if (pass_on(trace, PIECE_BYTES) < 0)
+	int64_t time_ns = sane_time(end_ns);
+
+	trace->listened_ns = -TIME_MAX_NS;
+	listen_to_all(trace, time_ns);
+	if (write_held(trace, INT64_MAX) < 0)
+		return trace->code;
+	for (uint32_t i = 0; i < trace->n_threads; i++) {
+		struct change end = {.time_ns = time_ns, .thread = i};
+
+		if (trace->threads[i].is_open && write_change(trace, &end) < 0)
 			return trace->code;
 	}
 	json_end(&trace->json);

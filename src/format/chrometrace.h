@@ -4,17 +4,20 @@
  * chrometrace: what each thread did, over time.
  *
  *	trace = chrometrace_new(names, tree, sink, ctx);
- *	chrometrace_sample(trace, &sample);	in time order, also those that are not shown
+ *	chrometrace_sample(trace, &sample);	in the order of the stream, also those that are not shown
  *	chrometrace_end(trace, time_ns);
  *
- * Written while samples come: memory grows with threads, not with time.
+ * Written while samples come: memory grows with threads and with what happens in about a second, not with
+ * the length of the recording.
  *
  *   1. Times never fall (microseconds since the start), whatever the samples say.
  *   2. In each thread B (begin) and E (end) match like brackets, and both carry the name.
- *   3. A stack lasts from the sample that showed it to the thread's next one.  Frames that both have are
- *      one slice; a frame whose line changed is another, as py-spy has it.
- *   4. A thread that is not sampled any more ends CHROMETRACE_MISSED ticks of its process later, or
- *      after CHROMETRACE_SILENT_NS when its process ended with it: nobody says when a thread ends.
+ *   3. A stack lasts from the tick that showed it to the thread's next one.  Frames that both have are one
+ *      slice; a frame whose line changed is another, as py-spy has it.
+ *   4. A sample that stands for several ticks (capture_sample.repeats) comes after the last of them and tells
+ *      of the first; threads that end say nothing, and are silent.  So what happened is held back until
+ *      nobody can tell of an earlier time: silence is CHROMETRACE_SILENT_NS, or CHROMETRACE_SILENT_TICKS
+ *      where ticks are rare, and a thread that was silent for so long ended a tick after its last sample.
  */
 #ifndef FORMAT_CHROMETRACE_H
 #define FORMAT_CHROMETRACE_H
@@ -27,8 +30,9 @@
 #include "profile/names.h"
 #include "profile/tree.h"
 
-#define CHROMETRACE_MISSED 8 /* more are dropped in a row of one running thread very rarely */
-#define CHROMETRACE_SILENT_NS NS_PER_S
+#define CHROMETRACE_SILENT_NS (600 * NS_PER_MS) /* sleepers are heard of every 300 ms */
+#define CHROMETRACE_SILENT_TICKS 8
+#define CHROMETRACE_MAX_HELD (1u << 20) /* changes held back; the oldest go first */
 
 struct chrometrace;
 
@@ -41,9 +45,11 @@ struct chrometrace *chrometrace_new(const struct names *names, const struct tree
 void chrometrace_free(struct chrometrace *trace); /* writes nothing */
 
 struct chrometrace_sample {
-	int64_t time_ns;
-	uint32_t thread;  /* dense numbers, of all processes */
-	uint32_t process; /* likewise */
+	int64_t time_ns;   /* of the last tick it stands for */
+	int64_t wall_ns;   /* since the thread's sample before it */
+	int64_t period_ns; /* of the recording's ticks */
+	uint32_t repeats;  /* ticks beside the last */
+	uint32_t thread;   /* dense numbers, of all processes */
 	int32_t pid, tid;
 	/* Texts that live as long as the trace; another pointer is another name. */
 	const char *process_name, *thread_name;

@@ -47,7 +47,7 @@ def fish_offers(pyrometer, line, folder):
 
 # zsh completes in its line editor only: so there is a terminal, and what is offered is written into a file.
 ZSH_SETUP = """
-PS1='> '; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D
+PS1='> '; LISTMAX=1000000; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D
 compadd() {
 	if [[ ${@[1,(i)(-|--)]} != *-(O|A|D)\\ * ]]; then
 		local -a hits

@@ -56,12 +56,15 @@ static void scene_done(struct scene *scene)
 	names_free(scene->names);
 }
 
-static int show(struct scene *scene, int64_t ms, uint32_t thread, struct node_id node)
+static int show_slept(struct scene *scene, int64_t ms, uint32_t repeats, uint32_t thread,
+		      struct node_id node)
 {
 	struct chrometrace_sample sample = {
 		.time_ns = ms * NS_PER_MS,
+		.wall_ns = (1 + (int64_t)repeats) * NS_PER_MS,
+		.period_ns = NS_PER_MS,
+		.repeats = repeats,
 		.thread = thread,
-		.process = 1,
 		.pid = 5,
 		.tid = 5 + (int32_t)thread,
 		.process_name = "app",
@@ -71,6 +74,11 @@ static int show(struct scene *scene, int64_t ms, uint32_t thread, struct node_id
 	};
 
 	return chrometrace_sample(scene->trace, &sample);
+}
+
+static int show(struct scene *scene, int64_t ms, uint32_t thread, struct node_id node)
+{
+	return show_slept(scene, ms, 0, thread, node);
 }
 
 #define EVENT(ph, tid, name) "{\"ph\":\"" ph "\",\"pid\":5,\"tid\":" #tid ",\"name\":\"" name "\""
@@ -183,39 +191,94 @@ static void a_thread_that_waits_shows_nothing(void **state)
 	scene_done(&scene);
 }
 
-static void a_thread_that_ended_ends_soon_after(void **state)
+static void a_thread_that_ended_ends_a_tick_after_its_last_sample(void **state)
 {
 	struct scene scene;
 	struct check check;
 
 	(void)state;
 	scene_init(&scene);
-	for (int ms = 0; ms < 500; ms++) {
+	for (int ms = 0; ms < 3000; ms++) {
 		assert_int_equal(show(&scene, ms, 0, scene.main), 0);
 		if (ms <= 100)
 			assert_int_equal(show(&scene, ms, 1, scene.work), 0);
 	}
-	assert_int_equal(chrometrace_end(scene.trace, 500 * NS_PER_MS), 0);
+	assert_int_equal(chrometrace_end(scene.trace, 3000 * NS_PER_MS), 0);
 	check = check_file(&scene);
-	assert_int_equal(check.total_us[5], 500000);
-	assert_int_equal(check.total_us[6], 100000 + 1000 * (CHROMETRACE_MISSED + 1));
+	assert_int_equal(check.total_us[5], 3000000);
+	assert_int_equal(check.total_us[6], 101000);
 	scene_done(&scene);
 }
 
-static void a_pause_of_the_whole_machine_ends_nothing_but_itself(void **state)
+/* It worked for 100 ms, slept for 300, and one sample at its waking tells of that. */
+static void a_sleep_begins_at_its_first_tick(void **state)
 {
 	struct scene scene;
+	struct check check;
 
 	(void)state;
 	scene_init(&scene);
-	for (int tick = 0; tick < 100; tick++) {
-		int64_t ms = tick < 50 ? tick : tick + 900;
+	for (int ms = 0; ms < 5000; ms++) {
+		assert_int_equal(show(&scene, ms, 0, scene.main), 0);
+		if (ms % 400 < 100)
+			assert_int_equal(show(&scene, ms, 1, scene.work), 0);
+		if (ms % 400 == 399)
+			assert_int_equal(show_slept(&scene, ms, 299, 1, (struct node_id){0}), 0);
+	}
+	assert_int_equal(chrometrace_end(scene.trace, 5000 * NS_PER_MS), 0);
+	check = check_file(&scene);
+	assert_int_equal(check.slices, 1 + 13);
+	assert_int_equal(check.total_us[6], 12 * 100000 + 100000 + 100000);
+	scene_done(&scene);
+}
+
+static void nothing_is_known_of_a_time_without_samples(void **state)
+{
+	struct scene scene;
+	struct check check;
+
+	(void)state;
+	scene_init(&scene);
+	for (int tick = 0; tick < 200; tick++) {
+		int64_t ms = tick < 100 ? tick : tick + 2000;
 
 		assert_int_equal(show(&scene, ms, 0, scene.main), 0);
 		assert_int_equal(show(&scene, ms, 1, scene.main), 0);
 	}
-	assert_int_equal(chrometrace_end(scene.trace, 1000 * NS_PER_MS), 0);
-	assert_int_equal(check_file(&scene).slices, 2);
+	assert_int_equal(chrometrace_end(scene.trace, 2200 * NS_PER_MS), 0);
+	check = check_file(&scene);
+	assert_int_equal(check.slices, 4);
+	assert_int_equal(check.total_us[5], 200000);
+	assert_int_equal(check.total_us[6], 200000);
+	scene_done(&scene);
+}
+
+static void rare_ticks_are_no_silence(void **state)
+{
+	struct scene scene;
+	struct check check;
+
+	(void)state;
+	scene_init(&scene);
+	for (int tick = 0; tick < 20; tick++) {
+		struct chrometrace_sample sample = {
+			.time_ns = tick * 10 * NS_PER_S,
+			.wall_ns = 10 * NS_PER_S,
+			.period_ns = 10 * NS_PER_S,
+			.pid = 5,
+			.tid = 5,
+			.process_name = "app",
+			.thread_name = "MainThread",
+			.is_shown = true,
+			.node = scene.main,
+		};
+
+		assert_int_equal(chrometrace_sample(scene.trace, &sample), 0);
+	}
+	assert_int_equal(chrometrace_end(scene.trace, 200 * NS_PER_S), 0);
+	check = check_file(&scene);
+	assert_int_equal(check.slices, 1);
+	assert_int_equal(check.total_us[5], 200000000);
 	scene_done(&scene);
 }
 
@@ -232,15 +295,42 @@ static void times_never_fall_and_brackets_match_whatever_comes(void **state)
 		for (int i = 0; i < 400; i++) {
 			random = random * 1664525 + 1013904223;
 			/* Clocks of several readers are not quite one. */
-			assert_int_equal(show(&scene, i * 7 + (int64_t)(random >> 28),
-					      random >> 20 & 7,
-					      nodes[(random >> 8) % array_len(nodes)]),
+			assert_int_equal(show_slept(&scene, i * 7 + (int64_t)(random >> 28),
+						    random >> 12 & 31, random >> 20 & 7,
+						    nodes[(random >> 8) % array_len(nodes)]),
 					 0);
 		}
 		assert_int_equal(chrometrace_end(scene.trace, 0), 0);
 		check_file(&scene);
 		scene_done(&scene);
 	}
+}
+
+static void nonsense_from_a_capture_does_no_harm(void **state)
+{
+	static const int64_t times[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
+	struct scene scene;
+
+	(void)state;
+	scene_init(&scene);
+	for (size_t i = 0; i < 5 * 5 * 5; i++) {
+		struct chrometrace_sample sample = {
+			.time_ns = times[i % 5],
+			.wall_ns = times[i / 5 % 5],
+			.period_ns = times[i / 25],
+			.repeats = i % 3 ? UINT32_MAX : 1,
+			.tid = 5,
+			.process_name = "",
+			.thread_name = "",
+			.is_shown = i % 2,
+			.node = scene.work,
+		};
+
+		assert_int_equal(chrometrace_sample(scene.trace, &sample), 0);
+	}
+	assert_int_equal(chrometrace_end(scene.trace, INT64_MIN), 0);
+	check_file(&scene);
+	scene_done(&scene);
 }
 
 static void what_the_sink_says_is_said_by_every_call(void **state)
@@ -265,9 +355,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_that_stay_are_one_slice),
 		cmocka_unit_test(a_thread_that_waits_shows_nothing),
-		cmocka_unit_test(a_thread_that_ended_ends_soon_after),
-		cmocka_unit_test(a_pause_of_the_whole_machine_ends_nothing_but_itself),
+		cmocka_unit_test(a_thread_that_ended_ends_a_tick_after_its_last_sample),
+		cmocka_unit_test(a_sleep_begins_at_its_first_tick),
+		cmocka_unit_test(nothing_is_known_of_a_time_without_samples),
+		cmocka_unit_test(rare_ticks_are_no_silence),
 		cmocka_unit_test(times_never_fall_and_brackets_match_whatever_comes),
+		cmocka_unit_test(nonsense_from_a_capture_does_no_harm),
 		cmocka_unit_test(what_the_sink_says_is_said_by_every_call),
 	};
 
