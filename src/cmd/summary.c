@@ -95,7 +95,8 @@ static void print_processes(const struct session_facts *session)
 		log_warn("%u processes could not be read to their end; the first: %s",
 			 session->failed, session->first_failure.text);
 	if (session->left_out)
-		log_warn("%u processes were left out: more than can be followed at the same time",
+		log_warn("%u processes were left out, some for a time: more than can be read at "
+			 "once",
 			 session->left_out);
 }
 

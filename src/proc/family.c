@@ -24,6 +24,7 @@ enum state {
 struct relative {
 	struct process_id id; /* start_ticks 0: not looked at yet */
 	uint8_t state;
+	bool was_put_off;
 	int64_t born_ns; /* or last exec */
 	int64_t due_ns, gap_ns;
 	uint64_t program;   /* 0: never looked */
@@ -339,6 +340,8 @@ void family_put_off(struct family *family, struct process_id process, int64_t no
 
 	if (!relative)
 		return;
+	family->facts.left_out += !relative->was_put_off;
+	relative->was_put_off = true;
 	relative->state = STATE_NEW;
 	set_due(family, relative, now_ns + PUT_OFF_NS);
 }

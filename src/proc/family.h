@@ -81,7 +81,7 @@ int64_t family_walk(struct family *family, int64_t now_ns);
 
 /* A process that shall get a reader now; false: none.  It is the caller's until family_left(). */
 bool family_next(struct family *family, int64_t now_ns, struct process_id *ret_process);
-/* No reader can be had at present: it comes again. */
+/* No reader can be had at present: it comes again after a second, and counts as left out until then. */
 void family_put_off(struct family *family, struct process_id process, int64_t now_ns);
 void family_left(struct family *family, struct process_id process, enum family_verdict verdict,
 		 int64_t now_ns);
@@ -97,7 +97,7 @@ bool family_is_over(const struct family *family, bool is_once, int64_t now_ns);
 
 struct family_facts {
 	uint32_t found;	   /* processes so far, the root among them */
-	uint32_t left_out; /* beyond FAMILY_MAX */
+	uint32_t left_out; /* beyond FAMILY_MAX, or put off at least once */
 };
 void family_facts(const struct family *family, struct family_facts *ret_facts);
 

@@ -361,6 +361,26 @@ static void more_than_can_be_followed_is_counted(void **state)
 	family_free(NULL);
 }
 
+static void who_cannot_be_read_now_comes_again(void **state)
+{
+	struct world world = {.clock = 100};
+	struct family *family = family_of_root(&world, PYTHON);
+	struct family_facts facts;
+	struct process_id process;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(family_next(family, i * NS_PER_S, &process));
+		family_put_off(family, process, i * NS_PER_S);
+		assert_int_equal(next(family, i * NS_PER_S + NS_PER_S / 2), 0);
+	}
+	assert_false(family_is_over(family, true, 3 * NS_PER_S));
+	assert_int_equal(next(family, 3 * NS_PER_S), ROOT);
+	family_facts(family, &facts);
+	assert_int_equal(facts.left_out, 1);
+	family_free(family);
+}
+
 static void the_live_view_sees_this_process(void **state)
 {
 	const struct family_view *live = family_live_view();
@@ -389,6 +409,7 @@ int main(void)
 		cmocka_unit_test(walking_finds_all_below_and_no_zombies),
 		cmocka_unit_test(it_is_over_when_root_and_pythons_are_gone),
 		cmocka_unit_test(more_than_can_be_followed_is_counted),
+		cmocka_unit_test(who_cannot_be_read_now_comes_again),
 		cmocka_unit_test(the_live_view_sees_this_process),
 	};
 
