@@ -3,8 +3,10 @@
 
 import collections
 import json
+import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -18,8 +20,7 @@ SECONDS = 3
 
 
 def threads_cpu(pid):
-    """{name of the kernel's thread order: CPU seconds} by the scheduler's own books."""
-    import os
+    """{thread id: CPU seconds} by the scheduler's own books."""
     books = {}
     for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="utf-8") as file:
@@ -29,18 +30,18 @@ def threads_cpu(pid):
 
 @pytest.fixture(scope="module")
 def capture(pyrometer, tmp_path_factory):
-    """(path, pid, CPU seconds of each thread while it was recorded)."""
+    """(path, pid, CPU seconds charged from before the recording to after it, real seconds of that)."""
     path = tmp_path_factory.mktemp("modes") / "in.pyro"
     with subprocess.Popen([PYTHON, "-u", TARGETS / "dropin_shares.py"], stdout=subprocess.PIPE) as target:
         try:
             assert target.stdout.readline() == b"ready\n"
-            before = threads_cpu(target.pid)
+            begun, before = time.monotonic(), threads_cpu(target.pid)
             done = run([pyrometer, "record", "-p", target.pid, "-d", SECONDS, "-r", "250", "-o", path])
-            after = threads_cpu(target.pid)
+            after, seconds = threads_cpu(target.pid), time.monotonic() - begun
         finally:
             target.kill()
     assert done.returncode == 0, done.stderr
-    return path, target.pid, {tid: after[tid] - before[tid] for tid in after}
+    return path, target.pid, sum(after.values()) - sum(before.values()), seconds
 
 
 def convert(pyrometer, capture, folder, ending, *options):
@@ -58,10 +59,10 @@ def by_thread(scope):
 
 def test_cpu_time_is_what_the_kernel_charged(pyrometer, capture, tmp_path):
     shown = by_thread(convert(pyrometer, capture, tmp_path, ".speedscope.json", "--mode", "cpu"))
-    charged = sum(capture[2].values())
-    assert sum(seconds for seconds, _ in shown.values()) == pytest.approx(charged, rel=0.1)
+    total = sum(seconds for seconds, _ in shown.values())
+    assert 0.85 * capture[2] * SECONDS / capture[3] <= total <= 1.02 * capture[2]
     profile = read_pprof(convert(pyrometer, capture, tmp_path, ".pb.gz", "--mode", "cpu"))
-    assert sum(each.values["cpu"] for each in profile.samples) / 1e9 == pytest.approx(charged, rel=0.1)
+    assert sum(each.values["cpu"] for each in profile.samples) / 1e9 == pytest.approx(total, rel=1e-6)
     assert shown["cruncher"][0] > shown["counter"][0] > 20 * shown.get("MainThread", (0, 0))[0]
 
 
@@ -69,7 +70,7 @@ def test_real_time_is_the_same_for_every_thread(pyrometer, capture, tmp_path):
     shown = by_thread(convert(pyrometer, capture, tmp_path, ".speedscope.json", "--mode", "wall"))
     assert set(shown) == {"MainThread", "cruncher", "counter"}
     for seconds, _ in shown.values():
-        assert seconds == pytest.approx(SECONDS, rel=0.1)
+        assert 0.75 * SECONDS <= seconds <= 1.1 * SECONDS
     assert shown == by_thread(convert(pyrometer, capture, tmp_path, ".speedscope.json", "--idle"))
 
 
@@ -130,7 +131,7 @@ def test_a_trace_shows_each_thread_over_time(pyrometer, capture, tmp_path):
     assert {pid for pid, _ in done} == {capture[1]}
     for (_, tid), of_thread in done.items():
         outermost = sum(end - begin for name, begin, end in of_thread if name.startswith("thread "))
-        assert outermost / 1e6 == pytest.approx(SECONDS, rel=0.15), named[tid]
+        assert 0.7 * SECONDS <= outermost / 1e6 <= 1.1 * SECONDS, named[tid]
     inner = {name for of_thread in done.values() for name, _, _ in of_thread}
     assert {"crunch", "count"} <= inner
 
