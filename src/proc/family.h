@@ -81,7 +81,7 @@ int64_t family_walk(struct family *family, int64_t now_ns);
 
 /* A process that shall get a reader now; false: none.  It is the caller's until family_left(). */
 bool family_next(struct family *family, int64_t now_ns, struct process_id *ret_process);
-/* No reader can be had at present: it comes again after a second, and counts as left out until then. */
+/* No reader can be had at present: it comes again after a second, and counts as left out. */
 void family_put_off(struct family *family, struct process_id process, int64_t now_ns);
 void family_left(struct family *family, struct process_id process, enum family_verdict verdict,
 		 int64_t now_ns);
