@@ -187,7 +187,7 @@ def part_rate(bench):
 # ---- CPU at 100 Hz -----------------------------------------------------------------------------
 
 def costs_at_100_hz(bench, chosen, target):
-    seconds = max(2, bench.args.seconds * 2)
+    seconds = 20 if bench.args.long else 5  # so that starting up weighs little
     return bench.take_turns(chosen, lambda s: bench.run(s, target.pid, 100, seconds)[0].cpu_s / seconds)
 
 
@@ -256,7 +256,7 @@ def part_slow(bench):
 def part_native(bench):
     python = bench.python()
     chosen = bench.for_python(python, PEERS_IN_PAIRS)
-    seconds = max(2, bench.args.seconds * 2)
+    seconds = 20 if bench.args.long else 5
     costs = {(sampler.name, n): [] for sampler in chosen for n in (0, 150)}
     with Target(python, bench.scratch) as none, Target(python, bench.scratch / "..", "--native", 150) as many:
         for _ in range(bench.args.rounds):
