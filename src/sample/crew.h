@@ -28,7 +28,7 @@
  */
 #define CREW_PROBE_SHARE 8
 #define CREW_PROBE_MAX_NS (100 * 1000000ll)
-#define CREW_PROBE_NATIVE_SHARE 2
+#define CREW_PROBE_NATIVE_SHARE 1
 #define CREW_PROBE_NATIVE_NS (1000 * 1000000ll)
 #define CREW_LIST_GAP_NS (1000 * 1000000ll)
 
@@ -75,8 +75,9 @@ struct member {
 	struct node_id ran_node; /* last one that it was seen running with; root: never */
 	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
 	bool has_node;
-	bool has_stack; /* node is of the last python_stack(), not the native marker's */
-	bool is_listed; /* while the list of threads is compared */
+	bool has_stack;	 /* node is of the last python_stack(), not the native marker's */
+	uint8_t n_asked; /* how often for its name */
+	bool is_listed;	 /* while the list of threads is compared */
 	bool was_stepped;
 	uint8_t fault;		  /* enum python_fault that its last sample was dropped for */
 	uint8_t n_faults;	  /* such samples in a row */

@@ -233,7 +233,8 @@ static int keeper_is_gone(struct session *session)
 		return tree_is_over(session);
 	else if (keeper_kills(&session->keeper) > 0)
 		err_set(&err, -EIO,
-			"the reader had to be killed %u times, since reading the target's memory or "
+			"the reader had to be killed %u times, since reading the target's memory "
+			"or "
 			"pausing it did not come to an end",
 			keeper_kills(&session->keeper));
 	else if (code > 128)

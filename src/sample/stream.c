@@ -7,6 +7,7 @@
 
 /* Less than this is the grain of the kernel's books, not a thread's time. */
 #define REST_LEAST_NS (50 * NS_PER_US)
+#define NATIVE_ASKS 2 /* for the name of a thread that Python does not know */
 
 void stream_begin(struct stream *stream)
 {
@@ -45,6 +46,12 @@ static int define(struct stream *stream, struct member *member, struct str_id na
 	return capture_write_thread(stream->writer, &thread);
 }
 
+/* Threads of C get their name soon after they start, if ever; each question opens a file. */
+static bool is_settled(const struct member *member)
+{
+	return member->python == PYTHON_NO_THREAD && member->n_asked >= NATIVE_ASKS;
+}
+
 int stream_threads(struct stream *stream, bool is_fresh)
 {
 	for (size_t i = 0; i < stream->crew->n; i++) {
@@ -54,6 +61,10 @@ int stream_threads(struct stream *stream, bool is_fresh)
 
 		if (member->is_defined && !is_fresh)
 			continue;
+		if (is_settled(member))
+			continue;
+		if (member->n_asked < NATIVE_ASKS)
+			member->n_asked++;
 		name = current_name(stream, member, is_fresh);
 		if (member->is_defined && name.v == member->name.v)
 			continue;

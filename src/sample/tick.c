@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "sample/state.h"
 
-#define RESTLESS_NS NS_PER_S	/* see read_restless() */
+#define RESTLESS_NS NS_PER_S /* see read_restless() */
 /* Rule 5: 1, 2, 4 … 1,024 ms. */
 #define FAULTS_BORNE 10
 #define AVOID_FIRST_NS NS_PER_MS
