@@ -20,11 +20,11 @@ WHERE = ("import json, sys, sysconfig; v = sysconfig.get_config_var; sys.stdout.
 MAIN = """
 import os, sys, time
 def in_main():
+    sys.stdout.write(os.readlink("/proc/thread-self").split("/")[-1] + "\\n")
+    sys.stdout.flush()
     while True:
         time.sleep(0.01)
         sum(range(2000))
-sys.stdout.write(os.readlink("/proc/thread-self").split("/")[-1] + "\\n")
-sys.stdout.flush()
 in_main()
 """
 

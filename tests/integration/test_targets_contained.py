@@ -132,7 +132,8 @@ def test_a_root_of_its_own_has_its_own_files(pyrometer, spawn, collector, tmp_pa
     assert busy["frames"][0]["filename"] == str(program)
     url, got = collector
     raw = tmp_path / "out.raw"
-    done = run([pyrometer, "record", "-p", pid, "-d", 3, "--push", url, "--service", "s", "--source", "-o", raw])
+    done = run([pyrometer, "record", "-p", pid, "-d", 3, "--push", url, "--service", "s", "--source", "--full-filenames",
+                "-o", raw])
     assert done.returncode == 0, done.stderr
     assert f"({program}:" in raw.read_text()
     sources = {each[2]["file"][0]: each[3].decode() for each in got if each[0] == "PUT"}

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -15,7 +16,8 @@ from conftest import wait_until
 from hosts import build_host, dump, layout_of, with_frame
 from profiles import functions, read_raw, run, summary
 
-SLEEP = "import sys, time\ndef here():\n    time.sleep(1000)\nsys.stdout.write('ready\\n'); sys.stdout.flush()\nhere()\n"
+SLEEP = ("import sys, time\ndef here():\n    sys.stdout.write('ready\\n'); sys.stdout.flush(); time.sleep(1000)\n"
+         "here()\n")
 
 
 def shared(tag):
@@ -152,7 +154,7 @@ def test_a_frozen_program_is_read(pyrometer, spawn, frozen, name):
     children = pathlib.Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
     pid = int(children[0]) if name == "onefile" else target.pid  # its first process only unpacks
     threads = dump(pyrometer, pid)
-    assert threads[0]["stack"] == ["here (app.py:3)", "<module> (app.py:5)"]
+    assert threads[0]["stack"] == ["here (app.py:3)", "<module> (app.py:4)"]
     if name == "onefile":
         os.kill(pid, 9)
 
@@ -171,7 +173,8 @@ def copy_of(python, folder):
 
 
 HIDDEN = ["_PyRuntime", "_PyThreadState_Current", "PyInterpreterState_Head", "PyEval_ThreadsInitialized"]
-BUSY = "import sys\ndef busy():\n    while True: sum(range(1000))\nsys.stdout.write('ready\\n'); sys.stdout.flush()\nbusy()\n"
+BUSY = ("import sys\ndef busy():\n    sys.stdout.write('ready\\n'); sys.stdout.flush()\n"
+        "    while True: sum(range(1000))\nbusy()\n")
 
 
 @pytest.mark.parametrize("hides_symbols", [False, True], ids=["exported", "nothing"])
@@ -248,20 +251,29 @@ def demote():
         os.setuid(65534)
 
 
+@pytest.fixture
+def public_folder():
+    """pytest's own folders are for their owner only."""
+    with tempfile.TemporaryDirectory(prefix="pyrometer-") as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
 @pytest.mark.parametrize("tag", ["2.7", "3.6", "3.9", "3.12"])
-def test_a_deleted_interpreter_is_read_without_rights(pyrometer, spawn, tmp_path, tag):
+def test_a_deleted_interpreter_is_read_without_rights(pyrometer, spawn, public_folder, tag):
     """No way leads to its files for a user like any other; what is mapped of them is in memory."""
-    program, library, env = copy_of(shared(tag), tmp_path)
-    copy = tmp_path / "pyrometer"
+    program, library, env = copy_of(shared(tag), public_folder)
+    copy = public_folder / "pyrometer"
     shutil.copy(pyrometer, copy)
-    for path in [program, library, copy, tmp_path, *tmp_path.parents]:
-        path.chmod(path.stat().st_mode | 0o055)
+    for path in (program, library, copy):
+        path.chmod(0o755)
     # The standard library may lie where that user cannot go.
     code = SLEEP.replace("time.sleep(1000)", "[None for _ in iter(int, 1)]").replace(", time", "")
-    home = tmp_path / "lib" / f"python{tag}"
+    home = public_folder / "lib" / f"python{tag}"
     shutil.copytree(pathlib.Path(layout_of(shared(tag)).prefix) / "lib" / f"python{tag}", home,
                     ignore=shutil.ignore_patterns("test", "site-packages", "idlelib", "config-*", "__pycache__"))
-    target, _ = begin(spawn, [program, "-S", "-c", code], env={**env, "PYTHONHOME": str(tmp_path)}, preexec_fn=demote)
+    target, _ = begin(spawn, [program, "-S", "-c", code], env={**env, "PYTHONHOME": str(public_folder)},
+                      preexec_fn=demote)
     for file in (program, library):
         file.unlink()
     done = run([copy, "dump", "-p", target.pid], preexec_fn=demote)
@@ -301,4 +313,4 @@ def test_an_exec_into_another_program_ends_with_a_word(pyrometer, spawn):
 def test_a_script_may_be_called_anything(pyrometer, spawn, tmp_path, name):
     (tmp_path / name).write_text(SLEEP)
     target, _ = begin(spawn, [pythons.first(), name], cwd=tmp_path)
-    assert dump(pyrometer, target.pid)[0]["stack"] == [f"here ({name}:3)", f"<module> ({name}:5)"]
+    assert dump(pyrometer, target.pid)[0]["stack"] == [f"here ({name}:3)", f"<module> ({name}:4)"]
