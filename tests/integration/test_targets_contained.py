@@ -15,7 +15,7 @@ from hosts import dump, layout_of, with_frame
 from profiles import functions, read_raw, run, summary
 
 VERSIONS = ["2.7", "3.8", "3.11", "3.13"]
-UNSHARE = ["unshare", "--pid", "--mount", "--user", "--map-root-user", "--fork"]
+UNSHARE = ["unshare", "--pid", "--mount", "--user", "--map-root-user", "--fork", "--kill-child"]
 
 PROGRAM = """
 import os, sys, threading, time
