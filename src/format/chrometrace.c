@@ -11,9 +11,9 @@
 
 #define CATEGORY "pyrometer"
 #define TIME_MAX_NS INT64_C(3000000000000000000) /* 95 years: sums of a few do not overflow */
-#define PERIOD_MAX_NS (3600 * NS_PER_S) /* of a capture that says nonsense */
-#define PIECE_BYTES (64u << 10)		/* passed to the sink from here on */
-#define PIECE_MAX_BYTES (64u << 20)	/* two stacks of the longest names */
+#define PERIOD_MAX_NS (3600 * NS_PER_S)		 /* of a capture that says nonsense */
+#define PIECE_BYTES (64u << 10)			 /* passed to the sink from here on */
+#define PIECE_MAX_BYTES (64u << 20)		 /* two stacks of the longest names */
 
 struct trace_thread {
 	int32_t pid, tid;
@@ -110,6 +110,8 @@ static void put_args(struct chrometrace *trace, const struct frame *frame)
 		json_uint(&trace->json, frame->line);
 	else
 		json_null(&trace->json);
+	if (frame->column)
+		json_member_uint(&trace->json, "column", frame->column);
 	json_end(&trace->json);
 }
 
@@ -136,7 +138,8 @@ static bool is_same_slice(const struct names *names, struct frame_id a, struct f
 	one = names_frame_get(names, a);
 	other = names_frame_get(names, b);
 	return one->name.v == other->name.v && one->file.v == other->file.v &&
-	       one->module.v == other->module.v && one->line == other->line;
+	       one->module.v == other->module.v && one->line == other->line &&
+	       one->column == other->column;
 }
 
 /* From what is open to `node`: invariant 2. */

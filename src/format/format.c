@@ -71,6 +71,7 @@ const struct format formats[] = {
 		.endings = pprof_endings,
 		.about = "profile.proto, gzipped, for go tool pprof and Pyroscope",
 		.has_columns = true,
+		.has_columns = true,
 		.write = pprof_write,
 		.read = pprof_read,
 	},
