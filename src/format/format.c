@@ -65,12 +65,12 @@ const struct format formats[] = {
 		.endings = chrometrace_endings,
 		.about = "JSON for ui.perfetto.dev and chrome://tracing: each thread over time",
 		.is_streamed = true,
+		.has_columns = true,
 	},
 	{
 		.name = "pprof",
 		.endings = pprof_endings,
 		.about = "profile.proto, gzipped, for go tool pprof and Pyroscope",
-		.has_columns = true,
 		.has_columns = true,
 		.write = pprof_write,
 		.read = pprof_read,
