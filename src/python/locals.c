@@ -117,20 +117,29 @@ static char *take_text(struct buf *buf)
 	return xstrndup(buf->len ? buf->data : "", buf->len);
 }
 
-static int add_local(struct python *python, struct value_reader *reader,
-		     struct python_locals *locals, const struct names_part *part, uint64_t i,
-		     struct python_local *local, bool is_cell)
+/* One frame's locals on their way into the list. */
+struct gathering {
+	struct python *python;
+	struct value_reader reader;
+	struct local_plan plan;
+	struct python_locals *locals;
+};
+
+static int add_local(struct gathering *gathering, size_t which, uint64_t i,
+		     struct python_local *local)
 {
+	struct python *python = gathering->python;
+	struct python_locals *locals = gathering->locals;
 	struct buf *text = &python->codes.text;
-	int r = put_name(python, part, i, text);
+	int r = put_name(python, &gathering->plan.parts[which], i, text);
 
 	if (r < 0)
 		return r;
 	local->name = take_text(text);
-	r = follow(reader, is_cell, &local->addr, &local->flags);
+	r = follow(&gathering->reader, gathering->plan.is_cell[which], &local->addr, &local->flags);
 	buf_reset(text);
 	if (r == 0 && local->addr)
-		r = value_put(reader, local->addr, text);
+		r = value_put(&gathering->reader, local->addr, text);
 	if (r < 0 || !local->addr) {
 		free(local->name);
 		return r;
@@ -162,11 +171,10 @@ static bool is_argument_name(struct python *python, const struct local_plan *pla
 	return false;
 }
 
-static int add_place(struct python *python, struct value_reader *reader,
-		     const struct local_plan *plan, size_t which, uint64_t i, raddr_t place,
-		     struct python_locals *locals)
+static int add_place(struct gathering *gathering, size_t which, uint64_t i, raddr_t place)
 {
-	const struct names_part *part = &plan->parts[which];
+	struct python *python = gathering->python;
+	const struct local_plan *plan = &gathering->plan;
 	struct python_local local = {0};
 	raddr_t object;
 	int r = memory_read_u64(python->memory, place, &object);
@@ -179,14 +187,15 @@ static int add_place(struct python *python, struct value_reader *reader,
 	if (!local.addr)
 		return 0;
 	if (which == 0 ? i < plan->n_arguments
-		       : which == 1 && is_argument_name(python, plan, part, i))
+		       : which == 1 && is_argument_name(python, plan, &plan->parts[which], i))
 		local.flags = PYTHON_LOCAL_ARGUMENT;
-	return add_local(python, reader, locals, part, i, &local, plan->is_cell[which]);
+	return add_local(gathering, which, i, &local);
 }
 
-static int add_all(struct python *python, struct value_reader *reader,
-		   const struct local_plan *plan, raddr_t places, struct python_locals *locals)
+static int add_all(struct gathering *gathering, raddr_t places)
 {
+	const struct local_plan *plan = &gathering->plan;
+	struct python_locals *locals = gathering->locals;
 	uint64_t at = 0;
 	int r = 0;
 
@@ -196,7 +205,7 @@ static int add_all(struct python *python, struct value_reader *reader,
 				locals->is_cut = true;
 				return 0;
 			}
-			r = add_place(python, reader, plan, which, i, places + at * 8, locals);
+			r = add_place(gathering, which, i, places + at * 8);
 		}
 	return r;
 }
@@ -219,21 +228,19 @@ int python_locals(struct python *python, uint32_t thread, uint32_t frame,
 	struct value_limits own = {.max_chars = limits->max_chars,
 				   .max_items = limits->max_items,
 				   .max_depth = limits->max_depth};
-	struct value_reader reader;
-	struct local_plan plan = {0};
+	struct gathering gathering = {.python = python, .locals = locals};
 
 	python_locals_reset(locals);
 	if (thread < python->n_threads)
 		raw = frame_at(python, &python->tracks[thread]->now, frame);
 	if (!raw)
 		return -ENOENT;
-	value_reader_init(&reader, python->memory, &python->layout, &own);
+	value_reader_init(&gathering.reader, python->memory, &python->layout, &own);
 	memory_budget_set(python->memory, limits->max_reads, limits->max_bytes);
 	locals->max = limits->max_locals;
-	int r = plan_locals(python, raw->code, &plan);
+	int r = plan_locals(python, raw->code, &gathering.plan);
 	if (r == 0)
-		r = add_all(python, &reader, &plan, raw->addr + python->layout.frame_locals,
-			    locals);
+		r = add_all(&gathering, raw->addr + python->layout.frame_locals);
 	if (r == ERR_LIMIT || r == -EFAULT || r == ERR_CORRUPT) {
 		locals->is_cut = true; /* what was read so far is shown */
 		return 0;
