@@ -80,26 +80,48 @@ static mode_t default_mode(void)
 }
 
 /* A new file beside the real one, with the mode (and owner) that the result shall have. */
-static int open_part(struct output *output, const struct stat *old, struct err *err)
+static int make_part(struct output *output, struct err *err)
 {
 	size_t len = strlen(output->real) + sizeof(PART_ENDING);
 
-	output->part = xcalloc(len, 1);
 	snprintf(output->part, len, "%s" PART_ENDING, output->real);
 	output->fd = mkostemps(output->part, (int)strlen(".part"), O_CLOEXEC);
-	if (output->fd < 0) {
-		int code = -errno;
-
-		free(output->part);
-		output->part = NULL;
-		return err_sys(err, code, "cannot write %s", output->path);
-	}
+	if (output->fd < 0)
+		return open_failed(err, output->path, "");
+	output->is_unmade = false;
 	if (geteuid() == 0 && caller_uid() != 0 &&
 	    fchown(output->fd, caller_uid(), caller_gid()) < 0)
 		return open_failed(err, output->path, "");
-	if (fchmod(output->fd, old ? old->st_mode & 07777 : default_mode()) < 0)
+	if (fchmod(output->fd, output->mode) < 0)
 		return open_failed(err, output->path, "");
 	return 0;
+}
+
+static void unmake_part(struct output *output)
+{
+	if (output->fd >= 0) {
+		close(output->fd);
+		unlink(output->part);
+	}
+	output->fd = -1;
+	output->is_unmade = true;
+}
+
+/* Only to see whether it can be made: nothing of it stays until there is something to write. */
+static int try_part(struct output *output, const struct stat *old, struct err *err)
+{
+	int r;
+
+	output->part = xcalloc(strlen(output->real) + sizeof(PART_ENDING), 1);
+	output->mode = old ? old->st_mode & 07777 : default_mode();
+	r = make_part(output, err);
+	unmake_part(output);
+	return r;
+}
+
+static int need_part(struct output *output, struct err *err)
+{
+	return output->part && output->is_unmade ? make_part(output, err) : 0;
 }
 
 static int open_in_place(struct output *output, int flags, struct err *err)
@@ -122,8 +144,10 @@ static int open_regular(struct output *output, const struct stat *old, struct er
 	output->real = resolve(output->path);
 	if (!output->real)
 		return open_failed(err, output->path, "");
-	r = open_part(output, old, err);
+	r = try_part(output, old, err);
 	if (r == -EACCES && old) { /* the file may be written, its folder may not */
+		free(output->part);
+		output->part = NULL;
 		output->starts_empty = true;
 		return open_in_place(output, 0, err);
 	}
@@ -161,7 +185,7 @@ void output_done(struct output *output)
 {
 	if (output->fd >= 0 && output->path)
 		close(output->fd);
-	if (output->part)
+	if (output->part && !output->is_unmade)
 		unlink(output->part);
 	free(output->part);
 	free(output->real);
@@ -191,14 +215,20 @@ int output_write(struct output *output, const void *data, size_t len, struct err
 	if (output->starts_empty && ftruncate(output->fd, 0) < 0)
 		return open_failed(err, output->path, "");
 	output->starts_empty = false;
+	r = need_part(output, err);
+	if (r < 0)
+		return r;
 	r = write_fd(output->fd, data, len);
 	return r < 0 ? err_sys(err, r, "cannot write %s", output->path) : 0;
 }
 
 int output_commit(struct output *output, struct err *err)
 {
+	int r = need_part(output, err); /* an empty result is one, too */
 	int fd = output->fd;
 
+	if (r < 0)
+		return r;
 	output->fd = -1;
 	if (close(fd) < 0 && errno != EINTR) /* NFS and quotas report here */
 		return open_failed(err, output->path, "");
@@ -213,7 +243,7 @@ int output_commit(struct output *output, struct err *err)
 
 const char *output_keep_part(struct output *output)
 {
-	if (!output->part)
+	if (!output->part || output->is_unmade)
 		return output->path;
 	free(output->path);
 	output->path = output->part;

@@ -4,7 +4,8 @@
  *
  * output_open() proves before any work is done that the result can be written, without touching
  * what is there: a regular file (or a new one) is written under "NAME.XXXXXX.part" beside it and
- * renamed by output_commit(); pipes, devices and "-" (stdout) are written in place.  A symbolic
+ * renamed by output_commit(); pipes, devices and "-" (stdout) are written in place.  The part is made,
+ * dropped, and made again for the first byte, so that somebody's kill -9 leaves no empty one.  A symbolic
  * link is followed; as root only one that root or the caller's own user made.  Results that root
  * writes for a user of sudo belong to that user.
  *
@@ -25,6 +26,8 @@ struct output {
 	int fd;
 	bool is_stdout;
 	bool starts_empty; /* written in place: truncate before the first byte */
+	bool is_unmade;	   /* `part` is a pattern of mkostemps(), and there is no file yet */
+	unsigned mode;	   /* of the part */
 };
 
 /* Fails with -errno and a text that says what to do; the exit code is always EXIT_CODE_OUTPUT. */

@@ -128,6 +128,27 @@ static void output_keeps_a_part_when_told_to(void **state)
 	assert_holds(name, "so far");
 }
 
+/* So that a kill -9 before the result leaves nothing. */
+static void output_has_no_part_before_the_first_byte(void **state)
+{
+	struct output output;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(output_open(&output, "late", &err), 0);
+	assert_int_equal(entries(), 0);
+	assert_int_equal(output_write(&output, "x", 1, &err), 0);
+	assert_int_equal(entries(), 1);
+	assert_int_equal(output_commit(&output, &err), 0);
+	output_done(&output);
+	assert_holds("late", "x");
+	assert_int_equal(output_open(&output, "empty", &err), 0);
+	assert_int_equal(output_commit(&output, &err), 0);
+	output_done(&output);
+	assert_holds("empty", "");
+	assert_int_equal(entries(), 2);
+}
+
 static void output_refuses_what_cannot_be_written(void **state)
 {
 	static const struct {
@@ -162,6 +183,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(output_keeps_the_mode_of_what_it_replaces,
 						enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(output_follows_a_link_and_leaves_it_a_link,
+						enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(output_has_no_part_before_the_first_byte,
 						enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(output_keeps_a_part_when_told_to, enter_folder,
 						leave_folder),
