@@ -55,7 +55,7 @@ static void print_runtime(void)
 	PRINT(is_next, offsetof(PyInterpreterState, next));
 	PRINT(rt_gil, NO_FIELD);
 	PRINT(is_gil, NO_FIELD);
-	PRINT(is_size, sizeof(PyInterpreterState));
+	PRINT(is_size, NO_FIELD);
 	PRINT(is_code_generation, NO_FIELD);
 	PRINT(is_tlbc_generation, NO_FIELD);
 	PRINT(is_threads_head, offsetof(PyInterpreterState, tstate_head));
@@ -76,7 +76,11 @@ static void print_runtime(void)
 	PRINT(rt_gil, offsetof(_PyRuntimeState, ceval.gil));
 	PRINT(is_gil, NO_FIELD);
 #endif
+#if PY_VERSION_HEX >= 0x030d0000 /* asked for nowhere else, and not the same in all releases of 3.9 */
 	PRINT(is_size, sizeof(PyInterpreterState));
+#else
+	PRINT(is_size, NO_FIELD);
+#endif
 #if PY_VERSION_HEX >= 0x030e0000
 	PRINT(is_code_generation, offsetof(PyInterpreterState, _code_object_generation));
 #elif PY_VERSION_HEX >= 0x030d0000 /* 3.12 has the field and does not use it */
