@@ -254,7 +254,8 @@ def test_a_program_that_poses_as_python_is_refused(driver, spawn, tmp_path, word
 
 def include_dirs():
     for python in pythons.every():
-        if python.tag not in pythons.READABLE:
+        # musl's interpreter state is 16 bytes longer than the rows say, and is read without what depends on its length.
+        if python.tag not in pythons.READABLE or python.libc != "glibc":
             continue
         where = subprocess.run([python.path, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
                                capture_output=True, text=True).stdout.strip()
