@@ -18,6 +18,17 @@
 /* Each of these sleeps until it is killed. */
 static void sleep_poll(void)
 {
+	int ends[2];
+	struct pollfd end = {.events = POLLIN};
+
+	if (pipe(ends) < 0)
+		return;
+	end.fd = ends[0];
+	poll(&end, 1, -1);
+}
+
+static void sleep_poll_of_nothing(void)
+{
 	poll(NULL, 0, -1);
 }
 
@@ -101,8 +112,10 @@ static void sleeping_threads_say_what_they_wait_for(void **state)
 		void (*fn)(void);
 		enum thread_doing doing;
 	} cases[] = {
-		{sleep_poll, THREAD_POLL},   {sleep_nap, THREAD_NAP},	  {sleep_io, THREAD_IO},
-		{sleep_futex, THREAD_FUTEX}, {sleep_child, THREAD_CHILD}, {run, THREAD_RUNNING},
+		{sleep_poll, THREAD_POLL},   {sleep_poll_of_nothing, THREAD_NAP},
+		{sleep_nap, THREAD_NAP},     {sleep_io, THREAD_IO},
+		{sleep_futex, THREAD_FUTEX}, {sleep_child, THREAD_CHILD},
+		{run, THREAD_RUNNING},
 	};
 
 	(void)state;
