@@ -280,17 +280,19 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 	struct run *run = ctx;
 	struct frame_id ids[MAX_DEPTH];
 	struct truth_frame frames[MAX_DEPTH];
-	size_t n = tree_path(&run->tree, sample->node, ids, MAX_DEPTH), class;
-	enum truth_verdict verdict = TRUTH_IMPOSSIBLE;
+	size_t depth = tree_path(&run->tree, sample->node, ids, MAX_DEPTH), n = 0, class;
+	enum truth_verdict verdict;
 
-	for (size_t i = 0; i < n && i < MAX_DEPTH; i++) {
+	for (size_t i = 0; i < depth && i < MAX_DEPTH; i++) {
 		const struct frame *frame = names_frame_get(run->names, ids[i]);
 
-		frames[i] = (struct truth_frame){names_text(run->names, frame->name, NULL),
-						 names_text(run->names, frame->file, NULL),
-						 frame->line};
+		if (frame->kind !=
+		    FRAME_PYTHON) /* that of the garbage collector, which may run anywhere */
+			continue;
+		frames[n++] = (struct truth_frame){names_text(run->names, frame->name, NULL),
+						   names_text(run->names, frame->file, NULL),
+						   frame->line};
 	}
-	n = min_of(n, (size_t)MAX_DEPTH);
 	verdict = truth_judge(&run->truth, frames, n, &class);
 	run->result.samples++;
 	run->result.impossible += verdict == TRUTH_IMPOSSIBLE;

@@ -259,8 +259,19 @@ struct str_id python_thread_name(struct python *python, uint32_t thread, bool is
 
 /* ---- its own account ---- */
 
+/* How a chain can be incomplete; walk.c numbers the rules. */
+enum python_break {
+	PYTHON_BREAK_BASE,   /* rule 1: it does not end at its version's base */
+	PYTHON_BREAK_CFRAME, /* rule 2: what is current is left over from an earlier call */
+	PYTHON_BREAK_POPPED, /* rule 3: its innermost frame has been popped */
+	PYTHON_BREAK_FRAME,  /* rule 4: something on it is no frame with a code object */
+	PYTHON_BREAK_CYCLE,
+	PYTHON_BREAKS,
+};
+
 struct python_stats {
-	uint64_t looks, reads;	/* units of reading */
+	uint64_t breaks[PYTHON_BREAKS]; /* readings that were incomplete, by why */
+	uint64_t looks, reads;		/* units of reading */
 	uint64_t codes_decoded; /* code objects seen for the first time, or reused addresses */
 	uint64_t codes_reused;	/* of those: the address had another code object before */
 	uint64_t caches_reset;	/* the code cache was full */

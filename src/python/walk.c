@@ -100,6 +100,12 @@ static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
 	return *ret_bytes ? 0 : -EFAULT;
 }
 
+static int broken(struct python *python, enum python_break why)
+{
+	python->stats.breaks[why]++;
+	return PYTHON_INCOMPLETE;
+}
+
 /* ---- where the chain begins ---- */
 
 struct walk {
@@ -184,16 +190,16 @@ static int take_interpreter_frame(struct python *python, struct track *track, st
 	bool is_shim = layout->chain == CHAIN_SHIMS && owner >= OWNER_SHIM;
 
 	if (owner == OWNER_FRAME_OBJECT || owner > 4 || (owner >= OWNER_SHIM && !is_shim))
-		return PYTHON_INCOMPLETE;
+		return broken(python, PYTHON_BREAK_FRAME);
 	if (owner == OWNER_THREAD && !walk->has_seen_stack) {
 		walk->has_seen_stack = true;
 		if (is_popped(python, track, walk->at))
-			return PYTHON_INCOMPLETE;
+			return broken(python, PYTHON_BREAK_POPPED);
 	}
 	if (walk->has_before && (is_shim || is_entry)) {
 		walk->has_before = false;
 		if (previous != walk->before)
-			return PYTHON_INCOMPLETE; /* rule 2 */
+			return broken(python, PYTHON_BREAK_CFRAME); /* rule 2 */
 	}
 	if (is_shim)
 		frame->code = 0;
@@ -228,7 +234,7 @@ static int take_frame(struct python *python, struct track *track, struct walk *w
 		frame.instr = word_at(bytes, layout->frame_instr);
 	}
 	if (!frame.code)
-		return PYTHON_INCOMPLETE;
+		return broken(python, PYTHON_BREAK_FRAME);
 	if (layout->chain != CHAIN_OBJECTS) {
 		int r = take_interpreter_frame(python, track, walk, bytes, &frame);
 		if (r != PYTHON_COMPLETE)
@@ -265,7 +271,7 @@ int track_outcome(struct python *python, int r)
 		return PYTHON_OVER_BUDGET;
 	if (r == -EFAULT || r == ERR_CORRUPT || r == ERR_TORN) {
 		python->stats.bad_chains++;
-		return PYTHON_INCOMPLETE;
+		return broken(python, PYTHON_BREAK_FRAME);
 	}
 	return r;
 }
@@ -285,7 +291,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 			/* Also seen in honest processes, under rule 2: what was left there leads anywhere. */
 			python->stats.cycles++;
 			track->fault = PYTHON_CYCLE;
-			return PYTHON_INCOMPLETE;
+			return broken(python, PYTHON_BREAK_CYCLE);
 		}
 		int r = frame_bytes(python, track, walk->at, &bytes);
 		if (r < 0)
@@ -296,8 +302,8 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 	}
 	track->fault = PYTHON_NO_BASE;
 	if (walk->has_before && !chain->is_cut)
-		return PYTHON_INCOMPLETE;
-	return is_base(python, track, walk) ? PYTHON_COMPLETE : PYTHON_INCOMPLETE;
+		return broken(python, PYTHON_BREAK_CFRAME);
+	return is_base(python, track, walk) ? PYTHON_COMPLETE : broken(python, PYTHON_BREAK_BASE);
 }
 
 /* ---- all of it ---- */

@@ -38,7 +38,7 @@ struct driver {
 	struct pauser *pauser;
 	struct runtime runtime; /* when recording */
 	uint64_t ticks, complete, incomplete, stepped, steps, not_holder, torn, over_budget,
-		not_paused;
+		not_paused, steps_max;
 	int64_t pause_ns, pause_max_ns;
 };
 
@@ -127,6 +127,7 @@ static int read_held(struct driver *driver, uint32_t thread, unsigned flags)
 	}
 	driver->stepped += steps > 0;
 	driver->steps += (uint64_t)steps;
+	driver->steps_max = max_of(driver->steps_max, (uint64_t)steps);
 	pause_resume(driver->pauser);
 	return r;
 }
@@ -286,9 +287,14 @@ static void report(const struct driver *driver)
 		driver->ticks, driver->complete, driver->incomplete, driver->stepped, driver->steps,
 		driver->not_holder, driver->torn, driver->over_budget, driver->not_paused);
 	fprintf(stderr,
+		"steps_max %" PRIu64 "\nbroken_base %" PRIu64 "\nbroken_cframe %" PRIu64
+		"\nbroken_popped %" PRIu64 "\nbroken_frame %" PRIu64 "\nbroken_cycle %" PRIu64 "\n"
 		"codes_decoded %" PRIu64 "\ncodes_reused %" PRIu64 "\ncycles %" PRIu64
 		"\nbad_chains %" PRIu64 "\nread_calls %u\npause_ns %" PRId64
 		"\npause_max_ns %" PRId64 "\n",
+		driver->steps_max, stats.breaks[PYTHON_BREAK_BASE],
+		stats.breaks[PYTHON_BREAK_CFRAME], stats.breaks[PYTHON_BREAK_POPPED],
+		stats.breaks[PYTHON_BREAK_FRAME], stats.breaks[PYTHON_BREAK_CYCLE],
 		stats.codes_decoded, stats.codes_reused, stats.cycles, stats.bad_chains,
 		driver->live->used.calls, driver->pause_ns, driver->pause_max_ns);
 }
