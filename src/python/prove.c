@@ -2,7 +2,7 @@
 /*
  * From the code pointers of a chain to entries of the code cache that are true now; code.h says why that takes
  * proof.  Three ways, the cheap ones first:
- *   1. the interpreter's count of code objects is what it was when the entry was last proven,
+ *   1. the interpreter's count of code objects is what it was when the entry was last seen in a whole stack,
  *   2. the entry's proofs were read together with the stack, and are equal,
  *   3. the proofs of all others are read at once; what is not equal is decoded.
  * The last reads after the stack, so that it holds for a thread that stands still; for others see twice.c.
@@ -50,13 +50,6 @@ static bool is_shown(const struct track *track, const struct code *code)
 	return true;
 }
 
-static void set_proven(struct python *python, const struct track *track, uint32_t id)
-{
-	python->proven[id] = python->unit;
-	if (track->count)
-		code_stamp(&python->codes, id, track->interp, track->count);
-}
-
 static void prove_expected(struct python *python, const struct track *track)
 {
 	if (!track->n_proofs || track->epoch != python->codes.epoch)
@@ -65,7 +58,7 @@ static void prove_expected(struct python *python, const struct track *track)
 		uint32_t id = track->codes[i].id;
 
 		if (is_shown(track, code_get(&python->codes, id)))
-			set_proven(python, track, id);
+			python->proven[id] = python->unit;
 	}
 }
 
@@ -147,9 +140,7 @@ static int prove_together(struct python *python, struct track *track)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct code *code = code_get(&python->codes, python->asked[i]);
 
-		if (r == 0 && is_equal(code, python->spans + at))
-			set_proven(python, track, python->asked[i]);
-		else
+		if (r < 0 || !is_equal(code, python->spans + at))
 			python->proven[python->asked[i]] = 0;
 		at += code->n_proofs;
 	}
@@ -165,7 +156,7 @@ static int resolve(struct python *python, struct track *track, struct raw_frame 
 	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n,
 				  sizeof(*python->proven));
 	track->n_resolved++;
-	set_proven(python, track, frame->id);
+	python->proven[frame->id] = python->unit;
 	return 0;
 }
 
@@ -249,4 +240,14 @@ int track_find_codes(struct python *python, struct track *track)
 		if (track->now.frames[i].code)
 			r = settle_code(python, track, &track->now.frames[i]);
 	return r;
+}
+
+void track_stamp_codes(struct python *python, const struct track *track)
+{
+	if (!track->count || track->count_first != track->count)
+		return;
+	for (size_t i = 0; i < track->now.n; i++)
+		if (track->now.frames[i].code)
+			code_stamp(&python->codes, track->now.frames[i].id, track->interp,
+				   track->count);
 }

@@ -92,9 +92,10 @@ struct track {
 	size_t n_windows, n_proofs, windows_cap;
 	uint8_t *window_bytes; /* `n_bytes` of the first reading, then as many of the second */
 	size_t n_bytes, window_bytes_cap;
-	uint32_t count_read; /* into this; taken over by track_take_count() */
-	uint32_t count;	     /* of code objects; 0: none that proves anything */
-	bool has_holes;	     /* some window was not readable, last time */
+	uint32_t count_read;  /* into this; taken over by track_take_count() */
+	uint32_t count_first; /* the same before the stack, where that is read twice */
+	uint32_t count;	      /* of code objects; 0: none that proves anything */
+	bool has_holes;	      /* some window was not readable, last time */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	uint8_t n_restless; /* reads for which proofs are still wanted, since the count has moved */
 	uint8_t n_changed;  /* walks that found another chain, since the last learning */
@@ -222,6 +223,11 @@ int track_outcome(struct python *python, int r);
 
 /* prove.c: what the read says about the count of code objects. */
 void track_take_count(const struct python *python, struct track *track);
+/*
+ * Note the count with every code of the last walk, which was whole and true.  Of no other: 3.14+ counts a code as gone
+ * before its memory is another's, so that one seen in between would be taken for the other later.
+ */
+void track_stamp_codes(struct python *python, const struct track *track);
 /* Which entry of the code cache each frame of track->now runs.  0 or an error of reading. */
 int track_find_codes(struct python *python, struct track *track) nodiscard;
 /* `bytes` of `addr` in a sorted part of the track's windows; NULL when they were not read. */

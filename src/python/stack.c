@@ -22,6 +22,7 @@ int python_read_paused(struct python *python, uint32_t thread, unsigned flags)
 	if (flags & PYTHON_NEEDS_RUNNING && !python->layout.is_free_threaded &&
 	    (!track->spans[0].ok || !track_runs_python(python, track)))
 		return PYTHON_NOT_RUNNING;
+	track->count_first = track->count_read;
 	return track_walk(python, track);
 }
 
@@ -66,6 +67,7 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 	const struct chain *chain = &track->now;
 	struct python_stack stack = {.is_cut = chain->is_cut};
 
+	track_stamp_codes(python, track);
 	track->ids = vec_grow(track->ids, &track->ids_cap, chain->n + 2, sizeof(*track->ids));
 	if (chain->is_cut)
 		add_id(track, &stack, deeper(python));

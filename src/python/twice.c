@@ -2,7 +2,7 @@
 /*
  * Threads that nobody stopped: everything that their stacks hang on is read twice, in one call, in this order:
  *
- *	GIL · proofs of codes · state, frames · state, frames · proofs, collector, count of codes · GIL
+ *	GIL · count of codes, proofs · state, frames · state, frames · proofs, collector, count · GIL
  *
  * without the GIL where it does not matter, and without the first proofs where codes are numbered.
  *
@@ -12,7 +12,8 @@
  *      T what the first reading shows; the instruction of the innermost frame, which moves all the time, was
  *      read while that frame was the innermost.  The chain has to be whole like any other (walk.c).
  *   3. Its codes were the ones that we know: proofs were equal before and after it, or the count of code
- *      objects, read after it, is what it was when they were proven.
+ *      objects, read after it, is what it was when they were proven.  Only where the count was the same before
+ *      the stack, too, does it tell of codes that are proven now.
  *   4. To change and change back unseen a thread has to leave a frame and come back to it, within the time
  *      between two copies of the same bytes: about 1 us.  And only what was mixed in the same way in both
  *      readings can show a stack that never was.  A call that took long (an interrupt, a page, a virtual
@@ -79,6 +80,11 @@ static void add_stack(struct python *python, size_t *n, struct track *track, boo
 	add_windows(python, n, track, 0, track->n_windows, is_again);
 }
 
+static bool has_count(const struct python *python)
+{
+	return python->layout.is_code_generation != NO_FIELD;
+}
+
 static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
@@ -86,6 +92,8 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 
 	if (with_gil)
 		add_again(python, n, &track->spans[0], track->gil_bytes);
+	if (has_count(python))
+		add_again(python, n, &track->spans[track->n_spans - 1], &track->count_first);
 	if (!track->is_numbered)
 		add_windows(python, n, track, track->n_windows, n_all, false);
 	add_stack(python, n, track, false);
@@ -98,12 +106,14 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 }
 
 /* The spans of a track are as good as both of their readings were.  Returns how many it had together. */
-static size_t take_results(struct track *track, const struct mem_span *spans, bool with_gil)
+static size_t take_results(const struct python *python, struct track *track,
+			   const struct mem_span *spans, bool with_gil)
 {
 	size_t n_stack = track->first_window - 1 + track->n_windows;
 	size_t n_proofs = track->n_proofs, at = 0;
 	struct mem_span *stack = track->spans + 1, *proofs = stack + n_stack;
 	bool gil_ok = with_gil && spans[at++].ok;
+	bool first_ok = !has_count(python) || spans[at++].ok;
 
 	for (size_t i = 0; i < n_proofs; i++)
 		proofs[i].ok = track->is_numbered || spans[at++].ok;
@@ -115,6 +125,7 @@ static size_t take_results(struct track *track, const struct mem_span *spans, bo
 		proofs[i].ok &= spans[at++].ok;
 	for (size_t i = 1 + n_stack + n_proofs; i < track->n_spans; i++)
 		track->spans[i].ok = spans[at++].ok;
+	track->spans[track->n_spans - 1].ok &= first_ok;
 	if (with_gil)
 		track->spans[0].ok = gil_ok & spans[at++].ok;
 	return at;
@@ -216,7 +227,7 @@ static int has_same_count(struct python *python, const struct track *track)
 
 	if (!track->n_resolved)
 		return 1;
-	if (!track->count)
+	if (!track->count || track->count_first != track->count)
 		return 0;
 	r = memory_read(python->memory, track->interp + python->layout.is_code_generation, &count,
 			sizeof(count));
@@ -279,7 +290,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	swift = is_swift(python, clock_monotonic_ns() - began_ns, n) || !(flags & PYTHON_ANY);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			at += take_results(python->tracks[threads[i]], python->spans + at,
+			at += take_results(python, python->tracks[threads[i]], python->spans + at,
 					   !(flags & PYTHON_ANY));
 	for (size_t i = from; i < to && swift; i++) {
 		struct track *track = python->tracks[threads[i]];
