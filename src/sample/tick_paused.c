@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+/* Who runs on a CPU stops within this time: by then one that has not stopped waits for one. */
+#define STOPS_WITHIN_NS NS_PER_MS
 #define RETRY_PAUSE_NS NS_PER_S /* how long to leave a target alone that somebody else traces */
 /* After this long it is no other profiler that pauses it, now and then, but one who keeps it. */
 #define REFUSED_NS (100 * NS_PER_MS)
@@ -37,8 +39,8 @@ static int read_stopped(struct tick *tick, struct member *member, unsigned flags
 }
 
 /*
- * Interrupted, but not stopped in time: on a crowded machine it waits for a CPU.  Until it gets one nothing
- * of it moves, and the number of its time slices proves that it got none from before the interrupt until
+ * Interrupted, but not stopped within STOPS_WITHIN_NS: on a crowded machine it waits for a CPU.  Until it gets one
+ * nothing of it moves, and the number of its time slices proves that it got none from before the interrupt until
  * after the read: as true as a pause.
  */
 static int read_queued(struct tick *tick, struct member *member, unsigned flags, uint64_t slices)
@@ -69,7 +71,9 @@ static void note_refusal(struct tick *tick, int64_t now_ns)
 
 int tick_read_running(struct tick *tick, struct member *member, unsigned flags, int64_t now_ns)
 {
-	int64_t deadline_ns = now_ns + TICK_PAUSE_WAIT_NS;
+	/* Of the many that a build without a GIL may run, the first can use up the tick's time. */
+	int64_t deadline_ns =
+		max_of(now_ns + TICK_PAUSE_WAIT_NS, clock_monotonic_ns() + STOPS_WITHIN_NS);
 	enum pause_outcome outcome;
 	bool is_stopped;
 	int64_t held_ns;
