@@ -49,7 +49,9 @@ def check_deep(thread):
 
 @pytest.mark.parametrize("python", pythons.params())
 def test_what_is_odd_is_shown_as_it_is(pyrometer, spawn, python):
-    target = spawn([python, TARGETS / "odd_stacks.py", 150], stdout=subprocess.PIPE)
+    has_ctypes = subprocess.run([python, "-c", "import ctypes"], capture_output=True, check=False).returncode == 0
+    n_native = 150 if has_ctypes else 0
+    target = spawn([python, TARGETS / "odd_stacks.py", n_native], stdout=subprocess.PIPE)
     line = target.stdout.readline()
     assert line, "the target said nothing"
     facts = json.loads(line)
@@ -63,7 +65,7 @@ def test_what_is_odd_is_shown_as_it_is(pyrometer, spawn, python):
     check_deep(threads[facts.pop("deep")])
     for name, tid in facts.items():
         check_thread(threads[tid], name, is_2)
-    assert len(with_frame(threads.values(), "[no Python]")) == 150
+    assert len(with_frame(threads.values(), "[no Python]")) == n_native
     done = run([pyrometer, "record", "-p", target.pid, "-d", 1, "-i", "-t", "-f", "raw", "-o", "-"])
     assert done.returncode == 0, done.stderr
     stacks = [functions(stack) for stack, _ in read_raw(done.stdout)]

@@ -85,6 +85,8 @@ def commed(comm):
 
 def native(n):
     """Threads that Python knows nothing of."""
+    if not n:
+        return
     import ctypes
     libc = ctypes.CDLL(None)
     for _ in range(n):
