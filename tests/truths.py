@@ -26,7 +26,6 @@ TARGETS = pathlib.Path(__file__).resolve().parent / "targets"
 PROGRAMS = sorted(path.stem.removeprefix("truth_") for path in TARGETS.glob("truth_*.py") if path.stem != "truth_stacks")
 COLLECTOR = "[GC]"
 FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)")
-COLLECTING = "[GC]"
 STALE_SECONDS = 0.05  # out of its phase by this much: a program that waits for a CPU overstays its own phase
 
 Verdict = collections.namedtuple("Verdict", "samples impossible wrong_lines classes")
@@ -45,13 +44,11 @@ def parse_frame(text):
 
 
 def raw_stacks(text):
-    """{stack: count} of collapsed lines; a stack is a tuple of (name, file, line), outermost first.  The marker of the
-    garbage collector, which may run anywhere, is left out."""
+    """{stack: count} of collapsed lines; a stack is a tuple of (name, file, line), outermost first."""
     stacks = collections.Counter()
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = [frame for frame in stack.split(";") if frame != COLLECTING]
-        stacks[tuple(parse_frame(frame) for frame in frames)] += int(count)
+        stacks[tuple(parse_frame(frame) for frame in stack.split(";"))] += int(count)
     return stacks
 
 

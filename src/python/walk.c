@@ -138,8 +138,9 @@ static int begin_at_cframe(struct python *python, struct track *track, struct wa
 		return r;
 	walk->at = word_at(track->cframe_bytes, layout->cframe_current);
 	raddr_t before = word_at(track->cframe_bytes, layout->cframe_previous);
-	if (!before) /* the thread state's own: no Python on the stack */
-		return walk->at ? -EFAULT : 0;
+	/* The thread state's own: no Python on the stack.  Any other without one before it is a popped one. */
+	if (!before)
+		return walk->at || cframe - track->tstate >= PAGE ? -EFAULT : 0;
 	r = read_cframe(python, before, &track->before, track->before_bytes, &track->spans[3]);
 	if (r < 0)
 		return r;

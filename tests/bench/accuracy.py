@@ -72,6 +72,8 @@ def ours(target, mode, seconds, scratch):
     capture = scratch / "x.pyro"
     done = command("record", "-p", target.pid, "-d", seconds, *MODES[mode], "-o", capture)
     figures = summary(done.stderr)
+    if figures["samples"] is None or figures["dropped"] is None:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no summary"])[-1])
     verdict = target.truth.judge(truths.raw_stacks(command("convert", capture, "-f", "raw", "-o", "-").stdout))
     facts = {"dropped": share(figures["dropped"], figures["samples"] + figures["dropped"]),
              "missed": share(figures["missed"], figures["ticks"] + figures["missed"])}

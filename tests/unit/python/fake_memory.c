@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 
+#define ROOT_CFRAME 448 /* of a thread state: where its own _PyCFrame lies in ours */
 #define STACK_BYTES (2u << 20)
 #define PTHREAD_TID 720 /* as glibc has it */
 #define ROOM 64		/* locals of every frame */
@@ -218,7 +219,7 @@ void fake_process(struct fake_memory *fake, struct fake_process *process)
 		fake_put64(fake, process->thread + layout->ts_frame, process->base_frame);
 	}
 	if (layout->ts_cframe != NO_FIELD) {
-		process->root_cframe = fake_alloc(fake, 64);
+		process->root_cframe = process->thread + ROOT_CFRAME;
 		process->cframe = fake_alloc(fake, 64);
 		fake_put64(fake, process->cframe + layout->cframe_previous, process->root_cframe);
 		fake_put64(fake, process->thread + layout->ts_cframe, process->cframe);

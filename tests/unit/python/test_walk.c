@@ -244,6 +244,23 @@ static void walk_refuses_what_an_earlier_call_left_in_the_cframe(void **state)
 	}
 }
 
+/* Where a _PyCFrame was, on the C stack, may be nothing: that is not the thread's own, which has none before it. */
+static void walk_refuses_a_cframe_that_was_cleared(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for_each_version(&f)
+	{
+		if (f.fake.layout->ts_cframe == NO_FIELD)
+			continue;
+		fake_stack(&f.fake, &f.process, f.codes, 3);
+		fake_put64(&f.fake, f.process.cframe + f.fake.layout->cframe_previous, 0);
+		fake_put64(&f.fake, f.process.cframe + f.fake.layout->cframe_current, 0);
+		assert_int_equal(read_once(&f), PYTHON_INCOMPLETE);
+	}
+}
+
 static void walk_ends_at_cycles(void **state)
 {
 	struct fixture f;
@@ -578,6 +595,7 @@ int main(void)
 		cmocka_unit_test(walk_follows_a_thread_to_the_next_copy_of_its_bytecode),
 		cmocka_unit_test(walk_refuses_a_frame_that_was_popped),
 		cmocka_unit_test(walk_refuses_what_an_earlier_call_left_in_the_cframe),
+		cmocka_unit_test(walk_refuses_a_cframe_that_was_cleared),
 		cmocka_unit_test(walk_ends_at_cycles),
 		cmocka_unit_test(walk_keeps_the_inner_frames_of_a_stack_that_is_too_deep),
 		cmocka_unit_test(walk_never_shows_the_old_name_of_a_reused_address),
