@@ -12,7 +12,7 @@ import pytest
 
 import pythons
 from conftest import TARGETS, wait_until
-from profiles import functions, read_raw, run, state, summary
+from profiles import functions, read_raw, run, sampling_reader, state, summary
 
 PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
@@ -101,8 +101,7 @@ def test_an_unlimited_duration_ends_with_ctrl_c(pyrometer, busy, spawn, tmp_path
     out = tmp_path / "x.txt"
     recorder = spawn([pyrometer, "record", "-p", busy.pid, "-d", "unlimited", "-f", "raw", "-o", out],
                      stderr=subprocess.PIPE)
-    wait_until(lambda: "TracerPid:\t0" not in open(f"/proc/{busy.pid}/status", encoding="utf-8").read(),
-               what="sampling")
+    wait_until(lambda: sampling_reader(recorder.pid, busy.pid), what="sampling")
     recorder.send_signal(signal.SIGINT)
     assert recorder.wait(timeout=20) == 0
     assert busy.poll() is None

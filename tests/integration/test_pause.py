@@ -401,7 +401,8 @@ def test_a_pause_that_lasts_is_ended_within_its_limit(spinner, driver):
 
 def test_reader_and_keeper_die_with_the_front(spinner, driver):
     process, face = spinner
-    kept = driver(process.pid, "--hz", 500, "--keeper")
+    # Long pauses, so that one is seen: between them nobody is a tracer.
+    kept = driver(process.pid, "--hz", 300, "--hold-us", 2500, "--keeper")
     keeper = read_line(kept, "keeper")
     reader = read_line(kept, "reader")
     wait_until(lambda: status_field(process.pid, "TracerPid") == str(reader), what="the reader's leash")
