@@ -195,7 +195,9 @@ def test_before_and_after_tell_what_was_saved(scene):
     foo = rows["foo"]["self"] * per_request[0], rows["foo"]["self_b"] * per_request[1]
     bar = rows["bar"]["self"] * per_request[0], rows["bar"]["self_b"] * per_request[1]
     total = diff["total"] * per_request[0], diff["total_b"] * per_request[1]
-    assert 1 - foo[1] / foo[0] == pytest.approx(0.89, abs=0.02)
-    assert bar[1] == pytest.approx(bar[0], rel=0.1)
-    assert 1 - total[1] / total[0] == pytest.approx(0.67, abs=0.03)
-    assert PRICE_A_YEAR * total[1] / total[0] == pytest.approx(33_000, abs=3_000)
+    # bar does the same work before and after: what it costs says how fast a shared CPU was meanwhile.
+    speed = bar[1] / bar[0]
+    assert speed == pytest.approx(1, abs=0.3)
+    assert 1 - foo[1] / foo[0] / speed == pytest.approx(0.89, abs=0.02)
+    assert 1 - total[1] / total[0] / speed == pytest.approx(0.67, abs=0.03)
+    assert PRICE_A_YEAR * total[1] / total[0] / speed == pytest.approx(33_000, abs=3_000)

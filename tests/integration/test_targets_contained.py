@@ -59,10 +59,19 @@ def cpu_ticks(pid, tid):
     return int(fields[11]) + int(fields[12])
 
 
+def settled(pyrometer, pid):
+    """Every thread, once all but the busy one wait: they need the GIL to get there."""
+    def all_wait():
+        threads = dump(pyrometer, pid)
+        return threads if sum(thread["active"] for thread in threads) == 1 else None
+
+    return wait_until(all_wait, what="one busy thread and two that wait")
+
+
 def check_threads(pyrometer, pid):
     tids = sorted(map(int, os.listdir(f"/proc/{pid}/task")))
     assert "\t1\n" in re.search(r"NSpid:.*\n", pathlib.Path(f"/proc/{pid}/status").read_text())[0]
-    threads = dump(pyrometer, pid)
+    threads = settled(pyrometer, pid)
     assert sorted(thread["os_thread_id"] for thread in threads) == tids
     (main,), (busy,), (waits,) = (with_frame(threads, name) for name in ("here", "busy", "waits"))
     assert (main["os_thread_id"], main["thread_name"]) == (pid, "MainThread")

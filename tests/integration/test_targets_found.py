@@ -213,6 +213,8 @@ def test_a_deleted_interpreter_is_read(pyrometer, spawn, tmp_path, python):
 
 WAITING = """
 import sys, threading
+if hasattr(sys, "setcheckinterval"):  # Python 2 lets the lock go every 100 instructions: hardly anybody gets to sleep
+    sys.setcheckinterval(1000000)
 def busy():
     while True:
         for i in range(10000):
