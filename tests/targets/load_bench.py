@@ -7,9 +7,9 @@
 finished units of work stands as 8 bytes in --progress, mapped, so that nobody has to ask.
 """
 import argparse
-import ctypes
 import mmap
 import struct
+import sys
 import threading
 
 STEPS = 400  # of one unit of work: about 10 us
@@ -30,6 +30,9 @@ def functions(depth):
 
 def start_native(n):
     """Threads that Python knows nothing of, in pause()."""
+    if not n:
+        return
+    import ctypes  # some builds lack it
     libc = ctypes.CDLL(None)
     attr = ctypes.create_string_buffer(64)
     libc.pthread_attr_init(attr)
@@ -64,9 +67,12 @@ def main():
     never.acquire()
     threading.stack_size(512 << 10)
     for _ in range(args.idle):
-        threading.Thread(target=scope["level_0"], args=(never,), daemon=True).start()
+        thread = threading.Thread(target=scope["level_0"], args=(never,))
+        thread.daemon = True
+        thread.start()
     start_native(args.native)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     scope["level_0"](None)
 
 
