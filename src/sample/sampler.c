@@ -280,6 +280,14 @@ static int64_t next_due(const struct sampler *sampler)
 	return sampler->config->end_ns ? min_of(due_ns, sampler->config->end_ns) : due_ns;
 }
 
+/* So that the weights reach to the end, and names do that came after they were asked for last. */
+static int last_tick(struct sampler *sampler)
+{
+	int r = one_tick(sampler, false);
+
+	return r == 0 ? stream_threads(&sampler->stream, true) : r;
+}
+
 static int loop(struct sampler *sampler)
 {
 	for (;;) {
@@ -289,7 +297,7 @@ static int loop(struct sampler *sampler)
 		if (r < 0)
 			return r;
 		if (is_over(sampler, now_ns))
-			return one_tick(sampler, false); /* so that the weights reach to the end */
+			return last_tick(sampler);
 		if (now_ns >= sampler->pace.due_ns) {
 			bool is_late = pace_tick(&sampler->pace, now_ns);
 

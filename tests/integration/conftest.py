@@ -20,6 +20,11 @@ TARGETS = ROOT / "tests" / "targets"
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are named by their argument: those with a time in them differ between processes that collect the tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def pyrometer():
     """Path of the binary under test."""

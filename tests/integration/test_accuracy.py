@@ -13,7 +13,7 @@ from conftest import TARGETS
 from profiles import cpu_seconds, functions, read_pprof, read_raw, run, summary
 
 PYTHON = pythons.first()
-pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")]
 
 
 def begin(spawn, python, program, *args):

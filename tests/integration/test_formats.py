@@ -3,6 +3,7 @@
 
 import base64
 import collections
+import concurrent.futures
 import gzip
 import html
 import json
@@ -125,12 +126,18 @@ def speedscope_rows(page, chromium, folder, path):
     script.write_text(f"speedscope.loadFileFromBase64({json.dumps(path.name)}, {json.dumps(content)})")
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        shown = browser.new_page(viewport={"width": 1400, "height": 8000})
-        shown.goto(f"file://{page}#localProfilePath={script}&view=sandwich")
-        rows = wait_until(lambda: ROW.findall(shown.content()), 60, "speedscope's table")
-        browser.close()
+
+    def read_page():
+        with api.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+            shown = browser.new_page(viewport={"width": 1400, "height": 8000})
+            shown.goto(f"file://{page}#localProfilePath={script}&view=sandwich")
+            found = wait_until(lambda: ROW.findall(shown.content()), 60, "speedscope's table")
+            browser.close()
+        return found
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # playwright allows one event loop a thread
+        rows = pool.submit(read_page).result()
     return [(html.unescape(name), html.unescape(file), float(total) / 100, float(own) / 100)
             for _, total, _, own, file, name in rows]
 

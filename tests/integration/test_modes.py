@@ -15,7 +15,7 @@ from conftest import TARGETS
 from profiles import functions, read_pprof, read_raw, run
 
 PYTHON = pythons.first()
-pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")]
 SECONDS = 3
 
 

@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 from conftest import ROOT, wait_until
 
+pytestmark = pytest.mark.alone
 CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 RATE_HZ = 1000
 SHARE = 0.7  # of one core before the fix

@@ -11,7 +11,7 @@ import pythons
 from profiles import run
 
 PYTHON = pythons.first()
-pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")]
 
 
 def leftovers():

@@ -251,7 +251,7 @@ def test_a_child_that_dies_ends_nothing_else(pyrometer, start, spawn):
     out, err = front.communicate(timeout=30)
     assert front.returncode == 0, err
     counts = {chain[-1].partition(":")[0]: count for chain, count in by_process(out).items()}
-    assert counts[str(children[0])] > 10 and counts[str(children[1])] > counts[str(children[0])]
+    assert counts[str(children[0])] > 0 and counts[str(children[1])] > counts[str(children[0])]
     assert summary(err)["seconds"] > 2
 
 

@@ -95,6 +95,7 @@ def test_scalars_of_numpy_are_numbers(pyrometer, start):
                      "double": "0.7", "extended": "0.5", "paired": "(0.5+5j)"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("python", pythons.params())
 def test_collections_of_garbage_have_their_share(pyrometer, start, python, tmp_path):
     version = subprocess.run([python, "-c", "import sys; print('%d %d' % sys.version_info[:2])"],

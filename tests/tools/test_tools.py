@@ -59,12 +59,13 @@ def write_results(folder, unit="OK", suite='<testsuites><testsuite><testcase cla
     for name in ("unit.json", "asan.json", "tsan.json"):
         (folder / name).write_text(json.dumps({"name": "x", "result": unit, "stdout": ""}) + "\n")
     (folder / "pytest.xml").write_text(suite)
+    (folder / "pytest-alone.xml").write_text(suite)
 
 
 def test_results_are_added_up_in_the_last_line(tmp_path):
     write_results(tmp_path)
     result = run(sys.executable, ROOT / "tools" / "test-report", tmp_path)
-    assert result.stdout.splitlines()[-1] == "4 passed, 0 failed"
+    assert result.stdout.splitlines()[-1] == "5 passed, 0 failed"
     assert result.returncode == 0
 
 
