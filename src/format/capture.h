@@ -49,7 +49,7 @@ struct capture_header {
 enum {
 	CAPTURE_NONBLOCKING = 1, /* nothing was paused: what could not be proven is missing */
 	CAPTURE_IDLE_INCLUDED = 2,
-	CAPTURE_NATIVE = 4,
+	CAPTURE_NATIVE = 4, /* with native frames */
 };
 
 struct capture_process {
@@ -113,6 +113,28 @@ enum capture_fault {
 /* For a person: "its frames lead back to themselves". */
 const char *capture_fault_words(enum capture_fault fault);
 
+/* With CAPTURE_NATIVE: what became of native stacks.  Samples whose stack was not read anew are not counted. */
+enum capture_native {
+	CAPTURE_NATIVE_COMPLETE, /* from the leaf to its base, and Python's frames in between */
+	CAPTURE_NATIVE_RECOVERED, /* of those: a caller was found by searching the stack, not by a rule */
+	CAPTURE_NATIVE_INNER, /* some of the inner frames, down to the marker NATIVE_CUT_MARKER */
+	CAPTURE_NATIVE_MISMATCH, /* other calls of the evaluation function than Python has: Python only */
+	CAPTURE_NATIVE_UNPAUSED, /* it ran, or moved on, and its registers were not to be had: Python only */
+	/* Why stacks did not get to their base: the sum of what follows is INNER, or Python only. */
+	CAPTURE_NATIVE_TOO_DEEP, /* more frames, or bytes of stack, than are read */
+	CAPTURE_NATIVE_NO_TABLE, /* a function without unwind information, or code that is in no file */
+	CAPTURE_NATIVE_NO_REG,	   /* a frame pointer that nobody could tell */
+	CAPTURE_NATIVE_BAD_MEMORY, /* stack that could not be read */
+	CAPTURE_NATIVE_BAD_RULE,   /* damaged unwind information, or a stack that does not rise */
+	CAPTURE_NATIVE_LATER,	   /* tables were still being made */
+	CAPTURE_NATIVES,
+};
+/* For a person: "complete to the base". */
+const char *capture_native_words(enum capture_native native);
+
+/* In place of the native frames further out, which are not known; the frames outside of it are Python's alone. */
+#define NATIVE_CUT_MARKER "[native frames not known]"
+
 struct capture_stats {
 	int64_t time_ns;
 	uint64_t ticks, late_ticks, missed_ticks; /* missed: more than a period late, given up */
@@ -125,6 +147,8 @@ struct capture_stats {
 	uint64_t traced; /* ticks that could not pause because somebody else traces the target */
 	uint64_t faults[CAPTURE_FAULTS]; /* among the dropped; `errors` is their sum */
 	uint64_t left_out; /* threads that are more than are sampled, in the last tick */
+	uint64_t native[CAPTURE_NATIVES];
+	uint64_t native_bytes; /* of stacks that were copied in pauses, all together */
 };
 
 /*

@@ -336,6 +336,9 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	for (size_t i = 0; i < CAPTURE_FAULTS && cursor_left(record); i++)
 		stats.faults[i] = cursor_varint(record);
 	stats.left_out = cursor_left(record) ? cursor_varint(record) : 0;
+	for (size_t i = 0; i < CAPTURE_NATIVES && cursor_left(record); i++)
+		stats.native[i] = cursor_varint(record);
+	stats.native_bytes = cursor_left(record) ? cursor_varint(record) : 0;
 	if (record->bad || !reader->events.stats)
 		return 0;
 	return reader->events.stats(reader->ctx, &stats);

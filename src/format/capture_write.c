@@ -320,6 +320,25 @@ const char *capture_fault_words(enum capture_fault fault)
 	return fault < CAPTURE_FAULTS ? words[fault] : "unknown";
 }
 
+const char *capture_native_words(enum capture_native native)
+{
+	static const char *const words[CAPTURE_NATIVES] = {
+		[CAPTURE_NATIVE_COMPLETE] = "complete to their base",
+		[CAPTURE_NATIVE_RECOVERED] = "of those with a caller that was found by searching",
+		[CAPTURE_NATIVE_INNER] = "with their inner frames only",
+		[CAPTURE_NATIVE_MISMATCH] = "not in step with Python's frames",
+		[CAPTURE_NATIVE_UNPAUSED] = "of threads that ran and were not paused",
+		[CAPTURE_NATIVE_TOO_DEEP] = "deeper than is read",
+		[CAPTURE_NATIVE_NO_TABLE] = "through code without unwind information",
+		[CAPTURE_NATIVE_NO_REG] = "of which the frame pointer is not known",
+		[CAPTURE_NATIVE_BAD_MEMORY] = "that could not be read",
+		[CAPTURE_NATIVE_BAD_RULE] = "that do not rise, or with damaged unwind information",
+		[CAPTURE_NATIVE_LATER] = "before their tables were ready",
+	};
+
+	return native < CAPTURE_NATIVES ? words[native] : "unknown";
+}
+
 int capture_write_stats(struct capture_writer *writer, const struct capture_stats *stats)
 {
 	const uint64_t counts[] = {
@@ -352,6 +371,9 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 	for (size_t i = 0; i < CAPTURE_FAULTS; i++)
 		buf_put_varint(record, stats->faults[i]);
 	buf_put_varint(record, stats->left_out);
+	for (size_t i = 0; i < CAPTURE_NATIVES; i++)
+		buf_put_varint(record, stats->native[i]);
+	buf_put_varint(record, stats->native_bytes);
 	return end_event(writer, RECORD_STATS);
 }
 

@@ -225,6 +225,7 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs)
 		.fp = registers_fp(registers),
 		.syscall = registers_syscall(registers),
 	};
+	registers_all(registers, ret_regs->all);
 	return 0;
 }
 

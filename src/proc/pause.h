@@ -81,8 +81,16 @@ struct pause_stats {
 	int64_t held_max_ns;
 };
 
+/* All general registers by their DWARF numbers; the last is the program counter. */
+#if defined(__aarch64__)
+#define PAUSE_REGS 33 /* x0 to x30, sp, pc */
+#else
+#define PAUSE_REGS 17 /* rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp, r8 to r15, rip */
+#endif
+
 struct pause_regs {
 	uint64_t pc, sp, fp;
+	uint64_t all[PAUSE_REGS];
 	int64_t syscall; /* number of the system call it stopped in, -1: none */
 };
 

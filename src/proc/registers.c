@@ -59,6 +59,18 @@ uint64_t registers_fp(const struct registers *registers)
 	return registers->raw.rbp;
 }
 
+void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS])
+{
+	const struct user_regs_struct *raw = &registers->raw;
+	const uint64_t all[PAUSE_REGS] = {
+		raw->rax, raw->rdx, raw->rcx, raw->rbx, raw->rsi, raw->rdi,
+		raw->rbp, raw->rsp, raw->r8,  raw->r9,	raw->r10, raw->r11,
+		raw->r12, raw->r13, raw->r14, raw->r15, raw->rip,
+	};
+
+	memcpy(ret_all, all, sizeof(all));
+}
+
 int64_t registers_syscall(const struct registers *registers)
 {
 	return (int64_t)registers->raw.orig_rax;

@@ -12,6 +12,7 @@
 #include <sys/user.h>
 
 #include "base/compiler.h"
+#include "proc/pause.h"
 
 struct registers {
 	struct user_regs_struct raw;
@@ -23,6 +24,8 @@ int registers_get(pid_t tid, struct registers *ret_registers) nodiscard;
 uint64_t registers_pc(const struct registers *registers);
 uint64_t registers_sp(const struct registers *registers);
 uint64_t registers_fp(const struct registers *registers);
+/* As pause_regs.all has them. */
+void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS]);
 bool registers_are_equal(const struct registers *a, const struct registers *b);
 /* Number of the system call that the tracee was stopped in, -1: none. */
 int64_t registers_syscall(const struct registers *registers);

@@ -285,5 +285,6 @@ void track_free(struct track *track)
 	free(track->now.frames);
 	free(track->last.frames);
 	free(track->ids);
+	free(track->evals);
 	free(track);
 }

@@ -77,9 +77,12 @@ int python_attach(const struct python_args *args, struct python **ret_python, st
 	if (r < 0)
 		return r;
 	r = python_new(args, &runtime, ret_python, err);
-	if (r == 0)
-		remember_place(*ret_python, &runtime);
-	return r;
+	if (r < 0)
+		return r;
+	remember_place(*ret_python, &runtime);
+	if (args->with_evals)
+		evals_find(*ret_python, args, &runtime);
+	return 0;
 }
 
 void python_free(struct python *python)

@@ -70,6 +70,7 @@ struct python_args {
 	pid_t pid;	     /* the process as it sees itself (innermost of NSpid) */
 	bool with_collector; /* the marker "[GC]" while garbage is collected (3.7+) */
 	bool with_columns;   /* frames have columns: one more per call in a line (3.11+) */
+	bool with_evals;     /* python_eval_ranges() */
 	/* The file behind a mapping, a descriptor that this module closes; or negative.
 	 * maps_open(). */
 	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);
@@ -152,6 +153,9 @@ enum {
  * steady state.  Returns an outcome, or negative: ERR_GONE, -ESRCH, -EPERM.
  */
 int python_read_paused(struct python *python, uint32_t thread, unsigned flags) nodiscard;
+/* The same with one more span of the caller's own, read in the very call that reads the stack; NULL: none. */
+int python_read_paused_with(struct python *python, uint32_t thread, unsigned flags,
+			    struct mem_span *also) nodiscard;
 
 /*
  * Read the stacks of threads that nobody stopped, twice in one call; each that is the same both times and did
@@ -188,6 +192,13 @@ struct python_stack {
 	bool is_same;  /* equal to the stack that python_stack() gave for this thread the last time
 		       */
 	bool is_cut;   /* deeper than PYTHON_MAX_DEPTH: the first frame is the marker "[deeper]" */
+	/*
+	 * The calls of C's evaluation function that the frames run in, outermost first: evals[i] is how many frames
+	 * lie outside of call i, and so begins those that it runs, up to evals[i + 1].  That may be none of them: 3.12+
+	 * leaves a frame before it leaves the function.  Up to 3.10 each frame has a call of its own.
+	 */
+	const uint32_t *evals;
+	size_t n_evals;
 };
 
 /*
@@ -197,6 +208,24 @@ struct python_stack {
  * kind FRAME_PYTHON.
  */
 void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack);
+
+/* ---- where C evaluates them ---- */
+
+/*
+ * Code of the function that runs Python's frames (_PyEval_EvalFrameDefault; 2.7: PyEval_EvalFrameEx), whole or a part
+ * that the compiler put elsewhere: one activation is in one of them at a time.
+ */
+struct python_eval_range {
+	raddr_t start, end;
+	/* A function of its own that the evaluation function calls and that runs the frames for it (builds whose
+	   instructions are functions that end in calls of each other): it stands directly on the activation. */
+	bool is_handler;
+};
+
+#define PYTHON_MAX_EVAL_RANGES 64
+
+/* Borrowed, rising; empty where the function was not found, or python_args.with_evals was not asked for. */
+size_t python_eval_ranges(const struct python *python, const struct python_eval_range **ret_ranges);
 
 /* ---- the values of a frame's locals ---- */
 

@@ -35,7 +35,8 @@ struct raw_frame {
 	raddr_t addr;
 	raddr_t code; /* 0: a shim, which is no frame of the program */
 	uint64_t instr;
-	int32_t copy; /* of the bytecode that instr points into: layout.frame_tlbc_index */
+	bool is_entry; /* 3.11: a call of the evaluation function begins with it */
+	int32_t copy;  /* of the bytecode that instr points into: layout.frame_tlbc_index */
 	int64_t offset;
 	uint32_t id; /* in the code cache */
 	uint32_t
@@ -109,6 +110,8 @@ struct track {
 	struct chain now, last; /* `last` is the walk before `now` */
 	struct frame_id *ids;	/* what python_stack() gave */
 	size_t n_ids, ids_cap;
+	uint32_t *evals; /* likewise */
+	size_t evals_cap;
 	bool has_ids;
 
 	struct str_id name; /* of the thread */
@@ -164,6 +167,8 @@ struct python {
 	uint16_t state_bytes; /* of a PyThreadState that have to be read */
 	uint16_t frame_bytes;
 	bool with_collector;
+	struct python_eval_range evals[PYTHON_MAX_EVAL_RANGES];
+	size_t n_evals;
 	uint16_t pthread_tid; /* offset of the tid in glibc's struct pthread; 0: not known (yet) */
 
 	struct interpreter interps[PYTHON_MAX_INTERPRETERS];
@@ -257,6 +262,10 @@ int python_new(const struct python_args *args, const struct runtime *runtime,
 bool old_gil_has_futex(const struct python *python, raddr_t futex);
 /* Does this address hold interpreters whose threads point back to them? */
 int runtime_check(struct memory *memory, const struct layout *layout, raddr_t addr) nodiscard;
+
+/* eval.c: where the evaluation function of the runtime's file lies. */
+void evals_find(struct python *python, const struct python_args *args,
+		const struct runtime *runtime);
 
 /* pthread.c: the tid in a struct pthread. */
 pid_t thread_tid(struct python *python, uint64_t ident);

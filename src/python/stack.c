@@ -5,14 +5,32 @@
 
 #define DEEPER "[deeper]"
 
+static int read_spans(struct python *python, struct track *track, struct mem_span *also)
+{
+	if (!also)
+		return unit_readv(python, track->spans, track->n_spans);
+	track->spans = vec_grow(track->spans, &track->spans_cap, track->n_spans + 1,
+				sizeof(*track->spans));
+	track->spans[track->n_spans] = *also;
+	int r = unit_readv(python, track->spans, track->n_spans + 1);
+	also->ok = r == 0 && track->spans[track->n_spans].ok;
+	return r;
+}
+
 int python_read_paused(struct python *python, uint32_t thread, unsigned flags)
+{
+	return python_read_paused_with(python, thread, flags, NULL);
+}
+
+int python_read_paused_with(struct python *python, uint32_t thread, unsigned flags,
+			    struct mem_span *also)
 {
 	if (thread >= python->n_threads)
 		return PYTHON_TORN;
 	struct track *track = python->tracks[thread];
 
 	unit_begin(python, 1);
-	int r = unit_readv(python, track->spans, track->n_spans);
+	int r = read_spans(python, track, also);
 	if (r == ERR_LIMIT) {
 		track->fault = PYTHON_TOO_MUCH;
 		return PYTHON_OVER_BUDGET;
@@ -61,6 +79,20 @@ static void add_id(struct track *track, struct python_stack *stack, struct frame
 	track->ids[n] = id;
 }
 
+/* Does a call of the evaluation function begin here?  From 3.12 on each links a shim of its own, 3.15 one more. */
+static bool begins_eval(const struct python *python, const struct track *track,
+			const struct raw_frame *frame)
+{
+	switch (python->layout.chain) {
+	case CHAIN_ENTRIES:
+		return frame->is_entry;
+	case CHAIN_SHIMS:
+		return !frame->code && frame->addr != track_base(python, track);
+	default:
+		return true;
+	}
+}
+
 void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack)
 {
 	struct track *track = python->tracks[thread];
@@ -69,9 +101,13 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 
 	track_stamp_codes(python, track);
 	track->ids = vec_grow(track->ids, &track->ids_cap, chain->n + 2, sizeof(*track->ids));
+	track->evals =
+		vec_grow(track->evals, &track->evals_cap, chain->n + 1, sizeof(*track->evals));
 	if (chain->is_cut)
 		add_id(track, &stack, deeper(python));
 	for (size_t i = chain->n; i-- > 0;) {
+		if (begins_eval(python, track, &chain->frames[i]))
+			track->evals[stack.n_evals++] = (uint32_t)stack.n;
 		if (frame_is_shown(python, &chain->frames[i]))
 			add_id(track, &stack, frame_of(python, &chain->frames[i]));
 		if (chain->is_collecting && chain->frames[i].addr == chain->collector)
@@ -80,6 +116,7 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 	if (chain->is_collecting && !chain->collector)
 		add_id(track, &stack, collector_frame(python));
 	stack.frames = track->ids;
+	stack.evals = track->evals;
 	stack.is_same = track->has_ids && stack.n_same == stack.n && stack.n == track->n_ids;
 	track->n_ids = stack.n;
 	track->has_ids = true;

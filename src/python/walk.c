@@ -204,6 +204,7 @@ static int take_interpreter_frame(struct python *python, struct track *track, st
 	}
 	if (is_shim)
 		frame->code = 0;
+	frame->is_entry = is_entry;
 	walk->last_owner = owner;
 	walk->last_is_entry = is_entry;
 	return PYTHON_COMPLETE;
