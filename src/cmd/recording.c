@@ -136,6 +136,16 @@ static int take_signals(struct recording *recording)
 	return n;
 }
 
+void recording_stop(struct recording *recording)
+{
+	if (recording->facts.is_interrupted)
+		return;
+	recording->facts.is_interrupted = true;
+	session_stop(recording->session);
+	if (recording->launch.pid > 0)
+		kill(recording->launch.pid, SIGINT);
+}
+
 bool recording_await_program(struct recording *recording)
 {
 	struct pollfd fds = {.fd = recording->signal_fd, .events = POLLIN};
@@ -150,24 +160,43 @@ bool recording_await_program(struct recording *recording)
 	return true;
 }
 
+void recording_fds(const struct recording *recording, struct pollfd fds[RECORDING_FDS])
+{
+	session_fds(recording->session, fds);
+	fds[SESSION_FDS] = (struct pollfd){.fd = recording->signal_fd, .events = POLLIN};
+}
+
+int recording_step(struct recording *recording, struct err *err)
+{
+	take_signals(recording);
+	return session_pump(recording->session, err);
+}
+
+bool recording_has_ended(const struct recording *recording)
+{
+	return session_has_ended(recording->session);
+}
+
+void recording_conclude(struct recording *recording)
+{
+	session_facts(recording->session, &recording->facts.session);
+}
+
 int recording_run(struct recording *recording, struct err *err)
 {
 	int r = 0;
 
-	while (r == 0 && !session_has_ended(recording->session)) {
-		struct pollfd fds[SESSION_FDS + 1];
+	while (r == 0 && !recording_has_ended(recording)) {
+		struct pollfd fds[RECORDING_FDS];
 
-		session_fds(recording->session, fds);
-		fds[SESSION_FDS] = (struct pollfd){.fd = recording->signal_fd, .events = POLLIN};
+		recording_fds(recording, fds);
 		if (poll(fds, array_len(fds), RECORDING_BEAT_MS) < 0 && errno != EINTR)
 			return err_sys(err, -errno, "cannot wait for samples");
-		if (fds[SESSION_FDS].revents)
-			take_signals(recording);
-		r = session_pump(recording->session, err);
+		r = recording_step(recording, err);
 		if (recording->on_beat)
 			recording->on_beat(recording->beat_ctx, recording);
 	}
-	session_facts(recording->session, &recording->facts.session);
+	recording_conclude(recording);
 	return r;
 }
 

@@ -7,6 +7,9 @@
  * end; SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often they come, and reach the program,
  * too: what a terminal sends goes to both, what is sent to us is passed on.  Afterwards `facts` says what
  * happened; the program, if it still runs, is ended by recording_done().
+ *
+ * Who waits for other things as well (keys) has a loop of its own: poll() for recording_fds(), then
+ * recording_step(), while recording_has_ended() says no; then recording_conclude().
  */
 #ifndef CMD_RECORDING_H
 #define CMD_RECORDING_H
@@ -40,12 +43,24 @@ struct recording {
 };
 
 #define RECORDING_BEAT_MS 200
+enum { RECORDING_FDS = SESSION_FDS + 1 };
 
 /* `command` is NULL (then config.pid is the target) or the argv of a program to start. */
 int recording_start(struct recording *recording, char **command, struct names *names,
 		    struct tree *tree, struct err *err) nodiscard;
 /* Run to the end; fails when a sink fails (output, damaged stream), not when the target does. */
 int recording_run(struct recording *recording, struct err *err) nodiscard;
+
+/* The pieces that recording_run() is made of. */
+void recording_fds(const struct recording *recording, struct pollfd fds[RECORDING_FDS]);
+/* Take what has come, signals and events; fails as recording_run() does. */
+int recording_step(struct recording *recording, struct err *err) nodiscard;
+bool recording_has_ended(const struct recording *recording);
+/* As a signal would: an orderly end, which the program is told of by SIGINT. */
+void recording_stop(struct recording *recording);
+/* Fill in the facts that are known at the end only. */
+void recording_conclude(struct recording *recording);
+
 /*
  * After a signal that the program got, too: wait until it has ended in its own way, as long as that takes.
  * Another signal ends the patience: false.
