@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+struct code_range {
+	uint32_t first, last;
+};
+
+#include "base/gen/unicode_width.h"
+
 #define UTF8_REPLACEMENT 0xfffdu
 
 size_t utf8_next(const char *text, size_t len, uint32_t *ret_code)
@@ -72,12 +78,15 @@ bool utf8_is_valid(const char *text, size_t len)
 	return true;
 }
 
-/* Characters that move a cursor, turn the reading direction or take no room. */
-static bool code_is_unprintable(uint32_t code)
+bool utf8_code_is_printable(uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x2069) ||
-	       code == 0xfeff || code == 0x061c;
+	bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+	bool is_format = code == 0xad || code == 0x061c || code == 0x180e ||
+			 (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+			 (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+			 (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
+
+	return !is_control && !is_format;
 }
 
 static size_t copy_text(char *dst, size_t cap, const char *src, size_t len, bool printable)
@@ -89,7 +98,7 @@ static size_t copy_text(char *dst, size_t cap, const char *src, size_t len, bool
 		uint32_t code;
 		size_t n = utf8_next(src, len, &code), put;
 
-		if (printable && code_is_unprintable(code))
+		if (printable && !utf8_code_is_printable(code))
 			put = (size_t)snprintf(piece, sizeof(piece),
 					       code < 0x100 ? "\\x%02x" : "\\u%04x", code);
 		else
@@ -115,21 +124,33 @@ size_t utf8_printable(char *dst, size_t cap, const char *src, size_t len)
 	return copy_text(dst, cap, src, len, true);
 }
 
-/* Wide ranges by block: enough to keep columns straight without depending on the locale. */
-static bool code_is_wide(uint32_t code)
+static bool range_has(const struct code_range *ranges, size_t n, uint32_t code)
 {
-	return (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
-	       (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
-	       (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
-	       (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1f64f) ||
-	       (code >= 0x1f900 && code <= 0x1f9ff) || (code >= 0x20000 && code <= 0x3fffd);
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (code > ranges[middle].last)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && code >= ranges[low].first;
 }
 
-static bool code_is_mark(uint32_t code)
+int utf8_code_columns(uint32_t code)
 {
-	return (code >= 0x0300 && code <= 0x036f) || (code >= 0x1ab0 && code <= 0x1aff) ||
-	       (code >= 0x20d0 && code <= 0x20ff) || (code >= 0xfe00 && code <= 0xfe0f) ||
-	       (code >= 0xfe20 && code <= 0xfe2f);
+	if (code < 0x300)
+		return 1;
+	if (range_has(mark_ranges, array_len(mark_ranges), code))
+		return 0;
+	return range_has(wide_ranges, array_len(wide_ranges), code) ? 2 : 1;
+}
+
+bool utf8_code_runs_left(uint32_t code)
+{
+	return code >= 0x590 && range_has(leftward_ranges, array_len(leftward_ranges), code);
 }
 
 size_t utf8_columns(const char *text, size_t len)
@@ -140,7 +161,7 @@ size_t utf8_columns(const char *text, size_t len)
 		uint32_t code;
 		size_t n = utf8_next(text, len, &code);
 
-		columns += code_is_mark(code) ? 0 : code_is_wide(code) ? 2 : 1;
+		columns += (size_t)utf8_code_columns(code);
 		text += n;
 		len -= n;
 	}

@@ -40,4 +40,11 @@ size_t utf8_put(char dst[4], uint32_t code);
 /* Terminal columns of a valid UTF-8 text: wide East Asian characters count 2, combining marks 0. */
 size_t utf8_columns(const char *text, size_t len);
 
+/* The same of one code point: 0, 1 or 2. */
+int utf8_code_columns(uint32_t code);
+/* False of what moves a cursor, turns the reading direction or takes no room (marks do print). */
+bool utf8_code_is_printable(uint32_t code);
+/* Is it a letter that runs right to left? */
+bool utf8_code_runs_left(uint32_t code);
+
 #endif
