@@ -4,133 +4,18 @@
 #include "base/cleanup.h"
 #include "format/collapsed.h"
 #include "format/collapsed_private.h"
-#include "format/frame_kind.h"
-#include "format/marker.h"
-#include "format/stack.h"
+#include "format/stack_text.h"
 
 /* Of the good lines; more is another format. */
 #define COLLAPSED_BAD_PERCENT 1
-/* A frame's text is unescaped into here; longer ones keep their head. */
-#define TOKEN_MAX_BYTES (3 * NAME_MAX_BYTES)
 
 struct reader {
 	struct profile *into;
 	const struct format_limits *limits;
 	bool is_bare;
-	struct stack stack;
+	struct stack_text text;
 	size_t column;
-	char token[TOKEN_MAX_BYTES + 1];
 };
-
-/* ---- one frame ---- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four characters of \xHH, when they stand for something that the writer escapes. */
-static int unescape(const char *text, size_t len)
-{
-	int code;
-
-	if (len < 4 || text[0] != '\\' || text[1] != 'x' || hex_digit(text[2]) < 0 ||
-	    hex_digit(text[3]) < 0)
-		return -1;
-	code = hex_digit(text[2]) * 16 + hex_digit(text[3]);
-	return (code > 0 && code < 0x20) || code == 0x7f || code == ';' || code == '#' ||
-			       code == '\\'
-		       ? code
-		       : -1;
-}
-
-static size_t copy_token(struct reader *reader, const char *text, size_t len)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && n < TOKEN_MAX_BYTES; i++) {
-		int code = text[i] == '\\' ? unescape(text + i, len - i) : -1;
-
-		/* A NUL would end the text: a bad byte instead, which becomes U+FFFD. */
-		reader->token[n++] = code >= 0 ? (char)code : text[i] ? text[i] : '\xff';
-		if (code >= 0)
-			i += 3;
-	}
-	reader->token[n] = '\0';
-	return n;
-}
-
-static bool ends_with(const char *text, size_t len, const char *ending)
-{
-	size_t n = strlen(ending);
-
-	return len > n && memcmp(text + len - n, ending, n) == 0;
-}
-
-/* ":123" at the end of a place; cuts it off. */
-static uint32_t take_line(char *place)
-{
-	char *colon = strrchr(place, ':');
-	uint64_t line = 0;
-
-	if (!colon || colon == place || !colon[1])
-		return 0;
-	for (const char *c = colon + 1; *c; c++) {
-		if (*c < '0' || *c > '9')
-			return 0;
-		line = min_of(line * 10 + (uint64_t)(*c - '0'), (uint64_t)UINT32_MAX);
-	}
-	*colon = '\0';
-	return (uint32_t)line;
-}
-
-/*
- * "name (place)": the last " (" up to the final ')'.  What is in it must look like a file, so that C++
- * signatures keep their arguments.
- */
-static char *find_place(char *token, size_t len)
-{
-	char *place;
-
-	if (len < 4 || token[len - 1] != ')')
-		return NULL;
-	for (place = token + len - 2; place > token + 1; place--) {
-		if (*place == ')')
-			return NULL;
-		if (*place == '(')
-			break;
-	}
-	if (place <= token + 1 || place[-1] != ' ' || place[1] == ')')
-		return NULL;
-	token[len - 1] = '\0';
-	if (strpbrk(place + 1, "./<:[") == NULL) {
-		token[len - 1] = ')';
-		return NULL;
-	}
-	place[-1] = '\0';
-	return place + 1;
-}
-
-static struct frame_id read_frame(struct reader *reader, const char *text, size_t text_len)
-{
-	struct names *names = reader->into->names;
-	size_t len = copy_token(reader, text, text_len);
-	char *token = reader->token, *place = NULL;
-	uint32_t line = 0;
-
-	if (ends_with(token, len, COLLAPSED_KERNEL_SUFFIX)) {
-		token[len - strlen(COLLAPSED_KERNEL_SUFFIX)] = '\0';
-		return frame_of_place(names, token, FRAME_KERNEL_PLACE, 0, 0);
-	}
-	/* A thread may be called "pool (a.b:1)". */
-	if (marker_parse(token).kind == MARKER_NONE)
-		place = find_place(token, len);
-	if (place)
-		line = take_line(place);
-	return frame_of_place(names, token, place ? place : "", line, 0);
-}
 
 /* ---- one line ---- */
 
@@ -154,22 +39,6 @@ static size_t split_count(const char *line, size_t len, int64_t *ret_value)
 	return at;
 }
 
-/* Push the frames between the semicolons; empty ones do not count. */
-static void push_frames(struct reader *reader, const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	stack_reset(&reader->stack);
-	while (text < end) {
-		const char *semicolon = memchr(text, ';', (size_t)(end - text));
-		size_t n = (size_t)((semicolon ? semicolon : end) - text);
-
-		if (n)
-			stack_push(&reader->stack, read_frame(reader, text, n));
-		text += n + 1;
-	}
-}
-
 static bool read_line(struct reader *reader, const char *line, size_t len)
 {
 	struct profile *into = reader->into;
@@ -181,10 +50,10 @@ static bool read_line(struct reader *reader, const char *line, size_t len)
 	if (!len)
 		return false;
 	if (len != strlen(COLLAPSED_NO_STACK) || memcmp(line, COLLAPSED_NO_STACK, len) != 0) {
-		push_frames(reader, line, len);
-		if (!reader->stack.n)
+		stack_text_push(&reader->text, line, len);
+		if (!reader->text.stack.n)
 			return false;
-		node = stack_node(&reader->stack, &into->tree, into->names, node, false);
+		node = stack_node(&reader->text.stack, &into->tree, into->names, node, false);
 	}
 	profile_add(into, reader->column, node, value);
 	into->n_samples += min_of(value, INT64_MAX - into->n_samples);
@@ -235,16 +104,16 @@ static int refuse_other_encodings(const uint8_t *data, size_t len, struct err *e
 	return 0;
 }
 
-static void stack_cleanup(struct reader *reader)
+static void reader_done(struct reader *reader)
 {
-	stack_done(&reader->stack);
+	stack_text_done(&reader->text);
 }
 
 int collapsed_read_lines(const void *data, size_t len, const struct format_limits *limits,
 			 const struct collapsed_opts *opts, struct profile *into,
 			 struct collapsed_result *ret_result, struct err *err)
 {
-	cleanup(stack_cleanup) struct reader reader = {
+	cleanup(reader_done) struct reader reader = {
 		.into = into, .limits = limits, .is_bare = opts->is_bare};
 	struct collapsed_result result = {0};
 	const char *text = data, *end = text + len;
@@ -262,7 +131,7 @@ int collapsed_read_lines(const void *data, size_t len, const struct format_limit
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
 	reader.column = (size_t)column;
-	stack_init(&reader.stack, limits->max_depth);
+	stack_text_init(&reader.text, into->names, limits->max_depth);
 	r = read_all(&reader, text, end, &result, err);
 	if (r < 0)
 		return r;
