@@ -61,6 +61,14 @@ void buf_drop(struct buf *buf, size_t len)
 	buf->data[buf->len] = '\0';
 }
 
+void buf_cut(struct buf *buf, size_t len)
+{
+	if (len >= buf->len)
+		return;
+	buf->len = len;
+	buf->data[len] = '\0';
+}
+
 void buf_put(struct buf *buf, const void *data, size_t len)
 {
 	char *room = buf_room(buf, len);

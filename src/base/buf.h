@@ -29,6 +29,8 @@ void buf_done(struct buf *buf);	 /* all-zero is fine */
 void buf_reset(struct buf *buf); /* empty, keeps its memory */
 /* Forget the first `len` bytes (at most all); the rest moves to the front. */
 void buf_drop(struct buf *buf, size_t len);
+/* Keep the first `len` bytes (at most all). */
+void buf_cut(struct buf *buf, size_t len);
 
 void buf_put(struct buf *buf, const void *data, size_t len);
 void buf_putc(struct buf *buf, char c);

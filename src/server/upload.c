@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "codec/gzip.h"
-#include "format/format.h"
+#include "format/collapsed.h"
 #include "format/pprof.h"
+#include "format/preorder.h"
+#include "format/speedscope.h"
 #include "server/sample_types.h"
 
 /* Room for "/999g" behind the client's identity. */
@@ -257,28 +259,6 @@ int upload_pprof(struct upload *upload, const void *data, size_t len,
 	return r;
 }
 
-/* "a;b\nc\n" -> "a;b 1\nc 1\n" */
-static int count_lines(const char *data, size_t len, struct buf *out, struct err *err)
-{
-	const char *end = data + len;
-
-	while (data < end) {
-		const char *stop = memchr(data, '\n', (size_t)(end - data));
-		size_t line = (size_t)((stop ? stop : end) - data);
-
-		if (line && data[line - 1] == '\r')
-			line--;
-		if (line) {
-			buf_put(out, data, line);
-			buf_puts(out, " 1\n");
-		}
-		data = stop ? stop + 1 : end;
-	}
-	if (out->overflow)
-		return err_set(err, ERR_LIMIT, "the body is larger than %zu bytes", out->ceiling);
-	return 0;
-}
-
 static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len, struct buf *out,
 			   struct err *err)
 {
@@ -294,36 +274,62 @@ static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len
 	return r;
 }
 
-int upload_collapsed(struct upload *upload, const void *data, size_t len, bool is_lines,
-		     const struct upload_origin *origin, const struct upload_unit *unit,
-		     struct err *err)
+static int read_counts(enum upload_kind kind, const void *data, size_t len, struct profile *into,
+		       struct err *err)
 {
-	size_t max = upload->server->config.limits.max_inflated_bytes;
-	struct buf inflated, counted;
+	const struct format_limits *limits = &format_limits_server;
+	struct collapsed_opts opts = {.is_bare = kind == UPLOAD_LINES};
+	struct collapsed_result result;
+
+	switch (kind) {
+	case UPLOAD_TRIE:
+		return preorder_read_trie(data, len, limits, into, err);
+	case UPLOAD_TREE:
+		return preorder_read_tree(data, len, limits, into, err);
+	case UPLOAD_SPEEDSCOPE:
+		return speedscope_read(data, len, limits, into, err);
+	case UPLOAD_GROUPS:
+	case UPLOAD_LINES:
+		break;
+	}
+	return collapsed_read_lines(data, len, limits, &opts, into, &result, err);
+}
+
+/* Of a file that has times, they are the values; counts are what the request says that they are. */
+static const char *name_counts(struct profile *profile, const struct upload_unit *unit)
+{
+	const char *type = profile->n_columns
+				   ? names_text(profile->names, profile->columns[0].type.unit, NULL)
+				   : "count";
+
+	if (strcmp(type, "count") != 0)
+		return sample_types_metric(profile);
+	sample_types_scale(profile, unit);
+	return unit->metric;
+}
+
+int upload_counts(struct upload *upload, enum upload_kind kind, const void *data, size_t len,
+		  const struct upload_origin *origin, const struct upload_unit *unit,
+		  struct err *err)
+{
+	struct buf inflated;
 	struct item *item;
+	const char *metric;
 	int r;
 
-	buf_init(&inflated, max);
-	buf_init(&counted, max);
+	buf_init(&inflated, upload->server->config.limits.max_inflated_bytes);
 	r = inflate_if_gzip(upload, &data, &len, &inflated, err);
-	if (r == 0 && is_lines) {
-		r = count_lines(data, len, &counted, err);
-		data = counted.data;
-		len = counted.len;
-	}
 	if (r == 0)
 		r = add_item(upload, origin->labels, &item, err);
 	if (r == 0)
-		r = format_by_name("raw")->read(data, len, &format_limits_server, &item->profile,
-						err);
+		r = read_counts(kind, data, len, &item->profile, err);
 	buf_done(&inflated);
-	buf_done(&counted);
 	if (r < 0)
 		return r;
-	sample_types_scale(&item->profile, unit);
+	metric = name_counts(&item->profile, unit);
 	set_times(&item->profile, origin);
 	item->is_gauge = unit->is_gauge || origin->is_gauge;
-	r = labels_set(&item->labels, &upload->arena, LABEL_METRIC, unit->metric, err);
+	r = labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
 	return r < 0 ? r : set_id(item, origin->id, 0, err);
 }
 

@@ -2,7 +2,7 @@
 /*
  * One request's profiles on their way to disk.
  *
- *	upload_new() ─ upload_pprof(), upload_collapsed() … ─ upload_commit() ─▶ done(), once
+ *	upload_new() ─ upload_pprof(), upload_counts() … ─ upload_commit() ─▶ done(), once
  *	                                └─ an error ─ upload_free()
  *
  *   1. Everything is decoded and checked before anything is put: a request is refused as a whole.
@@ -62,10 +62,18 @@ struct arena *upload_arena(struct upload *upload);
 /* Errors: ERR_CORRUPT, ERR_LIMIT, ERR_USAGE, ERR_UNSUPPORTED. */
 int upload_pprof(struct upload *upload, const void *data, size_t len,
 		 const struct upload_origin *origin, struct err *err) nodiscard;
-/* `is_lines`: every line is a stack that counts 1. */
-int upload_collapsed(struct upload *upload, const void *data, size_t len, bool is_lines,
-		     const struct upload_origin *origin, const struct upload_unit *unit,
-		     struct err *err) nodiscard;
+
+/* Bodies that do not say what they count; UPLOAD_SPEEDSCOPE may. */
+enum upload_kind {
+	UPLOAD_GROUPS, /* collapsed: "main;work;foo 75" */
+	UPLOAD_LINES,  /* "main;work;foo": every line counts 1 */
+	UPLOAD_TRIE,   /* format/preorder.h */
+	UPLOAD_TREE,
+	UPLOAD_SPEEDSCOPE,
+};
+int upload_counts(struct upload *upload, enum upload_kind kind, const void *data, size_t len,
+		  const struct upload_origin *origin, const struct upload_unit *unit,
+		  struct err *err) nodiscard;
 /* Hands the upload over: it is freed when the store is done. */
 void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx);
 

@@ -4,8 +4,8 @@
  *
  *	?name=app{k=v}&from=…&until=…&format=…&sampleRate=…&units=…&aggregationType=…
  *
- * Bodies: collapsed text (the default), format=lines, format=pprof as the body or as the part
- * "profile" of a form, with "sample_type_config" beside it.  Answers are Pyroscope's: 200 with an empty
+ * Bodies: collapsed text (the default), format=lines, trie, tree, speedscope, format=pprof as the body or as
+ * the part "profile" of a form, with "sample_type_config" beside it.  Answers are Pyroscope's: 200 with an empty
  * body, errors as {"code":…,"message":…}.
  */
 #include <stdlib.h>
@@ -193,7 +193,7 @@ static int read_form(struct ingest *ingest, struct err *err)
 	return read_pprof(ingest, profile.data, profile.len, err);
 }
 
-static int read_text(struct ingest *ingest, bool is_lines, struct err *err)
+static int read_counts(struct ingest *ingest, enum upload_kind kind, struct err *err)
 {
 	struct upload_unit unit;
 	int r;
@@ -201,12 +201,23 @@ static int read_text(struct ingest *ingest, bool is_lines, struct err *err)
 	sample_types_of_text(ingest->app, param(ingest, "units"), sample_rate(ingest), &unit);
 	r = set_service(ingest, err);
 	return r < 0 ? r
-		     : upload_collapsed(ingest->upload, ingest->body, ingest->len, is_lines,
-					&ingest->origin, &unit, err);
+		     : upload_counts(ingest->upload, kind, ingest->body, ingest->len,
+				     &ingest->origin, &unit, err);
 }
+
+/* Names of the formats that only count, as clients spell them in `format` or behind the content type's '+'. */
+static const struct {
+	const char *name;
+	enum upload_kind kind;
+} counting[] = {
+	{"groups", UPLOAD_GROUPS},	   {"folded", UPLOAD_GROUPS}, {"collapsed", UPLOAD_GROUPS},
+	{"lines", UPLOAD_LINES},	   {"trie", UPLOAD_TRIE},     {"tree", UPLOAD_TREE},
+	{"speedscope", UPLOAD_SPEEDSCOPE},
+};
 
 static int read_body(struct ingest *ingest, struct err *err)
 {
+	static const char binary[] = "binary/octet-stream+";
 	const char *format = param(ingest, "format");
 	char type[64];
 
@@ -215,14 +226,15 @@ static int read_body(struct ingest *ingest, struct err *err)
 		return read_form(ingest, err);
 	if (format && strcmp(format, "pprof") == 0)
 		return read_pprof(ingest, ingest->body, ingest->len, err);
-	if (format && strcmp(format, "lines") == 0)
-		return read_text(ingest, true, err);
-	if (!format || strcmp(format, "groups") == 0 || strcmp(format, "folded") == 0 ||
-	    strcmp(format, "collapsed") == 0)
-		return read_text(ingest, false, err);
-	return err_set(
-		err, ERR_UNSUPPORTED,
-		"this format is not taken; send format=pprof, folded (the default) or lines");
+	if (!format)
+		format = strncmp(type, binary, strlen(binary)) == 0 ? type + strlen(binary)
+								    : "groups";
+	for (size_t i = 0; i < array_len(counting); i++)
+		if (strcmp(format, counting[i].name) == 0)
+			return read_counts(ingest, counting[i].kind, err);
+	return err_set(err, ERR_UNSUPPORTED,
+		       "this format is not taken; send format=pprof, folded (the default), lines, "
+		       "trie, tree or speedscope");
 }
 
 static int read_encoding(struct ingest *ingest, struct err *err)

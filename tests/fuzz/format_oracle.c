@@ -80,3 +80,16 @@ void check_format(const char *name, const uint8_t *data, size_t size)
 	profile_done(&profile);
 	names_free(names);
 }
+
+void check_reader(format_read_fn *read, const uint8_t *data, size_t size)
+{
+	struct names *names = names_new();
+	struct profile profile;
+	struct err err;
+
+	profile_init(&profile, names);
+	if (read(data, size, &limits, &profile, &err) == 0)
+		check_bounds(&profile);
+	profile_done(&profile);
+	names_free(names);
+}

@@ -59,6 +59,20 @@ def labels(server, service):
 COLLAPSED = b"main;work;foo 75\nmain;work;bar 25\n"
 
 
+def preorder(*nodes):
+    """Nodes of (name, value, number of children): the bytes of format=trie and format=tree; all below 128."""
+    return b"".join(bytes([len(name)]) + name + bytes([value, n_children]) for name, value, n_children in nodes)
+
+
+TRIE = preorder((b"", 0, 1), (b"main;work;", 0, 2), (b"foo", 75, 0), (b"bar", 25, 0))
+TREE = preorder((b"", 0, 1), (b"main", 0, 1), (b"work", 0, 2), (b"foo", 75, 0), (b"bar", 25, 0))
+SPEEDSCOPE = json.dumps({
+    "$schema": "https://www.speedscope.app/file-format-schema.json",
+    "shared": {"frames": [{"name": name} for name in ("main", "work", "foo", "bar")]},
+    "profiles": [{"type": "sampled", "name": "x", "unit": "none", "startValue": 0, "endValue": 100,
+                  "samples": [[0, 1, 2], [0, 1, 3]], "weights": [75, 25]}]}).encode()
+
+
 @pytest.mark.parametrize("name,body,params,headers", [
     ("plain", COLLAPSED, {}, {}),
     ("folded", COLLAPSED, {"format": "folded"}, {}),
@@ -68,6 +82,11 @@ COLLAPSED = b"main;work;foo 75\nmain;work;bar 25\n"
     ("crlf", COLLAPSED.replace(b"\n", b"\r\n"), {}, {}),
     ("lines", b"main;work;foo\n" * 75 + b"main;work;bar\n" * 25, {"format": "lines"}, {}),
     ("octets", COLLAPSED, {}, {"Content-Type": "binary/octet-stream"}),
+    ("trie", TRIE, {"format": "trie"}, {}),
+    ("trie2", gzip.compress(TRIE), {}, {"Content-Type": "binary/octet-stream+trie"}),
+    ("tree", TREE, {"format": "tree"}, {}),
+    ("tree2", TREE, {}, {"Content-Type": "binary/octet-stream+tree"}),
+    ("speedscope", SPEEDSCOPE, {"format": "speedscope"}, {}),
 ])
 def test_collapsed_text_becomes_cpu_time(server, name, body, params, headers):
     answer = server.ingest(body, headers, name=name, **{"from": FROM, "until": UNTIL}, **params)
@@ -233,7 +252,7 @@ NESTED = gzip.compress(gzip.compress(b"\0" * (100 << 20), 9), 9)
     ({"name": "x", "from": UNTIL, "until": FROM}, b"a 1\n", {}, 400, "until"),
     ({"name": "x", "from": 1000, "until": 1010}, b"a 1\n", {}, 400, "old"),
     ({"name": "x", "from": NOW + 86400, "until": NOW + 86410}, b"a 1\n", {}, 400, "clock"),
-    ({"name": "x", "format": "trie"}, b"a 1\n", {}, 415, "format"),
+    ({"name": "x", "format": "trie"}, b"a 1\n", {}, 400, "trie"),
     ({"name": "x", "format": "jfr"}, b"garbage", {}, 415, "format"),
     ({"name": "x"}, b"", {}, 400, ""),
     ({"name": "x"}, b"no count here\n", {}, 400, ""),
