@@ -124,6 +124,7 @@ int elf_open(int fd, struct elf **ret_elf, struct err *err)
 	r = read_segments(elf, &header, err);
 	if (r < 0)
 		goto fail;
+	elf->entry = header.e_entry;
 	read_sections(elf, &header);
 	*ret_elf = elf;
 	return 0;
@@ -169,6 +170,55 @@ int elf_offset(const struct elf *elf, uint64_t vaddr, uint64_t len, uint64_t *re
 		    len > segment->p_filesz - (vaddr - segment->p_vaddr))
 			continue;
 		*ret_offset = segment->p_offset + (vaddr - segment->p_vaddr);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int elf_read_vaddr(const struct elf *elf, uint64_t vaddr, void *into, size_t len)
+{
+	uint64_t offset;
+	int r = elf_offset(elf, vaddr, len, &offset);
+
+	return r < 0 ? r : elf_read(elf, offset, into, len);
+}
+
+uint64_t elf_bytes_at(const struct elf *elf, uint64_t vaddr)
+{
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const Elf64_Phdr *segment = &elf->segments[i];
+
+		if (segment->p_type == PT_LOAD && vaddr >= segment->p_vaddr &&
+		    vaddr - segment->p_vaddr < segment->p_filesz)
+			return segment->p_filesz - (vaddr - segment->p_vaddr);
+	}
+	return 0;
+}
+
+uint64_t elf_base(const struct elf *elf)
+{
+	uint64_t base = UINT64_MAX;
+
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].p_type == PT_LOAD)
+			base = min_of(base, elf->segments[i].p_vaddr);
+	return base == UINT64_MAX ? 0 : base;
+}
+
+uint64_t elf_entry(const struct elf *elf)
+{
+	return elf->entry;
+}
+
+int elf_segment(const struct elf *elf, uint32_t type, struct elf_range *ret_range)
+{
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const Elf64_Phdr *segment = &elf->segments[i];
+
+		if (segment->p_type != type)
+			continue;
+		*ret_range =
+			(struct elf_range){.vaddr = segment->p_vaddr, .size = segment->p_filesz};
 		return 0;
 	}
 	return -ENOENT;

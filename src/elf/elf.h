@@ -49,6 +49,18 @@ int elf_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret_vaddr) nodis
 /* A section by its whole name; -ENOENT also when the file has no section headers. */
 int elf_section(const struct elf *elf, const char *name, struct elf_range *ret_range) nodiscard;
 
+/* The first segment of a type (PT_GNU_EH_FRAME), as far as the file has it; -ENOENT. */
+int elf_segment(const struct elf *elf, uint32_t type, struct elf_range *ret_range) nodiscard;
+
+/* The lowest address that is loaded from the file; 0 when nothing is. */
+uint64_t elf_base(const struct elf *elf) nodiscard;
+/* Where the program begins; 0: nowhere. */
+uint64_t elf_entry(const struct elf *elf) nodiscard;
+/* How many bytes from `vaddr` on the file has in the same segment; 0 when no segment holds it. */
+uint64_t elf_bytes_at(const struct elf *elf, uint64_t vaddr) nodiscard;
+/* Bytes by their linked address: 0, -ENOENT when no segment has all of them, or as reading fails. */
+int elf_read_vaddr(const struct elf *elf, uint64_t vaddr, void *into, size_t len) nodiscard;
+
 struct elf_symbol {
 	const char *name; /* in */
 	bool is_found;	  /* out; then: */

@@ -10,6 +10,7 @@
 struct elf {
 	int fd;
 	uint64_t file_bytes;
+	uint64_t entry;
 	Elf64_Phdr *segments;
 	size_t n_segments;
 	Elf64_Shdr *sections; /* none: n_sections == 0 */

@@ -99,14 +99,6 @@ static bool read_dynamic(const struct elf *elf, struct dynamic *ret_dynamic)
 	return false;
 }
 
-static int read_vaddr(const struct elf *elf, uint64_t vaddr, void *into, size_t len)
-{
-	uint64_t offset;
-	int r = elf_offset(elf, vaddr, len, &offset);
-
-	return r < 0 ? r : elf_read(elf, offset, into, len);
-}
-
 static bool is_named(const struct elf *elf, const struct dynamic *dynamic, const Elf64_Sym *sym,
 		     const char *name)
 {
@@ -114,7 +106,7 @@ static bool is_named(const struct elf *elf, const struct dynamic *dynamic, const
 	size_t len = strlen(name) + 1;
 
 	return len <= sizeof(text) &&
-	       read_vaddr(elf, dynamic->strtab + sym->st_name, text, len) == 0 &&
+	       elf_read_vaddr(elf, dynamic->strtab + sym->st_name, text, len) == 0 &&
 	       memcmp(text, name, len) == 0;
 }
 
@@ -141,20 +133,22 @@ static void find_hashed(const struct elf *elf, const struct dynamic *dynamic,
 	uint32_t hash = gnu_hash_of(symbol->name);
 	uint32_t index;
 
-	if (read_vaddr(elf, dynamic->gnu_hash, &head, sizeof(head)) < 0 || !head.n_buckets)
+	if (elf_read_vaddr(elf, dynamic->gnu_hash, &head, sizeof(head)) < 0 || !head.n_buckets)
 		return;
 	uint64_t buckets = dynamic->gnu_hash + sizeof(head) + 8ull * head.n_bloom;
 	uint64_t chains = buckets + 4ull * head.n_buckets;
-	if (read_vaddr(elf, buckets + 4ull * (hash % head.n_buckets), &index, sizeof(index)) < 0)
+	if (elf_read_vaddr(elf, buckets + 4ull * (hash % head.n_buckets), &index, sizeof(index)) <
+	    0)
 		return;
 	for (int steps = 0; index >= head.first && steps < ELF_MAX_CHAIN; steps++, index++) {
 		uint32_t link;
 		Elf64_Sym sym;
 
-		if (read_vaddr(elf, chains + 4ull * (index - head.first), &link, sizeof(link)) < 0)
+		if (elf_read_vaddr(elf, chains + 4ull * (index - head.first), &link, sizeof(link)) <
+		    0)
 			return;
 		if ((link | 1) == (hash | 1) &&
-		    read_vaddr(elf, dynamic->symtab + 24ull * index, &sym, sizeof(sym)) == 0 &&
+		    elf_read_vaddr(elf, dynamic->symtab + 24ull * index, &sym, sizeof(sym)) == 0 &&
 		    sym.st_shndx != SHN_UNDEF && is_named(elf, dynamic, &sym, symbol->name)) {
 			take_symbol(symbol, &sym);
 			return;

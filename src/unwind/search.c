@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where no rule leads on: functions without unwind information (musl's), and those whose rule begins with a
+ * frame pointer that nobody could tell us (a waiting thread's).
+ *
+ * The caller's return address is somewhere above the stack pointer.  Each word that follows a call is
+ * tried, the lowest first, and kept when the stack then goes on by rules to its base; a word
+ * left over from an earlier call rarely does.  A search may have to pass several such functions, so
+ * it is a walk over choices, with one stack of them instead of recursion and one budget for all.
+ *
+ * First only words are believed whose call names the function that was called and, in functions with frame pointers, whose
+ * frame record is one; then, since a called function may have jumped on to another and not all code
+ * keeps frame pointers, all.
+ */
+#include "unwind/walk_private.h"
+
+#include "base/compiler.h"
+
+#define SEARCH_MAX_CHOICES 16	     /* functions to search for in one stack; musl needs 5 */
+#define SEARCH_MAX_BYTES (16u << 10) /* of stack looked at for one caller */
+#define SEARCH_MAX_CHECKS 2000	     /* words whose code was looked at, in all: 0.7 us each */
+#define SEARCH_NEAR_BYTES 4096	     /* a function without bounds is believed to be no longer */
+
+struct choice {
+	size_t n;		 /* frames up to the one whose caller is looked for */
+	struct unwind_regs regs; /* in it */
+	uint8_t frame_flags;
+	struct cfi_rule rule; /* of it; cfa CFI_CFA_BAD: none */
+	uint64_t start, end;  /* bounds of the function; 0: unknown */
+	uint32_t module;
+	uint64_t slot, limit; /* next word to try */
+};
+
+struct searching {
+	struct walk *walk;
+	struct choice choices[SEARCH_MAX_CHOICES];
+	size_t n;
+	uint32_t left_checks;
+	bool is_strict;
+};
+
+static int32_t lowest_offset(const struct cfi_rule *rule)
+{
+	int32_t lowest = 0;
+
+	for (uint8_t i = 0; i < rule->n; i++)
+		if (rule->items[i].how == CFI_AT_CFA)
+			lowest = min_of(lowest, rule->items[i].off);
+	return lowest;
+}
+
+/* Where the return address lies relative to the frame's address; 0: not in memory. */
+static int32_t return_offset(const struct cfi_rule *rule)
+{
+	for (uint8_t i = 0; i < rule->n; i++)
+		if (rule->items[i].reg == rule->ra && rule->items[i].how == CFI_AT_CFA)
+			return rule->items[i].off;
+	return 0;
+}
+
+static void choice_bounds(struct searching *searching, struct choice *choice, uint64_t address)
+{
+	struct unwind_space *space = searching->walk->space;
+	const struct function *function = space_function(space, choice->module, address);
+
+	if (!function)
+		return;
+	const struct module *module = space->modules[choice->module];
+	choice->start = module->public.bias + module->table.base + function->start;
+	choice->end = module->public.bias + module->table.base + function->end;
+}
+
+/* The last frame's caller is to be looked for. */
+static void push_choice(struct searching *searching)
+{
+	struct walk *walk = searching->walk;
+	const struct unwind_frame *frame = &walk->frames[walk->n - 1];
+	uint64_t address = unwind_frame_address(frame);
+	struct choice *choice = &searching->choices[searching->n++];
+	bool is_bad;
+
+	*choice = (struct choice){.n = walk->n,
+				  .regs = walk->regs,
+				  .frame_flags = frame->flags,
+				  .module = frame->module,
+				  .slot = walk->regs.r[UNWIND_SP]};
+	choice->limit =
+		choice->slot + min_of((uint64_t)SEARCH_MAX_BYTES, UINT64_MAX - choice->slot);
+	if (frame->module == UNWIND_NO_MODULE)
+		return;
+	const struct cfi_rule *rule = space_rule(walk->space, frame->module, address, &is_bad);
+	if (rule && rule->cfa != CFI_CFA_BAD && return_offset(rule) < 0) {
+		choice->rule = *rule;
+		/* What the function saved lies above the stack pointer. */
+		choice->slot += (uint64_t)(int64_t)(return_offset(rule) - lowest_offset(rule));
+	}
+	choice_bounds(searching, choice, address);
+}
+
+/* Is a call's target the function that was called?  Yes also when it cannot be told. */
+static bool is_target_fit(struct searching *searching, const struct choice *choice, uint32_t caller,
+			  uint64_t target)
+{
+	struct walk *walk = searching->walk;
+	uint64_t pc = walk->frames[choice->n - 1].pc;
+	bool is_bad;
+
+	if (!target)
+		return true; /* through a register or a table */
+	if (choice->start)
+		if (target >= choice->start && target < choice->end)
+			return true;
+	if (!choice->start && target <= pc && pc - target < SEARCH_NEAR_BYTES)
+		return true;
+	/* The linker's stubs lead anywhere. */
+	const struct cfi_rule *rule = space_rule(walk->space, caller, target, &is_bad);
+	return rule ? rule->cfa == CFI_CFA_PLT : caller != choice->module;
+}
+
+/* A function with frame pointers has saved one that lies further up, or none. */
+static bool is_record_fit(const struct choice *choice, const struct unwind_regs *caller)
+{
+	if (choice->rule.cfa == CFI_CFA_BAD || choice->rule.reg != UNWIND_FP)
+		return true;
+	uint64_t fp = caller->r[UNWIND_FP];
+	return unwind_regs_has(caller, UNWIND_FP) && (!fp || fp >= caller->r[UNWIND_SP]);
+}
+
+/* The caller's registers when `slot` holds its return address. */
+static bool assume(struct walk *walk, const struct choice *choice, uint64_t slot, uint64_t word,
+		   struct unwind_regs *ret_caller)
+{
+	struct unwind_regs caller = choice->regs;
+
+	if (choice->rule.cfa != CFI_CFA_BAD) {
+		uint64_t cfa = slot - (uint64_t)(int64_t)return_offset(&choice->rule);
+
+		if (unwind_step_from(&choice->rule, &caller, cfa, walk_read, walk) !=
+		    UNWIND_STEPPED)
+			return false;
+	} else {
+		caller.known = 0; /* which registers it saved, nobody knows */
+		unwind_regs_set(&caller, UNWIND_SP, slot + 8);
+		unwind_regs_set(&caller, UNWIND_PC, word & UNWIND_ADDRESS_MASK);
+	}
+	*ret_caller = caller;
+	return true;
+}
+
+/* Set the walk on the next possible caller; false: there is none. */
+static bool next_caller(struct searching *searching, struct choice *choice)
+{
+	struct walk *walk = searching->walk;
+
+	for (; choice->slot < choice->limit && searching->left_checks; choice->slot += 8) {
+		struct unwind_regs caller;
+		uint64_t word, target;
+
+		if (!walk_read(walk, choice->slot, &word))
+			return false;
+		uint32_t module = unwind_module_at(walk->space, (word & UNWIND_ADDRESS_MASK) - 1);
+		if (!word || module == UNWIND_NO_MODULE)
+			continue;
+		searching->left_checks--;
+		if (!code_is_call(walk->space, word & UNWIND_ADDRESS_MASK, &target) ||
+		    !assume(walk, choice, choice->slot, word, &caller))
+			continue;
+		if (searching->is_strict && (!is_target_fit(searching, choice, module, target) ||
+					     !is_record_fit(choice, &caller)))
+			continue;
+		choice->slot += 8;
+		walk->n = choice->n;
+		walk->frames[walk->n - 1].flags = choice->frame_flags | UNWIND_FRAME_RECOVERED;
+		walk->regs = caller;
+		walk->flags = 0;
+		return true;
+	}
+	return false;
+}
+
+/* As far as one kind of belief leads; UNWIND_NO_TABLE: nowhere. */
+static enum unwind_outcome search_once(struct searching *searching, const struct choice *first)
+{
+	searching->choices[0] = *first;
+	searching->n = 1;
+	while (searching->n) {
+		if (!next_caller(searching, &searching->choices[searching->n - 1])) {
+			searching->n--;
+			continue;
+		}
+		enum unwind_outcome outcome = walk_on(searching->walk);
+		if (outcome == UNWIND_BASE || outcome == UNWIND_CUT || outcome == UNWIND_LATER)
+			return outcome;
+		if ((outcome == UNWIND_NO_REG || outcome == UNWIND_NO_TABLE ||
+		     outcome == UNWIND_BAD_RULE) &&
+		    searching->n < SEARCH_MAX_CHOICES)
+			push_choice(searching);
+	}
+	return UNWIND_NO_TABLE;
+}
+
+enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck)
+{
+	struct searching searching = {.walk = walk, .left_checks = SEARCH_MAX_CHECKS};
+	enum unwind_outcome outcome = UNWIND_NO_TABLE;
+
+	push_choice(&searching);
+	struct choice first = searching.choices[0];
+	for (int pass = 0; pass < 2 && outcome == UNWIND_NO_TABLE; pass++) {
+		searching.is_strict = pass == 0;
+		searching.left_checks = SEARCH_MAX_CHECKS;
+		outcome = search_once(&searching, &first);
+	}
+	if (outcome == UNWIND_BASE || outcome == UNWIND_CUT)
+		return outcome;
+	/* What was tried is not shown. */
+	walk->n = first.n;
+	walk->frames[walk->n - 1].flags = first.frame_flags;
+	return outcome == UNWIND_LATER ? outcome : stuck;
+}
