@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "cmd/command.h"
 
-#ifndef PYROMETER_VERSION
-#error "the build defines PYROMETER_VERSION"
+#if !defined(PYROMETER_VERSION) || !defined(PYROMETER_PROGRAM)
+#error "the build defines PYROMETER_VERSION and PYROMETER_PROGRAM, the name of what is built"
 #endif
 
 /*
@@ -32,13 +32,14 @@ static void fill_standard_fds(void)
 
 static void print_overview(FILE *out)
 {
-	fputs("pyrometer: shows where running Python programs spend their time\n\n"
-	      "usage: pyrometer COMMAND [options]\n\ncommands:\n",
+	fputs(PYROMETER_PROGRAM ": shows where running Python programs spend their time\n\n"
+				"usage: " PYROMETER_PROGRAM " COMMAND [options]\n\ncommands:\n",
 	      out);
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(out, "  %-13s%s\n", commands[i]->options->name,
 			commands[i]->options->summary);
-	fputs("\npyrometer COMMAND --help says more.  The beginning of a command will do (d: "
+	fputs("\n" PYROMETER_PROGRAM
+	      " COMMAND --help says more.  The beginning of a command will do (d: "
 	      "dump).\n"
 	      "exit codes: 0 done, 1 failed, 2 usage, 3 no permission, 4 target gone, 5 target "
 	      "not\n"
@@ -59,7 +60,7 @@ static const struct command *find_command(const char *name)
 	for (size_t i = 0; commands[i]; i++)
 		if (strncmp(commands[i]->options->name, name, strlen(name)) == 0)
 			return commands[i];
-	log_error("unknown command '%s' (see pyrometer --help)", name);
+	log_error("unknown command '%s' (see " PYROMETER_PROGRAM " --help)", name);
 	return NULL;
 }
 
@@ -85,7 +86,7 @@ int main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		puts("pyrometer " PYROMETER_VERSION);
+		puts(PYROMETER_PROGRAM " " PYROMETER_VERSION);
 		return EXIT_CODE_OK;
 	}
 	command = find_command(argv[1]);

@@ -59,21 +59,12 @@ static const struct opt record_opts[] = {
 	 "with native frames (not in this version: Python frames only)"},
 	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
 	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
-	{0, "push", OPT_STR, AT(push.url), "URL",
-	 "send profiles to this server as they come, until interrupted", 0, 0, NULL,
-	 "PYROMETER_PUSH"},
-	{0, "service", OPT_STR, AT(push.service), "NAME", "service name of what is pushed", 0, 0,
-	 NULL, "PYROMETER_SERVICE"},
-	{0, "label", OPT_LIST, AT(push.labels), "K=V", "label of what is pushed; may be repeated"},
-	{0, "source", OPT_FLAG, AT(push.with_source), NULL,
-	 "push the source text of sampled files, too"},
+	RECORD_PUSH_OPTIONS(AT(push))
 	{0, "no-gc", OPT_FLAG, AT(no_gc), NULL, "leave out the marker [GC] of running collections"},
 	{0, "locals-on", OPT_LIST, AT(locals_on), "FUNCTION",
 	 "show the values of this function's local variables as a frame below it; may be repeated"},
 	{0, "columns", OPT_FLAG, AT(columns), NULL,
 	 "keep the column of every frame, for formats that can show it (3.11+)"},
-	{0, "spool", OPT_STR, AT(push.spool), "DIR",
-	 "keep what cannot be pushed in this folder until it can"},
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT

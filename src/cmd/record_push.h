@@ -5,6 +5,8 @@
 #ifndef CMD_RECORD_PUSH_H
 #define CMD_RECORD_PUSH_H
 
+#include <stddef.h>
+
 #include "base/opt.h"
 #include "cmd/sinks.h"
 
@@ -15,6 +17,35 @@ struct record_push_options {
 	const char *spool;
 	bool with_source;
 };
+
+/*
+ * The rows of the option table that fill the struct at offset `at`; each ends with a comma, since there are none in
+ * pyrometer-reader, which has no network (record_push_absent.c).
+ */
+#ifdef PYROMETER_READER
+#define RECORD_PUSH_OPTIONS(at)
+#else
+#define RECORD_PUSH_OPTIONS(at)                                                                    \
+	{0,	  "push",                                                                          \
+	 OPT_STR, (at) + offsetof(struct record_push_options, url),                                \
+	 "URL",	  "send profiles to this server as they come, until interrupted",                  \
+	 0,	  0,                                                                               \
+	 NULL,	  "PYROMETER_PUSH"},                                                               \
+		{0,	  "service",                                                               \
+		 OPT_STR, (at) + offsetof(struct record_push_options, service),                    \
+		 "NAME",  "service name of what is pushed",                                        \
+		 0,	  0,                                                                       \
+		 NULL,	  "PYROMETER_SERVICE"},                                                    \
+		{0,	   "label",                                                                \
+		 OPT_LIST, (at) + offsetof(struct record_push_options, labels),                    \
+		 "K=V",	   "label of what is pushed; may be repeated"},                            \
+		{0,	   "source",                                                               \
+		 OPT_FLAG, (at) + offsetof(struct record_push_options, with_source),               \
+		 NULL,	   "push the source text of sampled files, too"},                          \
+		{0,	  "spool",                                                                 \
+		 OPT_STR, (at) + offsetof(struct record_push_options, spool),                      \
+		 "DIR",	  "keep what cannot be pushed in this folder until it can"},
+#endif
 
 struct record_push;
 

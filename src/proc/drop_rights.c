@@ -2,12 +2,10 @@
 #include "proc/drop_rights.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pwd.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -16,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/opt.h"
+#include "proc/user_groups.h"
 
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64
@@ -138,14 +137,12 @@ static int number_of(const char *name, int64_t *ret_value, struct err *err)
 
 int drop_to_sudo_user(struct err *err)
 {
-	const struct passwd *user;
 	int64_t uid, gid;
 
 	if (geteuid() != 0 || number_of("SUDO_UID", &uid, NULL) < 0 ||
 	    number_of("SUDO_GID", &gid, NULL) < 0 || uid == 0)
 		return 0;
-	user = getpwuid((uid_t)uid);
-	if (user ? initgroups(user->pw_name, (gid_t)gid) < 0 : setgroups(0, NULL) < 0)
+	if (user_groups_take((uid_t)uid, (gid_t)gid) < 0)
 		return err_sys(err, -errno, "cannot take the groups of user %d", (int)uid);
 	if (setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 ||
 	    setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0)
