@@ -34,7 +34,7 @@ static const struct opt dump_opts[] = {
 	{'j', "json", OPT_FLAG, AT(json), NULL, "as JSON"},
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "the processes below it, too"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
-	 "with native frames (not in this version: Python frames only)"},
+	 "with native frames, in their true order between Python's"},
 	{0, "full-filenames", OPT_FLAG, AT(full_files), NULL,
 	 "whole paths instead of shortened ones"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
@@ -109,6 +109,7 @@ static int dump_process(struct job *job, struct err *err)
 		.is_nonblocking = job->options.nonblocking,
 		.with_idle = true,
 		.with_columns = true,
+		.with_native = job->options.native,
 		.with_tree = job->options.subprocesses,
 		.locals = {.max_chars = chars_wanted(job)},
 	};
@@ -134,8 +135,8 @@ static int dump_core(struct job *job, struct err *err)
 
 static int dump(struct job *job, struct err *err)
 {
-	if (job->options.native)
-		log_warn("native frames are not in this version: Python frames only");
+	if (job->options.native && job->options.core)
+		log_warn("native frames of core files are not in this version: Python frames only");
 	begin_view(job);
 	return job->options.core ? dump_core(job, err) : dump_process(job, err);
 }

@@ -36,6 +36,18 @@ static void locals_json(const struct dump_view *view, const struct dump_thread *
 		json_member_bool(json, "locals_cut", true);
 }
 
+static void native_json(const struct dump_view *view, const struct frame *frame,
+			struct json_writer *json)
+{
+	json_key(json, "locals");
+	json_null(json);
+	json_member_bool(json, frame->kind == FRAME_KERNEL ? "is_kernel" : "is_native", true);
+	if (!frame->build_id.v)
+		return;
+	json_member_str(json, "build_id", dump_view_name(view, frame->build_id));
+	json_member_uint(json, "address", frame->address);
+}
+
 /* Members of py-spy's, all of them always there, then ours. */
 static void frame_json(const struct dump_view *view, const struct dump_thread *thread,
 		       const struct frame *frame, uint32_t at, struct json_writer *json)
@@ -56,6 +68,8 @@ static void frame_json(const struct dump_view *view, const struct dump_thread *t
 		json_member_str(json, "qualname", dump_view_name(view, frame->qualname));
 	if (frame->kind == FRAME_MARKER)
 		json_member_bool(json, "is_marker", true);
+	else if (frame->kind != FRAME_PYTHON)
+		native_json(view, frame, json);
 	else
 		locals_json(view, thread, at, json);
 	json_end(json);
@@ -72,7 +86,7 @@ static void frames_json(const struct dump_view *view, const struct dump_thread *
 		const struct frame *frame = dump_view_frame(view, node);
 
 		frame_json(view, thread, frame, at, json);
-		at += frame->kind != FRAME_MARKER;
+		at += frame->kind == FRAME_PYTHON;
 	}
 	json_end(json);
 }

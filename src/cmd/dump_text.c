@@ -43,6 +43,8 @@ static void put_frame(const struct dump_view *view, const struct frame *frame, s
 {
 	const char *file = dump_view_name(view, frame->file);
 
+	if (!*file)
+		file = dump_view_name(view, frame->module);
 	buf_puts(out, "    ");
 	put_printable(out, dump_view_name(view, frame->name));
 	if (*file) {
@@ -96,7 +98,7 @@ static void put_stack(const struct dump_view *view, const struct dump_thread *th
 		const struct frame *frame = dump_view_frame(view, node);
 
 		put_frame(view, frame, out);
-		if (frame->kind != FRAME_MARKER)
+		if (frame->kind == FRAME_PYTHON)
 			put_locals(thread, at++, out);
 	}
 }

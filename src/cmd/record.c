@@ -56,7 +56,7 @@ static const struct opt record_opts[] = {
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
-	 "with native frames (not in this version: Python frames only)"},
+	 "with native frames, in their true order between Python's"},
 	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
 	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
 	RECORD_PUSH_OPTIONS(AT(push))
@@ -226,6 +226,7 @@ static int start(struct job *job, struct err *err)
 		.with_tree = job->options.subprocesses,
 		.without_collector = job->options.no_gc,
 		.with_columns = job->options.columns,
+		.with_native = job->options.native,
 		.locals = locals_wanted(&job->options),
 		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
@@ -419,8 +420,6 @@ static int record(struct job *job)
 		log_error("%s", err.text);
 		return code;
 	}
-	if (job->options.native)
-		log_warn("--native: native frames are not recorded, only Python's");
 	progress_init(&job->progress, !job->options.hideprogress);
 	code = start(job, &err) < 0 ? command_fail(&err) : let_program_end(job, run(job));
 	if (code != EXIT_CODE_OK)

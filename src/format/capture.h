@@ -157,7 +157,7 @@ struct capture_stats {
  */
 struct capture_local {
 	uint32_t thread;  /* capture_thread.id */
-	uint32_t frame;	  /* 0: the innermost that is no marker */
+	uint32_t frame;	  /* 0: the innermost of Python */
 	uint64_t address; /* of the object, in the target */
 	uint8_t flags;	  /* LOCAL_* */
 	const char *name;

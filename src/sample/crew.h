@@ -66,6 +66,7 @@ struct member {
 	struct str_id name;
 	struct account account;
 	struct thread_cpu cpu;	   /* last reading */
+	struct thread_view view;   /* what it did when it was looked at last */
 	int64_t asleep_since_ns;   /* 0: it runs, or is not known to sleep */
 	int64_t probe_at_ns;	   /* asleep: not before this */
 	int64_t restless_until_ns; /* woke up while it was read: paused whenever it runs until then */

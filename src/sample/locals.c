@@ -262,9 +262,9 @@ struct node_id locals_stack(const struct locals *locals, struct tree *tree,
 	struct node_id node = {0};
 	size_t at = stack->n;
 
-	/* Markers such as "[GC]" are no frames of the program. */
+	/* Markers such as "[GC]" and native frames have no variables. */
 	for (uint32_t left = locals->marker_frame + 1; left && at > 0;)
-		left -= names_frame_get(locals->names, stack->frames[--at])->kind != FRAME_MARKER;
+		left -= names_frame_get(locals->names, stack->frames[--at])->kind == FRAME_PYTHON;
 	for (size_t i = 0; i < stack->n; i++) {
 		node = tree_child(tree, node, stack->frames[i]);
 		if (i == at)

@@ -143,7 +143,8 @@ static int write_header(struct reader *reader, bool is_nonblocking)
 		.start_monotonic_ns = reader->begun_ns,
 		.rate_hz = reader->config->rate_hz,
 		.flags = (is_nonblocking ? CAPTURE_NONBLOCKING : 0) |
-			 (reader->config->with_idle ? CAPTURE_IDLE_INCLUDED : 0),
+			 (reader->config->with_idle ? CAPTURE_IDLE_INCLUDED : 0) |
+			 (reader->config->wants & TARGET_NATIVE ? CAPTURE_NATIVE : 0),
 		.command = reader->target.command,
 		.host = host,
 		.version = PYROMETER_VERSION,
@@ -280,6 +281,7 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		.end_ns = end_of_run(reader->config, reader->begun_ns),
 		.is_nonblocking = is_nonblocking,
 		.is_once = reader->config->is_once,
+		.with_native = reader->config->wants & TARGET_NATIVE,
 		.locals = &reader->config->locals,
 		/* A file that got the last reader killed (a filesystem of the target's own) is not
 		 * touched again. */

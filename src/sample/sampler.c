@@ -28,12 +28,15 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 	sampler->config = config;
 	sampler->before = sampler->stats;
 	crew_init(&sampler->crew, sampler->target, first_thread_id);
+	if (config->with_native)
+		sampler->native = native_new(sampler->target, sampler->names, &sampler->stats);
 	*tick = (struct tick){
 		.target = sampler->target,
 		.crew = &sampler->crew,
 		.pauser = sampler->pauser,
 		.tree = sampler->tree,
 		.locals = &sampler->locals,
+		.native = sampler->native,
 		.stats = &sampler->stats,
 		.native_node = sampler->native_node,
 		.is_nonblocking = config->is_nonblocking,
@@ -58,6 +61,7 @@ void sampler_done(struct sampler *sampler)
 {
 	sources_done(&sampler->sources);
 	locals_done(&sampler->locals);
+	native_free(sampler->native);
 	tick_done(&sampler->tick);
 	crew_done(&sampler->crew);
 }

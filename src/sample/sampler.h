@@ -29,6 +29,7 @@ struct sampler_config {
 	double rate_hz;
 	int64_t end_ns; /* monotonic; 0: until asked to end */
 	bool is_nonblocking;
+	bool with_native;		    /* native frames */
 	bool is_once;			    /* `dump`: one true stack of every thread, then end */
 	bool with_sources;		    /* send the text of sampled files, too */
 	const struct locals_config *locals; /* borrowed */
@@ -48,6 +49,7 @@ struct sampler {
 	struct crew crew;
 	struct tick tick;
 	struct locals locals;
+	struct native *native;
 	struct pace pace;
 	struct stream stream;
 	struct sources sources;

@@ -59,7 +59,8 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.is_launched = config->is_launched;
 	session->reader.with_idle = config->with_idle;
 	session->reader.wants = (config->with_columns ? TARGET_COLUMNS : 0) |
-				(config->without_collector ? 0 : TARGET_COLLECTOR);
+				(config->without_collector ? 0 : TARGET_COLLECTOR) |
+				(config->with_native ? TARGET_NATIVE : 0);
 	session->reader.locals = config->locals;
 	session->reader.with_sources = config->with_sources;
 	session->reader.with_tree = config->with_tree;

@@ -9,7 +9,7 @@
 
 #define SETTLE_POLL_MS 1
 
-static int open_mapping(void *ctx, const struct mapping *mapping, struct err *err)
+int target_open_mapping(void *ctx, const struct mapping *mapping, struct err *err)
 {
 	const struct target *target = ctx;
 
@@ -30,7 +30,8 @@ static int attach(struct target *target, struct names *names, unsigned wants, st
 		.pid = target->process.ns_pid,
 		.with_columns = wants & TARGET_COLUMNS,
 		.with_collector = wants & TARGET_COLLECTOR,
-		.open = open_mapping,
+		.with_evals = wants & TARGET_NATIVE,
+		.open = target_open_mapping,
 		.ctx = target,
 	};
 

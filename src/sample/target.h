@@ -32,6 +32,7 @@ struct target {
 enum {
 	TARGET_COLUMNS = 1,   /* frames have columns */
 	TARGET_COLLECTOR = 2, /* "[GC]" while garbage is collected */
+	TARGET_NATIVE = 4,    /* native frames */
 };
 
 /*
@@ -42,6 +43,9 @@ enum {
 int target_open(struct target *target, pid_t pid, struct names *names, unsigned wants,
 		struct err *err) nodiscard;
 void target_done(struct target *target); /* all-zero is fine */
+
+/* The file behind a mapping, for python_args.open and unwind_args.open; `ctx` is the target. */
+int target_open_mapping(void *ctx, const struct mapping *mapping, struct err *err) nodiscard;
 
 /*
  * A process whose memory cannot be read any more has ended or become another program; for a moment nobody

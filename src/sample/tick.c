@@ -107,6 +107,8 @@ int tick_run(struct tick *tick, int64_t *ret_now_ns)
 	if (r < 0)
 		return r;
 	tick->stats->left_out = look.n_over_limit;
+	if (tick->native)
+		native_refresh(tick->native, now_ns, look.is_list_changed);
 	r = pause_running(tick, &look, &now_ns);
 	if (r < 0)
 		return r;

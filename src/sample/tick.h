@@ -12,6 +12,10 @@
  *   5. A thread whose memory is not what Python's is, ten times in a row, is left alone for ever longer
  *      times, a second at most; its samples are LOST meanwhile.  Nobody can make us pause him for nothing.
  *
+ * With native frames a thread's registers and native stack belong to its sample (sample/native.h).  So threads that run
+ * are paused whatever they run, with the GIL, without, or without any Python, each once; those that wait are still not
+ * touched.
+ *
  * Without pausing (asked for, or because somebody else traces the target) the holder is read like the
  * others: what is not equal twice is lost, which thins out what changes fast.
  *
@@ -32,6 +36,7 @@
 #include "sample/crew.h"
 #include "sample/histogram.h"
 #include "sample/locals.h"
+#include "sample/native.h"
 #include "sample/target.h"
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
@@ -47,6 +52,7 @@ struct tick {
 	struct pauser *pauser;
 	struct tree *tree;
 	struct locals *locals; /* values to be read with stacks */
+	struct native *native; /* native frames; NULL: Python's only */
 	struct capture_stats *stats;
 	struct node_id native_node; /* stack of a thread without Python frames */
 	bool is_nonblocking;

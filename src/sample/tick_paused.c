@@ -23,7 +23,7 @@ static int read_stopped(struct tick *tick, struct member *member, unsigned flags
 	int nudges = 0, r;
 
 	*ret_is_stopped = true;
-	r = python_read_paused(tick->target->python, member->python, flags);
+	r = tick_read_held(tick, member, flags);
 	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES &&
 	       clock_monotonic_ns() < give_up_ns) {
 		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
@@ -32,7 +32,7 @@ static int read_stopped(struct tick *tick, struct member *member, unsigned flags
 			*ret_is_stopped = false;
 			return PYTHON_TORN;
 		}
-		r = python_read_paused(tick->target->python, member->python, flags);
+		r = tick_read_held(tick, member, flags);
 	}
 	member->was_stepped = nudges > 0 && r == PYTHON_COMPLETE;
 	return r;
@@ -80,6 +80,8 @@ int tick_read_running(struct tick *tick, struct member *member, unsigned flags, 
 	uint64_t slices;
 	int r;
 
+	if (tick->native)
+		native_forget(tick->native);
 	if (tick_avoids(tick, member, now_ns))
 		return 1;
 	if (thread_cpu(&member->files, &member->cpu) < 0) {

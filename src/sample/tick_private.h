@@ -21,6 +21,15 @@ void tick_lose(struct tick *tick, struct member *member, bool is_torn);
 /* The values that go with the stack of a thread that does not move, if it came out whole: `outcome`, or negative. */
 int tick_read_values(struct tick *tick, const struct member *member, int outcome) nodiscard;
 
+/* ---- tick_native.c: with native frames ---- */
+
+/* python_read_paused() of a thread that the pauser holds, with its native stack where that is wanted. */
+int tick_read_held(struct tick *tick, struct member *member, unsigned flags) nodiscard;
+/* The node of the stack that was read last, with the native frames that are held. */
+struct node_id tick_native_node(struct tick *tick, const struct python_stack *stack);
+/* What tick_probe() does once it knows that the member may have run since its last stack. */
+int tick_probe_native(struct tick *tick, struct member *member, int64_t now_ns) nodiscard;
+
 /* ---- tick_paused.c ---- */
 
 /*
@@ -35,6 +44,15 @@ int tick_read_all_running(struct tick *tick, const struct python_look *look,
 
 /* ---- tick_unpaused.c ---- */
 
+/* Ask the kernel what the thread does now. */
+void tick_observe(struct tick *tick, struct member *member, int64_t now_ns);
+/* 0: it woke up meanwhile. */
+int tick_read_asleep(struct tick *tick, struct member *member) nodiscard;
+int tick_read_restless(struct tick *tick, struct member *member, int64_t now_ns) nodiscard;
+/* Its Python stack is to be read with others, unpaused. */
+void tick_want(struct tick *tick, uint32_t python);
+/* A thread without Python, of which no more is known. */
+void tick_set_native(struct tick *tick, struct member *member);
 /* Ask the kernel what a member does; who has to be read is noted as wanted. */
 int tick_probe(struct tick *tick, const struct python_look *look, struct member *member,
 	       int64_t now_ns) nodiscard;

@@ -80,7 +80,9 @@ void tick_take(struct tick *tick, struct member *member, enum member_news news)
 	struct python_stack stack;
 
 	python_stack(tick->target->python, member->python, &stack);
-	if (stack.n == 0)
+	if (tick->native)
+		member->node = tick_native_node(tick, &stack);
+	else if (stack.n == 0)
 		member->node = tick->native_node;
 	else if (tick->locals->marker.v)
 		member->node = locals_stack(tick->locals, tick->tree, &stack);
@@ -88,7 +90,7 @@ void tick_take(struct tick *tick, struct member *member, enum member_news news)
 		member->node = find_node(tick->tree, &member->path,
 					 member->has_stack ? stack.n_same : 0, &stack);
 	/* A node with values is not that of the next stack, which may have others. */
-	member->has_stack = stack.n > 0 && !tick->locals->marker.v;
+	member->has_stack = stack.n > 0 && !tick->locals->marker.v && !tick->native;
 	tick->locals->marker = (struct frame_id){0};
 	member->has_node = true;
 	member->n_faults = 0;

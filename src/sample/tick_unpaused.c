@@ -6,32 +6,32 @@
 #include "base/vec.h"
 #include "sample/state.h"
 
-#define RESTLESS_NS NS_PER_S /* see read_restless() */
+#define RESTLESS_NS NS_PER_S /* see tick_read_restless() */
 
 /* ---- what members do, without their stacks ---- */
 
 /* Ask the kernel what the thread does; it decides whether the next ticks can leave it alone. */
-static void observe(struct tick *tick, struct member *member, int64_t now_ns)
+void tick_observe(struct tick *tick, struct member *member, int64_t now_ns)
 {
-	struct thread_view view;
 	bool is_gil;
 
-	if (thread_look(&member->files, &view) < 0) {
+	if (thread_look(&member->files, &member->view) < 0) {
+		member->view = (struct thread_view){0};
 		member->state = STATE_UNKNOWN;
 		member->asleep_since_ns = 0;
 		return;
 	}
-	is_gil = view.doing == THREAD_FUTEX &&
-		 python_is_gil_futex(tick->target->python, view.args[0]);
-	member->state = (uint8_t)state_of(view.doing, member->has_gil, is_gil);
-	member->asleep_since_ns = view.doing == THREAD_RUNNING ? 0 : now_ns;
+	is_gil = member->view.doing == THREAD_FUTEX &&
+		 python_is_gil_futex(tick->target->python, member->view.args[0]);
+	member->state = (uint8_t)state_of(member->view.doing, member->has_gil, is_gil);
+	member->asleep_since_ns = member->view.doing == THREAD_RUNNING ? 0 : now_ns;
 	member->probe_at_ns = now_ns;
 }
 
 /* Asleep since its last true stack? */
-static bool still_sleeps(struct member *member, int64_t now_ns)
+static bool still_sleeps(const struct tick *tick, struct member *member, int64_t now_ns)
 {
-	bool is_native = member->python == PYTHON_NO_THREAD;
+	bool is_native = member->python == PYTHON_NO_THREAD && !tick->native;
 	int64_t most_ns = is_native ? CREW_PROBE_NATIVE_NS : CREW_PROBE_MAX_NS;
 	uint64_t slices = member->cpu.slices;
 	int64_t rest_ns;
@@ -48,14 +48,14 @@ static bool still_sleeps(struct member *member, int64_t now_ns)
 	return true;
 }
 
-static void want(struct tick *tick, uint32_t python)
+void tick_want(struct tick *tick, uint32_t python)
 {
 	tick->wanted = vec_grow(tick->wanted, &tick->wanted_cap, tick->n_wanted + 1,
 				sizeof(*tick->wanted));
 	tick->wanted[tick->n_wanted++] = python;
 }
 
-static void set_native(struct tick *tick, struct member *member)
+void tick_set_native(struct tick *tick, struct member *member)
 {
 	member->node = tick->native_node;
 	member->has_stack = false;
@@ -82,7 +82,7 @@ static int read_moving_values(struct tick *tick, struct member *member, unsigned
 }
 
 /* It sleeps, and the number of its time slices proves that it did so until it was read: once is enough. */
-static int read_asleep(struct tick *tick, struct member *member)
+int tick_read_asleep(struct tick *tick, struct member *member)
 {
 	uint64_t slices = member->cpu.slices;
 	int r = python_read_paused(tick->target->python, member->python, 0);
@@ -90,6 +90,8 @@ static int read_asleep(struct tick *tick, struct member *member)
 	r = tick_read_values(tick, member, r);
 	if (r < 0)
 		return r;
+	if (tick->native)
+		native_hold_waiting(tick->native, &member->view);
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
 		return 0;
 	if (r == PYTHON_COMPLETE)
@@ -104,7 +106,7 @@ static int read_asleep(struct tick *tick, struct member *member)
  * dropping it whenever it moves would show less of what it does for a short time.  So for a while it is paused
  * whenever it runs, also without the GIL, and proven by its time slices when it sleeps.
  */
-static int read_restless(struct tick *tick, struct member *member, int64_t now_ns)
+int tick_read_restless(struct tick *tick, struct member *member, int64_t now_ns)
 {
 	for (int i = 0; i < TICK_MAX_TRIES && member->news == MEMBER_UNKNOWN; i++) {
 		int r;
@@ -114,10 +116,10 @@ static int read_restless(struct tick *tick, struct member *member, int64_t now_n
 		if (i > 0) {
 			if (thread_cpu(&member->files, &member->cpu) < 0)
 				break;
-			observe(tick, member, now_ns);
+			tick_observe(tick, member, now_ns);
 		}
 		if (member->asleep_since_ns)
-			r = read_asleep(tick, member);
+			r = tick_read_asleep(tick, member);
 		else
 			r = tick_read_running(tick, member, 0, now_ns);
 		if (r < 0)
@@ -140,7 +142,7 @@ int tick_probe(struct tick *tick, const struct python_look *look, struct member 
 
 	member->has_gil = thread && thread->holds_gil;
 	member->runs_python = thread && thread->runs_python;
-	if (!member->runs_python && still_sleeps(member, now_ns)) {
+	if (!member->runs_python && still_sleeps(tick, member, now_ns)) {
 		member->news = MEMBER_SAME;
 		return 0;
 	}
@@ -150,17 +152,19 @@ int tick_probe(struct tick *tick, const struct python_look *look, struct member 
 		member->news = MEMBER_LOST; /* it has just ended: the next list will say so */
 		return 0;
 	}
-	observe(tick, member, now_ns);
+	tick_observe(tick, member, now_ns);
+	if (tick->native)
+		return tick_probe_native(tick, member, now_ns);
 	/* While another thread holds the GIL it is most likely to stay as it is. */
 	if (thread && now_ns < member->restless_until_ns && tick_pauses(tick, now_ns) &&
 	    look->holder == PYTHON_NO_THREAD)
-		return read_restless(tick, member, now_ns);
+		return tick_read_restless(tick, member, now_ns);
 	if (thread) /* without frames, too: a look can catch a thread that is changing its chain */
-		want(tick, member->python);
+		tick_want(tick, member->python);
 	else if (!thread && tick->crew->has_unbound)
 		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
 	else
-		set_native(tick, member);
+		tick_set_native(tick, member);
 	return 0;
 }
 
@@ -180,6 +184,8 @@ int tick_read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned f
 	if (r < 0)
 		return r;
 	/* Stacks first: they have to be taken before anything else is read. */
+	if (tick->native)
+		native_forget(tick->native);
 	for (size_t i = 0; i < n; i++) {
 		struct member *member = crew_of_python(tick->crew, wanted[i]);
 
@@ -203,7 +209,7 @@ int tick_read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned f
 		if (!member || member->news != MEMBER_UNKNOWN)
 			continue;
 		member->restless_until_ns = tick->last_ns + RESTLESS_NS;
-		r = read_restless(tick, member, tick->last_ns);
+		r = tick_read_restless(tick, member, tick->last_ns);
 		if (r < 0)
 			return r;
 	}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample/native.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/vec.h"
+#include "format/marker.h"
+
+/* What unwinding one stack may read beyond what was copied: stack in place, code without a file. */
+#define RUN_MAX_READS 128
+#define RUN_MAX_READ_BYTES (1u << 20)
+
+_Static_assert((int)PAUSE_REGS == (int)UNWIND_REGS, "both number registers as DWARF does");
+
+struct native *native_new(struct target *target, struct names *names, struct capture_stats *stats)
+{
+	struct native *native = xcalloc(1, sizeof(*native));
+	struct unwind_args args = {
+		.open = target_open_mapping, .ctx = target, .memory = target->memory};
+
+	native->target = target;
+	native->names = names;
+	native->stats = stats;
+	native->bytes = xcalloc(NATIVE_MAX_COPY, 1);
+	native->cut = marker_frame(names, NATIVE_CUT_MARKER);
+	native->n_evals = python_eval_ranges(target->python, &native->evals);
+	native->space = unwind_space_new(&args);
+	unwind_space_update(native->space, &target->maps);
+	return native;
+}
+
+void native_free(struct native *native)
+{
+	if (!native)
+		return;
+	unwind_space_free(native->space);
+	merged_done(&native->merged);
+	free(native->modules);
+	free(native->bytes);
+	free(native);
+}
+
+void native_refresh(struct native *native, int64_t now_ns, bool has_news)
+{
+	native->is_maps_stale |= has_news;
+	if (!native->is_maps_stale || now_ns < native->maps_due_ns)
+		return;
+	native->maps_due_ns = now_ns + NATIVE_MAPS_GAP_NS;
+	if (maps_read(&native->target->maps, native->target->process.id.pid, NULL) < 0)
+		return; /* it is about to end: whoever reads it next says so */
+	native->is_maps_stale = false;
+	unwind_space_update(native->space, &native->target->maps);
+}
+
+/* ---- one thread ---- */
+
+void native_forget(struct native *native)
+{
+	native->has_regs = native->is_waiting = native->is_unwound = false;
+	native->n_bytes = native->n_frames = 0;
+}
+
+/* Rule 2. */
+static size_t stack_bytes(struct native *native, raddr_t sp)
+{
+	const struct mapping *mapping = maps_find(&native->target->maps, sp);
+
+	if (mapping)
+		return (size_t)min_of(mapping->end - sp, (uint64_t)NATIVE_MAX_COPY);
+	native->is_maps_stale = true;
+	return 0;
+}
+
+bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *ret_span)
+{
+	struct pause_regs regs;
+	size_t len;
+
+	native_forget(native);
+	if (pause_regs(pauser, &regs) < 0)
+		return false;
+	native->regs.known = (1ull << UNWIND_REGS) - 1;
+	memcpy(native->regs.r, regs.all, sizeof(regs.all));
+	native->has_regs = true;
+	len = stack_bytes(native, regs.sp);
+	if (len == 0)
+		return false;
+	*ret_span = (struct mem_span){.addr = regs.sp, .into = native->bytes, .len = len};
+	return true;
+}
+
+void native_hold(struct native *native, const struct mem_span *span)
+{
+	if (span->ok)
+		native->n_bytes = span->len;
+	else
+		native->is_maps_stale = true;
+	native->stats->native_bytes += native->n_bytes;
+}
+
+static void unwind(struct native *native)
+{
+	struct unwind_stack stack = {
+		.sp = native->regs.r[UNWIND_SP],
+		.bytes = native->bytes,
+		.len = native->n_bytes,
+		.memory = native->is_waiting ? native->target->memory : NULL,
+	};
+
+	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
+	native->n_frames = unwind_run(native->space, &native->regs, &stack, native->frames,
+				      UNWIND_MAX_FRAMES, &native->outcome);
+	native->is_unwound = true;
+	native->is_maps_stale |= native->outcome == UNWIND_OUTSIDE;
+}
+
+void native_hold_waiting(struct native *native, const struct thread_view *view)
+{
+	size_t len;
+
+	native_forget(native);
+	if (!view->sp || !view->pc)
+		return;
+	native->regs.known = 0;
+	unwind_regs_set(&native->regs, UNWIND_SP, view->sp);
+	unwind_regs_set(&native->regs, UNWIND_PC, view->pc);
+	native->has_regs = native->is_waiting = true;
+	len = stack_bytes(native, view->sp);
+	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
+	if (len > 0 && memory_read(native->target->memory, view->sp, native->bytes, len) == 0)
+		native->n_bytes = len;
+	unwind(native);
+}
+
+/* ---- frames ---- */
+
+static const struct native_module *find_module(struct native *native, uint32_t i)
+{
+	const struct unwind_module *module = unwind_module(native->space, i);
+	size_t before = native->modules_cap;
+	struct native_module *known;
+
+	native->modules =
+		vec_grow(native->modules, &native->modules_cap, i + 1, sizeof(*native->modules));
+	if (native->modules_cap > before)
+		memset(native->modules + before, 0,
+		       (native->modules_cap - before) * sizeof(*native->modules));
+	known = &native->modules[i];
+	if (!known->is_known) {
+		known->path = names_cstr(native->names, module->path);
+		known->build_id = names_cstr(native->names, module->build_id);
+		known->is_known = module->is_loaded;
+	}
+	return known;
+}
+
+static struct frame_id frame_of(struct native *native, const struct unwind_frame *found)
+{
+	uint64_t address = unwind_frame_address(found);
+	struct frame frame = {.kind = FRAME_NATIVE, .address = address};
+
+	if (found->module == UNWIND_NO_MODULE) {
+		frame.module = names_cstr(native->names, "[unknown]");
+	} else {
+		const struct native_module *module = find_module(native, found->module);
+
+		frame.module = module->path;
+		frame.build_id = module->build_id;
+		if (unwind_module(native->space, found->module)->kind != UNWIND_ANONYMOUS)
+			frame.address -= unwind_module(native->space, found->module)->bias;
+	}
+	return names_frame(native->names, &frame);
+}
+
+static enum merge_kind kind_of(const struct native *native, const struct unwind_frame *found)
+{
+	uint64_t address = unwind_frame_address(found);
+
+	for (size_t i = 0; i < native->n_evals; i++)
+		if (address >= native->evals[i].start && address < native->evals[i].end)
+			return native->evals[i].is_handler ? MERGE_HANDLER : MERGE_EVAL;
+	if (found->module == UNWIND_NO_MODULE ||
+	    unwind_module(native->space, found->module)->kind == UNWIND_ANONYMOUS)
+		return MERGE_MADE;
+	return MERGE_CODE;
+}
+
+static bool has_recovered(const struct native *native)
+{
+	for (size_t i = 0; i < native->n_frames; i++)
+		if (native->frames[i].flags & UNWIND_FRAME_RECOVERED)
+			return true;
+	return false;
+}
+
+static void classify(struct native *native)
+{
+	for (size_t i = 0; i < native->n_frames; i++) {
+		enum merge_kind kind = kind_of(native, &native->frames[i]);
+
+		native->parts[i] = (struct merge_frame){.kind = (uint8_t)kind};
+		if (kind == MERGE_CODE || kind == MERGE_MADE)
+			native->parts[i].id = frame_of(native, &native->frames[i]);
+	}
+}
+
+static void count(struct native *native, enum capture_native what)
+{
+	native->stats->native[what]++;
+}
+
+static void count_end(struct native *native)
+{
+	static const enum capture_native reasons[UNWIND_OUTCOMES] = {
+		[UNWIND_CUT] = CAPTURE_NATIVE_TOO_DEEP,
+		[UNWIND_OUTSIDE] = CAPTURE_NATIVE_BAD_RULE,
+		[UNWIND_NO_TABLE] = CAPTURE_NATIVE_NO_TABLE,
+		[UNWIND_BAD_RULE] = CAPTURE_NATIVE_BAD_RULE,
+		[UNWIND_NO_REG] = CAPTURE_NATIVE_NO_REG,
+		[UNWIND_BAD_MEMORY] = CAPTURE_NATIVE_BAD_MEMORY,
+		[UNWIND_LOOP] = CAPTURE_NATIVE_BAD_RULE,
+		[UNWIND_LATER] = CAPTURE_NATIVE_LATER,
+	};
+	bool is_full = native->outcome == UNWIND_BAD_MEMORY && native->n_bytes == NATIVE_MAX_COPY;
+
+	if (native->outcome != UNWIND_BASE)
+		count(native, is_full ? CAPTURE_NATIVE_TOO_DEEP : reasons[native->outcome]);
+}
+
+/* A thread of C: whatever is known of it is true. */
+static enum merge_outcome take_alone(struct native *native)
+{
+	static const struct python_stack none;
+	struct merge_input input = {
+		.frames = native->parts,
+		.n = native->n_frames,
+		.is_whole = native->outcome == UNWIND_BASE,
+		.is_waiting = true, /* nothing that could be half pushed */
+		.python = &none,
+		.cut = native->cut,
+	};
+
+	return native_merge(&input, &native->merged);
+}
+
+static enum merge_outcome take_with(struct native *native, const struct python_stack *python)
+{
+	struct merge_input input = {
+		.frames = native->parts,
+		.n = native->n_frames,
+		.is_whole = native->outcome == UNWIND_BASE,
+		.is_waiting = native->is_waiting,
+		.python = python,
+		.cut = native->cut,
+	};
+
+	if (native->n_evals == 0 && python->n_evals > 0)
+		return MERGE_MISMATCH;
+	return native_merge(&input, &native->merged);
+}
+
+const struct merged *native_take(struct native *native, const struct python_stack *python)
+{
+	enum merge_outcome outcome;
+
+	native->merged.n = 0;
+	if (!native->has_regs) {
+		count(native, CAPTURE_NATIVE_UNPAUSED);
+		return &native->merged;
+	}
+	if (!native->is_unwound)
+		unwind(native);
+	classify(native);
+	count_end(native);
+	outcome = python ? take_with(native, python) : take_alone(native);
+	if (outcome == MERGE_MISMATCH)
+		native->merged.n = 0;
+	if (outcome == MERGE_MISMATCH && native->outcome == UNWIND_BASE)
+		count(native, CAPTURE_NATIVE_MISMATCH);
+	else if (outcome != MERGE_MISMATCH)
+		count(native,
+		      outcome == MERGE_WHOLE ? CAPTURE_NATIVE_COMPLETE : CAPTURE_NATIVE_INNER);
+	if (outcome == MERGE_WHOLE && has_recovered(native))
+		count(native, CAPTURE_NATIVE_RECOVERED);
+	native_forget(native);
+	return &native->merged;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tick with native frames: everything that may have run is read alone, with its registers, since a native stack
+ * that is not of the same moment as the Python stack is none.
+ */
+#include "sample/tick_private.h"
+
+#include "base/clock.h"
+
+int tick_read_held(struct tick *tick, struct member *member, unsigned flags)
+{
+	struct python *python = tick->target->python;
+	struct mem_span span;
+	int r;
+
+	if (!tick->native)
+		return python_read_paused(python, member->python, flags);
+	if (native_aim(tick->native, tick->pauser, &span)) {
+		r = python_read_paused_with(python, member->python, flags, &span);
+		native_hold(tick->native, &span);
+		return r;
+	}
+	r = python_read_paused(python, member->python, flags);
+	/* One that its user had stopped already has registers for /proc only. */
+	if (thread_look(&member->files, &member->view) == 0)
+		native_hold_waiting(tick->native, &member->view);
+	return r;
+}
+
+/* ---- nodes ---- */
+
+struct node_id tick_native_node(struct tick *tick, const struct python_stack *stack)
+{
+	const struct merged *merged = native_take(tick->native, stack);
+	struct python_stack shown = *stack;
+
+	if (merged->n > 0) {
+		shown.frames = merged->frames;
+		shown.n = merged->n;
+	}
+	if (tick->locals->marker.v)
+		return locals_stack(tick->locals, tick->tree, &shown);
+	return shown.n ? tree_stack(tick->tree, shown.frames, shown.n) : tick->native_node;
+}
+
+static void take_alone(struct tick *tick, struct member *member, enum member_news news)
+{
+	const struct merged *merged = native_take(tick->native, NULL);
+
+	tick_set_native(tick, member);
+	member->news = (uint8_t)news;
+	if (merged->n > 0)
+		member->node = tree_stack(tick->tree, merged->frames, merged->n);
+}
+
+/* ---- threads without Python ---- */
+
+static void read_alone_asleep(struct tick *tick, struct member *member)
+{
+	uint64_t slices = member->cpu.slices;
+
+	native_hold_waiting(tick->native, &member->view);
+	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
+		native_forget(tick->native);
+	take_alone(tick, member, MEMBER_PROVEN);
+}
+
+/* True when it stood still: then what is held is of that moment. */
+static bool read_alone_running(struct tick *tick, struct member *member)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + TICK_PAUSE_WAIT_NS, held_ns;
+	struct mem_span span;
+
+	if (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns) != PAUSE_STOPPED)
+		return false;
+	held_ns = pauser_stats(tick->pauser)->held_ns;
+	if (native_aim(tick->native, tick->pauser, &span)) {
+		memory_budget_set(tick->target->memory, 1, NATIVE_MAX_COPY);
+		if (memory_readv(tick->target->memory, &span, 1) < 0)
+			span.ok = false;
+		native_hold(tick->native, &span);
+	}
+	pause_resume(tick->pauser);
+	histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
+	return true;
+}
+
+static void read_alone(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	bool is_paused;
+
+	native_forget(tick->native);
+	if (member->asleep_since_ns) {
+		read_alone_asleep(tick, member);
+		return;
+	}
+	is_paused = tick_pauses(tick, now_ns) && read_alone_running(tick, member);
+	/* Its account is fresh only now. */
+	if (is_paused && thread_cpu(&member->files, &member->cpu) < 0)
+		member->news = MEMBER_LOST;
+	else
+		take_alone(tick, member, is_paused ? MEMBER_PAUSED : MEMBER_PROVEN);
+}
+
+/* ---- all that are not known to run Python ---- */
+
+/* Without pauses only those that sleep have registers; the others are read as they are, and Python's alone. */
+static int read_unpaused(struct tick *tick, struct member *member)
+{
+	int r = member->asleep_since_ns ? tick_read_asleep(tick, member) : 0;
+
+	if (r == 0 && member->news == MEMBER_UNKNOWN)
+		tick_want(tick, member->python);
+	return r;
+}
+
+int tick_probe_native(struct tick *tick, struct member *member, int64_t now_ns)
+{
+	if (member->python != PYTHON_NO_THREAD && tick_pauses(tick, now_ns))
+		return tick_read_restless(tick, member, now_ns);
+	if (member->python != PYTHON_NO_THREAD)
+		return read_unpaused(tick, member);
+	if (tick->crew->has_unbound)
+		member->news = MEMBER_LOST; /* it may be one that Python has not told the id of */
+	else
+		read_alone(tick, member, now_ns);
+	return 0;
+}
