@@ -30,6 +30,7 @@ struct command {
 
 extern const struct command command_record;
 extern const struct command command_dump;
+extern const struct command command_top;
 extern const struct command command_convert;
 extern const struct command command_serve;
 extern const struct command command_doctor;

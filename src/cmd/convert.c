@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "cmd/capture_file.h"
 #include "cmd/command.h"
 #include "cmd/render.h"
 #include "cmd/sinks.h"
 
-#define READ_BYTES (256u << 10)
 #define TIME_MOST_NS 3.2e17 /* ten years */
 
 struct options {
@@ -64,6 +59,7 @@ static const struct opt_command convert_options = {
 struct job {
 	struct options options;
 	const char *input;
+	struct capture_file file;
 	struct render_choice choice;
 	struct output output;
 	struct names *names;
@@ -88,27 +84,7 @@ static int first_header(void *ctx, const struct capture_header *header)
 	return 0;
 }
 
-/* Feed a file; stops early when `until` is set.  Returns 0 or the decoder's error. */
-static int feed(int fd, struct capture_reader *reader, const bool *until, struct err *err)
-{
-	cleanup_free char *bytes = xcalloc(1, READ_BYTES);
-	ssize_t n;
-	int r = 0;
-
-	while (r == 0 && !(until && *until)) {
-		n = read(fd, bytes, READ_BYTES);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, -errno, "cannot read the capture");
-		if (n == 0)
-			return 0;
-		r = capture_feed(reader, bytes, (size_t)n, err);
-	}
-	return r;
-}
-
-static int look_first(int fd, struct first_look *look, struct err *err)
+static int look_first(struct capture_file *file, struct first_look *look, struct err *err)
 {
 	static const struct capture_events events = {.header = first_header};
 	struct names *names = names_new();
@@ -118,7 +94,7 @@ static int look_first(int fd, struct first_look *look, struct err *err)
 
 	tree_init(&tree);
 	reader = capture_reader_new(names, &tree, &events, look);
-	r = feed(fd, reader, &look->has_header, err);
+	r = capture_file_feed(file, reader, &look->has_header, err);
 	capture_reader_free(reader);
 	tree_done(&tree);
 	names_free(names);
@@ -128,20 +104,6 @@ static int look_first(int fd, struct first_look *look, struct err *err)
 }
 
 /* ---- the conversion ---- */
-
-static int open_input(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return err_sys(err, -errno, "cannot read %s", path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return err_set(err, -EINVAL, "cannot read %s: not a regular file", path);
-	}
-	return fd;
-}
 
 static struct capture_fold_opts fold_opts(const struct job *job, const struct first_look *look)
 {
@@ -169,25 +131,15 @@ static struct capture_fold_opts fold_opts(const struct job *job, const struct fi
  * Returns 0 for a whole capture, 1 for one that is damaged or cut off (the good part was used, and that
  * was said), negative when nothing could be read.
  */
-static int read_capture(struct job *job, int fd, struct err *err)
+static int read_capture(struct job *job, struct err *err)
 {
-	int r;
+	int r = capture_file_feed(&job->file, job->reader, NULL, err);
 
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return err_sys(err, -errno, "cannot read %s", job->input);
-	r = feed(fd, job->reader, NULL, err);
 	if (job->render.output_err.code < 0) {
 		*err = job->render.output_err;
 		return err->code;
 	}
-	if (r < 0 && capture_good_bytes(job->reader) == 0)
-		return r;
-	if (r == 0 && capture_is_complete(job->reader))
-		return 0;
-	log_warn("%s is %s; its first %llu bytes are used", job->input,
-		 r < 0 ? "damaged" : "cut off (the recording did not end in order)",
-		 (unsigned long long)capture_good_bytes(job->reader));
-	return 1;
+	return capture_file_verdict(&job->file, job->reader, r);
 }
 
 static int refuse_nothing(const struct job *job, struct err *err)
@@ -207,17 +159,15 @@ static int refuse_nothing(const struct job *job, struct err *err)
 static int convert(struct job *job)
 {
 	struct first_look look = {0};
-	cleanup_fd int fd = -1;
 	bool is_output_error = false;
 	struct err err = {0};
 	int r, damaged;
 
-	fd = open_input(job->input, &err);
-	if (fd < 0)
+	if (capture_file_open(&job->file, job->input, &err) < 0)
 		return log_error("%s", err.text), EXIT_CODE_FAILED;
 	if (output_open(&job->output, job->options.output, &err) < 0)
 		return log_error("%s", err.text), EXIT_CODE_OUTPUT;
-	if (look_first(fd, &look, &err) < 0)
+	if (look_first(&job->file, &look, &err) < 0)
 		return log_error("%s is not a capture: %s", job->input, err.text), EXIT_CODE_FAILED;
 	job->names = names_new();
 	tree_init(&job->tree);
@@ -225,7 +175,7 @@ static int convert(struct job *job)
 		     job->names, &job->tree, &job->output);
 	job->reader =
 		capture_reader_new(job->names, &job->tree, capture_fold_events(), job->render.fold);
-	damaged = read_capture(job, fd, &err);
+	damaged = read_capture(job, &err);
 	r = damaged < 0 ? damaged : refuse_nothing(job, &err);
 	if (r == 0)
 		r = render_finish(&job->render, &is_output_error, &err);
@@ -243,6 +193,7 @@ static void job_done(struct job *job)
 	capture_reader_free(job->reader);
 	render_done(&job->render);
 	output_done(&job->output);
+	capture_file_done(&job->file);
 	if (job->names)
 		tree_done(&job->tree);
 	names_free(job->names);

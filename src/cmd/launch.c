@@ -30,16 +30,19 @@ static void reset_signals(void)
 }
 
 /* Standard input is empty then: nobody would see what is asked. */
-static void redirect(int captured_fd)
+static void redirect(int captured_fd, bool only_terminals)
 {
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(captured_fd, STDOUT_FILENO) < 0 ||
-	    dup2(captured_fd, STDERR_FILENO) < 0)
-		_exit(EXIT_FAILURE);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (only_terminals && !isatty(fd))
+			continue;
+		if (dup2(fd == STDIN_FILENO ? null_fd : captured_fd, fd) < 0)
+			_exit(EXIT_FAILURE);
+	}
 }
 
-static void child(int gate_fd, int failure_fd, int captured_fd, char **argv)
+static void child(int gate_fd, int failure_fd, int captured_fd, bool only_terminals, char **argv)
 {
 	char byte;
 	int code;
@@ -50,7 +53,7 @@ static void child(int gate_fd, int failure_fd, int captured_fd, char **argv)
 	if (read(gate_fd, &byte, 1) != 1)
 		_exit(EXIT_FAILURE); /* the profiler gave up before it began */
 	if (captured_fd >= 0)
-		redirect(captured_fd);
+		redirect(captured_fd, only_terminals);
 	code = drop_to_sudo_user(NULL);
 	if (code >= 0) {
 		execvp(argv[0], argv);
@@ -84,13 +87,13 @@ static int open_pipes(int gate[2], int failure[2])
 	return -errno;
 }
 
-int launch_prepare(struct launch *launch, char **argv, bool is_captured, struct err *err)
+int launch_prepare(struct launch *launch, char **argv, enum launch_streams streams, struct err *err)
 {
 	int gate[2], failure[2], r;
 
 	*launch = (struct launch){
 		.gate_fd = -1, .failure_fd = -1, .captured_fd = -1, .program = argv[0]};
-	if (is_captured) {
+	if (streams != LAUNCH_SHARE) {
 		launch->captured_fd = open_captured(err);
 		if (launch->captured_fd < 0)
 			return launch->captured_fd;
@@ -102,7 +105,8 @@ int launch_prepare(struct launch *launch, char **argv, bool is_captured, struct 
 	if (launch->pid == 0) {
 		close(gate[1]);
 		close(failure[0]);
-		child(gate[0], failure[1], launch->captured_fd, argv);
+		child(gate[0], failure[1], launch->captured_fd, streams == LAUNCH_CAPTURE_TERMINAL,
+		      argv);
 	}
 	close(gate[0]);
 	close(failure[1]);

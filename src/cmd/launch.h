@@ -24,8 +24,14 @@ struct launch {
 	const char *program; /* its name as given, borrowed */
 };
 
-/* `is_captured`: its standard input is empty, what it prints goes into a file without a name. */
-int launch_prepare(struct launch *launch, char **argv, bool is_captured, struct err *err) nodiscard;
+/*
+ * Its standard streams: ours; or an empty input, and a file without a name for all that it prints; or that
+ * for those of ours only that are a terminal, where a page is drawn and keys are read.
+ */
+enum launch_streams { LAUNCH_SHARE, LAUNCH_CAPTURE, LAUNCH_CAPTURE_TERMINAL };
+
+int launch_prepare(struct launch *launch, char **argv, enum launch_streams streams,
+		   struct err *err) nodiscard;
 /* Fails when the program cannot be executed; `launch` has been waited for then. */
 int launch_go(struct launch *launch, struct err *err) nodiscard;
 /* Has the program ended?  Then its status is known and its pid no longer ours. */

@@ -231,7 +231,7 @@ static int start(struct job *job, struct err *err)
 		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
 	};
-	recording->is_captured = job->options.capture;
+	recording->streams = job->options.capture ? LAUNCH_CAPTURE : LAUNCH_SHARE;
 	recording->sinks = &job->sinks;
 	recording->on_beat = progress_beat;
 	recording->beat_ctx = &job->progress;

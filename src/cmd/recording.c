@@ -93,7 +93,7 @@ int recording_start(struct recording *recording, char **command, struct names *n
 	if (recording->signal_fd < 0)
 		return recording->signal_fd;
 	if (command) {
-		r = launch_prepare(&recording->launch, command, recording->is_captured, err);
+		r = launch_prepare(&recording->launch, command, recording->streams, err);
 		if (r < 0)
 			return r;
 		recording->config.pid = recording->launch.pid;
@@ -138,12 +138,7 @@ static int take_signals(struct recording *recording)
 
 void recording_stop(struct recording *recording)
 {
-	if (recording->facts.is_interrupted)
-		return;
-	recording->facts.is_interrupted = true;
 	session_stop(recording->session);
-	if (recording->launch.pid > 0)
-		kill(recording->launch.pid, SIGINT);
 }
 
 bool recording_await_program(struct recording *recording)
@@ -182,17 +177,22 @@ void recording_conclude(struct recording *recording)
 	session_facts(recording->session, &recording->facts.session);
 }
 
+int recording_wait(struct recording *recording, int ms, struct err *err)
+{
+	struct pollfd fds[RECORDING_FDS];
+
+	recording_fds(recording, fds);
+	if (poll(fds, array_len(fds), ms) < 0 && errno != EINTR)
+		return err_sys(err, -errno, "cannot wait for samples");
+	return recording_step(recording, err);
+}
+
 int recording_run(struct recording *recording, struct err *err)
 {
 	int r = 0;
 
 	while (r == 0 && !recording_has_ended(recording)) {
-		struct pollfd fds[RECORDING_FDS];
-
-		recording_fds(recording, fds);
-		if (poll(fds, array_len(fds), RECORDING_BEAT_MS) < 0 && errno != EINTR)
-			return err_sys(err, -errno, "cannot wait for samples");
-		r = recording_step(recording, err);
+		r = recording_wait(recording, RECORDING_BEAT_MS, err);
 		if (recording->on_beat)
 			recording->on_beat(recording->beat_ctx, recording);
 	}

@@ -34,7 +34,7 @@ struct recording {
 	struct sinks *sinks; /* borrowed; the recording adds its own listener */
 	struct session *session;
 	struct launch launch;
-	bool is_captured; /* what the program prints is kept, not shown */
+	enum launch_streams streams; /* of the program */
 	struct recording_facts facts;
 	int signal_fd;
 	/* Called about every `beat_ms`: a progress line.  May be NULL. */
@@ -55,8 +55,10 @@ int recording_run(struct recording *recording, struct err *err) nodiscard;
 void recording_fds(const struct recording *recording, struct pollfd fds[RECORDING_FDS]);
 /* Take what has come, signals and events; fails as recording_run() does. */
 int recording_step(struct recording *recording, struct err *err) nodiscard;
+/* Wait for at most `ms` for something to come, and take it. */
+int recording_wait(struct recording *recording, int ms, struct err *err) nodiscard;
 bool recording_has_ended(const struct recording *recording);
-/* As a signal would: an orderly end, which the program is told of by SIGINT. */
+/* Ask for an orderly end.  The program is not told. */
 void recording_stop(struct recording *recording);
 /* Fill in the facts that are known at the end only. */
 void recording_conclude(struct recording *recording);

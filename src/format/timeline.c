@@ -202,7 +202,6 @@ static struct entry *entry_of(struct timeline *timeline, const struct entry *lik
 		window->entries[window->n++] = *like;
 		timeline->n_entries++;
 	}
-	timeline->threads[like->thread].last_entry = *place + 1;
 	return &window->entries[*place];
 }
 
@@ -219,6 +218,7 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 {
 	struct timeline *timeline = ctx;
 	struct entry like = {.thread = sample->thread, .state = sample->state};
+	struct timeline_thread *thread = &timeline->threads[sample->thread];
 	struct entry *entry;
 
 	if (sample->time_ns > TIME_MAX_NS)
@@ -229,6 +229,9 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 		return 0;
 	like.node = node_of(timeline, sample).v;
 	entry = entry_of(timeline, &like);
+	/* What stands for no time gives CPU time to a moment that has passed. */
+	if (sample->wall_ns > 0 || !thread->last_entry)
+		thread->last_entry = (uint32_t)(entry - open_window(timeline)->entries) + 1;
 	entry->wall_ns = timeline_sum(entry->wall_ns, sample->wall_ns);
 	entry->cpu_ns = timeline_sum(entry->cpu_ns, sample->cpu_ns);
 	entry->n_samples += 1 + (int64_t)sample->repeats;

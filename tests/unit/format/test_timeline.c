@@ -197,6 +197,27 @@ static void a_row_says_where_a_thread_is_and_what_it_did(void **state)
 	end(&scene);
 }
 
+static void a_sample_without_time_does_not_tell_what_a_thread_does(void **state)
+{
+	struct capture_sample settled = {
+		.time_ns = 105 * MS, .thread = 2, .state = STATE_RUNNING, .cpu_ns = 3 * MS};
+	struct timeline_row *rows;
+	struct scene scene;
+	int64_t now_ms = 0;
+
+	(void)state;
+	begin(&scene, (struct timeline_opts){.keep_ns = 1000 * MS});
+	run(&scene, &now_ms, 10, scene.foo);
+	settled.node = scene.bar;
+	assert_int_equal(timeline_events()->sample(scene.timeline, &settled), 0);
+	timeline_cut(scene.timeline);
+	timeline_show(scene.timeline, 0, TIMELINE_END);
+	assert_int_equal(timeline_rows(scene.timeline, CELLS, &scene.arena, &rows), 2);
+	assert_int_equal(rows[1].state, STATE_WAITING_LOCK);
+	assert_int_equal(rows[1].cpu_ns, 3 * MS);
+	end(&scene);
+}
+
 static void a_thread_without_samples_has_ended_after_a_while(void **state)
 {
 	struct timeline_row *rows;
@@ -291,6 +312,7 @@ int main(void)
 		cmocka_unit_test(live_sum_keeps_what_was_dropped),
 		cmocka_unit_test(every_range_of_a_capture_holds_its_own_samples),
 		cmocka_unit_test(a_row_says_where_a_thread_is_and_what_it_did),
+		cmocka_unit_test(a_sample_without_time_does_not_tell_what_a_thread_does),
 		cmocka_unit_test(a_thread_without_samples_has_ended_after_a_while),
 		cmocka_unit_test(many_windows_are_joined_without_losing_time),
 		cmocka_unit_test(a_capture_of_a_year_in_two_samples_is_a_few_windows),
