@@ -74,6 +74,20 @@ struct elf_symbol {
  */
 int elf_symbols(const struct elf *elf, struct elf_symbol *symbols, size_t n) nodiscard;
 
+/*
+ * Every defined function (and label of code without a type) of .symtab and .dynsym, in no order and with
+ * repetitions.  `name` and its text live for the call.  Returns how many tables were read, or a negative error.
+ */
+typedef void elf_function_fn(void *ctx, const char *name, struct elf_range range, bool is_global);
+int elf_functions(const struct elf *elf, elf_function_fn *fn, void *ctx) nodiscard;
+
+/*
+ * The bytes of a section as they are in the file, with a NUL behind the last (free() them); -ENOENT, ERR_LIMIT
+ * when there are more than `max_bytes`.
+ */
+int elf_section_bytes(const struct elf *elf, const char *name, size_t max_bytes,
+		      uint8_t **ret_bytes, size_t *ret_len) nodiscard;
+
 /* The GNU build id; returns its length, -ENOENT when there is none. */
 int elf_build_id(const struct elf *elf, uint8_t ret_id[ELF_BUILD_ID_MAX]) nodiscard;
 

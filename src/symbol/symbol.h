@@ -8,10 +8,11 @@
  *   front: struct symbolizer ──(socket pair: requests, descriptors)──▶ worker: ELF, DWARF, demangling
  *          memo, deadlines      ◀──(bounded answers)──────────────────         no files, no network, rlimits
  *
- *   1. A worker opens nothing: it gets descriptors.  It is killed when an answer is late or it grows too
- *	large, and started again; the file it died on is remembered as bad and not asked for any more.
- *   2. An answer is never waited for longer than its deadline: SYMBOL_FIRST_NS for a file that is looked
- *	into the first time, SYMBOL_NEXT_NS afterwards.  What comes later is used later.
+ *   1. A worker opens nothing: it gets descriptors.  When it dies, grows too large or gives no sign for long, a
+ *	new one is started; of the file that it was busy with only the symbol tables are read from then on, and
+ *	the second time nothing.
+ *   2. Nobody waits for an answer longer than SYMBOL_FIRST_NS when its file is looked into the first time,
+ *	SYMBOL_NEXT_NS afterwards.  What comes later is used later.
  *   3. What stays unknown is named "libfoo.so+0x1234" and keeps build id and address, so that `convert`
  *	can ask again where the files are.  What is known has neither: equal functions of two builds compare.
  *   4. Frames that have names already, of Python, markers and the kernel, pass as they are.
@@ -57,6 +58,7 @@ struct symbolizer_config {
 	bool trusts_paths;
 	/* Symbol tables only: no DWARF, so no lines and no inlined functions. */
 	bool without_dwarf;
+	int64_t patience_ns; /* how long a worker may give no sign before it is killed; 0: 10 s */
 };
 
 /*
