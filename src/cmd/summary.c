@@ -118,6 +118,30 @@ void summary_print_faults(const struct capture_stats *stats)
 		log_warn("the target has more threads than are sampled; some were left out");
 }
 
+/* Stacks that were taken; those of threads that slept on are not counted again. */
+static void print_native(const struct capture_stats *stats)
+{
+	const uint64_t *native = stats->native;
+	uint64_t taken = native[CAPTURE_NATIVE_COMPLETE] + native[CAPTURE_NATIVE_INNER];
+	uint64_t wanted = native[CAPTURE_NATIVE_UNPAUSED] + native[CAPTURE_NATIVE_MISMATCH] +
+			  native[CAPTURE_NATIVE_COMPLETE];
+
+	for (int i = CAPTURE_NATIVE_TOO_DEEP; i < CAPTURE_NATIVES; i++)
+		wanted += native[i];
+	if (wanted == 0)
+		return;
+	log_info("native stacks: %" PRIu64 " of %" PRIu64
+		 " complete to their base (%.1f %%), %" PRIu64 " with inner frames only, %" PRIu64
+		 " samples of Python alone",
+		 native[CAPTURE_NATIVE_COMPLETE], wanted,
+		 percent(native[CAPTURE_NATIVE_COMPLETE], wanted), native[CAPTURE_NATIVE_INNER],
+		 wanted - min_of(wanted, taken));
+	for (int i = 0; i < CAPTURE_NATIVES; i++)
+		if (native[i] && i != CAPTURE_NATIVE_COMPLETE && i != CAPTURE_NATIVE_INNER)
+			log_info("native stacks %s: %" PRIu64,
+				 capture_native_words((enum capture_native)i), native[i]);
+}
+
 void summary_print(const struct recording_facts *facts, double rate_hz)
 {
 	const struct capture_stats *stats = &facts->stats;
@@ -141,6 +165,7 @@ void summary_print(const struct recording_facts *facts, double rate_hz)
 			 stats->eintr_repaired);
 	log_info("own CPU time: %.2f s (%.1f %% of one CPU)", seconds(own_ns),
 		 stats->time_ns > 0 ? 100.0 * (double)own_ns / (double)stats->time_ns : 0);
+	print_native(stats);
 	print_processes(&facts->session);
 	print_restarts(&facts->session);
 	summary_print_faults(stats);
