@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample/native.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #define RUN_MAX_READS 128
 #define RUN_MAX_READ_BYTES (1u << 20)
 
-_Static_assert((int)PAUSE_REGS == (int)UNWIND_REGS, "both number registers as DWARF does");
+static_assert((int)PAUSE_REGS == (int)UNWIND_REGS, "both number registers as DWARF does");
 
 struct native *native_new(struct target *target, struct names *names, struct capture_stats *stats)
 {
@@ -36,6 +36,7 @@ void native_free(struct native *native)
 {
 	if (!native)
 		return;
+	task_regs_free(native->task_regs);
 	unwind_space_free(native->space);
 	merged_done(&native->merged);
 	free(native->modules);
@@ -117,7 +118,39 @@ static void unwind(struct native *native)
 	native->is_maps_stale |= native->outcome == UNWIND_OUTSIDE;
 }
 
-void native_hold_waiting(struct native *native, const struct thread_view *view)
+static bool has_recovered(const struct native *native)
+{
+	for (size_t i = 0; i < native->n_frames; i++)
+		if (native->frames[i].flags & UNWIND_FRAME_RECOVERED)
+			return true;
+	return false;
+}
+
+/*
+ * All registers of a thread that waits, of the very moment: false when nobody may be asked, or it has moved on.
+ * Asking needs a program in the kernel, so it is loaded when the first stack cannot do without.
+ */
+static bool ask_kernel(struct native *native, pid_t tid)
+{
+	struct task_record record;
+
+	static_assert((int)TASK_REGS_MAX <= (int)UNWIND_REGS, "by the same numbers");
+	if (!native->has_asked_task_regs &&
+	    task_regs_open(native->target->process.id.pid, 0, &native->task_regs, NULL) < 0)
+		native->task_regs = NULL; /* without the right: stacks are as far as /proc leads */
+	native->has_asked_task_regs = true;
+	if (!native->task_regs || task_regs_read_one(native->task_regs, tid, &record) < 0)
+		return false;
+	if (!(record.flags & TASK_ASLEEP) || !(record.flags & TASK_HAS_REGS) ||
+	    record.regs[UNWIND_SP] != native->regs.r[UNWIND_SP] ||
+	    record.regs[UNWIND_PC] != native->regs.r[UNWIND_PC])
+		return false;
+	memcpy(native->regs.r, record.regs, sizeof(record.regs));
+	native->regs.known = (1ull << TASK_REGS_MAX) - 1;
+	return true;
+}
+
+void native_hold_waiting(struct native *native, pid_t tid, const struct thread_view *view)
 {
 	size_t len;
 
@@ -133,6 +166,8 @@ void native_hold_waiting(struct native *native, const struct thread_view *view)
 	if (len > 0 && memory_read(native->target->memory, view->sp, native->bytes, len) == 0)
 		native->n_bytes = len;
 	unwind(native);
+	if ((native->outcome != UNWIND_BASE || has_recovered(native)) && ask_kernel(native, tid))
+		unwind(native);
 }
 
 /* ---- frames ---- */
@@ -186,14 +221,6 @@ static enum merge_kind kind_of(const struct native *native, const struct unwind_
 	    unwind_module(native->space, found->module)->kind == UNWIND_ANONYMOUS)
 		return MERGE_MADE;
 	return MERGE_CODE;
-}
-
-static bool has_recovered(const struct native *native)
-{
-	for (size_t i = 0; i < native->n_frames; i++)
-		if (native->frames[i].flags & UNWIND_FRAME_RECOVERED)
-			return true;
-	return false;
 }
 
 static void classify(struct native *native)

@@ -4,7 +4,8 @@
  *
  *	a thread that runs	paused once: its registers, and its stack in the very read that reads its Python frames
  *	one that waits		not touched: pc and sp as /proc tells them, its stack read in place, and the number of
- *				its time slices proves that it slept until then; other registers where somebody knows
+ *				its time slices proves that it slept until then; where that does not lead to its base,
+ *				the other registers as the kernel tells them to who may ask (bpf/task_regs.h)
  *	both			unwound after it runs on, merged with Python's frames (native_merge.h)
  *
  *   1. A sample is never lost for its native frames: without them it is Python's alone, and counted by the reason
@@ -19,6 +20,7 @@
 #ifndef SAMPLE_NATIVE_H
 #define SAMPLE_NATIVE_H
 
+#include "bpf/task_regs.h"
 #include "format/capture.h"
 #include "proc/pause.h"
 #include "proc/thread.h"
@@ -44,6 +46,8 @@ struct native {
 	size_t n_evals;
 	struct frame_id cut; /* NATIVE_CUT_MARKER */
 	int64_t maps_due_ns;
+	struct task_regs *task_regs; /* NULL: not needed so far, or not to be had */
+	bool has_asked_task_regs;
 	bool is_maps_stale; /* something was met that is not in the target's maps */
 
 	/* Of one thread at a time: */
@@ -80,7 +84,7 @@ void native_forget(struct native *native);
 bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *ret_span);
 void native_hold(struct native *native, const struct mem_span *span);
 /* Of a thread that waits, as it was looked at last; reads its stack, and unwinds it. */
-void native_hold_waiting(struct native *native, const struct thread_view *view);
+void native_hold_waiting(struct native *native, pid_t tid, const struct thread_view *view);
 
 /* ---- its frames ---- */
 

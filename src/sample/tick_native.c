@@ -23,7 +23,7 @@ int tick_read_held(struct tick *tick, struct member *member, unsigned flags)
 	r = python_read_paused(python, member->python, flags);
 	/* One that its user had stopped already has registers for /proc only. */
 	if (thread_look(&member->files, &member->view) == 0)
-		native_hold_waiting(tick->native, &member->view);
+		native_hold_waiting(tick->native, member->tid, &member->view);
 	return r;
 }
 
@@ -59,7 +59,7 @@ static void read_alone_asleep(struct tick *tick, struct member *member)
 {
 	uint64_t slices = member->cpu.slices;
 
-	native_hold_waiting(tick->native, &member->view);
+	native_hold_waiting(tick->native, member->tid, &member->view);
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
 		native_forget(tick->native);
 	take_alone(tick, member, MEMBER_PROVEN);

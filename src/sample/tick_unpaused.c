@@ -91,7 +91,7 @@ int tick_read_asleep(struct tick *tick, struct member *member)
 	if (r < 0)
 		return r;
 	if (tick->native)
-		native_hold_waiting(tick->native, &member->view);
+		native_hold_waiting(tick->native, member->tid, &member->view);
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
 		return 0;
 	if (r == PYTHON_COMPLETE)
