@@ -214,7 +214,7 @@ int capture_write_local(struct capture_writer *writer, const struct capture_loca
 int capture_write_source(struct capture_writer *writer,
 			 const struct capture_source *source) nodiscard;
 int capture_write_end(struct capture_writer *writer, const struct capture_end *end) nodiscard;
-/* Pass the block so far to the sink: at least every 100 ms when live. */
+/* Pass the block so far to the sink: at least every 300 ms when live. */
 int capture_flush(struct capture_writer *writer) nodiscard;
 
 /* ---- reading ---- */

@@ -162,7 +162,9 @@ int64_t watch_look(struct watch *watch)
 		atomic_fetch_add(&watch->beat->kills, 1);
 		watch_signal(watch, SIGKILL);
 	}
-	return watch->seen_pause_ns ? WATCH_LOOK_IN_PAUSE_NS : WATCH_LOOK_NS;
+	if (watch->seen_pause_ns)
+		return WATCH_LOOK_IN_PAUSE_NS;
+	return min_of(WATCH_LOOK_NS, min_of(pause_limit_ns, beat_limit_ns) * 3 / 4);
 }
 
 /* Its pid is ours until we wait for it: it cannot be anybody else's. */

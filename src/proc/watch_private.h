@@ -17,7 +17,11 @@
 
 #include "proc/watchdog.h"
 
-#define WATCH_LOOK_NS (20 * 1000000ll)
+/*
+ * A pause that begins right after a look is seen at the next, before it is too old, and then looked at closely: seldom
+ * looks kill no later than often ones.
+ */
+#define WATCH_LOOK_NS (KEEPER_PAUSE_LIMIT_NS * 3 / 4)
 #define WATCH_LOOK_IN_PAUSE_NS (5 * 1000000ll) /* while a pause is seen going on */
 
 struct watch {

@@ -15,7 +15,7 @@
  *
  * The keeper is in a session of its own: Ctrl-Z and Ctrl-C at the front's terminal reach neither it
  * nor the readers.  It dies with the front (parent-death signal, and a pipe that closes), the readers
- * with the keeper.  It looks at the page every 20 ms (0.05 % of a CPU).
+ * with the keeper.  It looks at the page every 75 ms, and every 5 ms while it sees a pause.
  *
  * Who may call: keeper_* belong to one thread of the front; beat_* to the reader.
  */

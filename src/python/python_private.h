@@ -76,6 +76,7 @@ struct track {
 	bool is_new;	/* since the last look */
 	bool is_warm;	/* was walked at least once */
 	bool is_dirty;	/* the prediction does not follow from the last walk yet */
+	bool is_chased; /* it ran when it was read last, and nobody stopped it */
 	uint8_t fault;	/* enum python_fault of the last walk */
 	uint32_t epoch; /* of the code cache that expected_code.id belong to */
 
@@ -192,6 +193,7 @@ struct python {
 	size_t asked_cap, proof_bytes_cap;
 	uint32_t
 		best_pace; /* the least time of a twofold read against what it should take; twice.c */
+	int64_t chased_ns; /* when a thread was last read while it ran; twice.c */
 	struct roster roster;
 	struct python_stats stats;
 };

@@ -283,7 +283,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 			add_track(python, &n, python->tracks[threads[i]], !(flags & PYTHON_ANY));
 	if (n == 0)
 		return 0;
-	began_ns = clock_monotonic_ns();
+	began_ns = python->chased_ns = clock_monotonic_ns();
 	r = unit_readv(python, python->spans, n);
 	if (r < 0)
 		return r;
@@ -328,6 +328,7 @@ static int read_all(struct python *python, const uint32_t *threads, size_t n, un
 	for (size_t i = 0; i < n && flags & PYTHON_ANY; i++) {
 		int r;
 
+		python->tracks[threads[i]]->is_chased = python->threads[threads[i]].runs_python;
 		if (!python->threads[threads[i]].runs_python)
 			continue;
 		r = read_until_judged(python, threads, i, i + 1, flags, outcomes);

@@ -8,7 +8,7 @@
  *
  *	poll ── pauser has events ──▶ pauser_pump
  *	   ├─── a tick is due ──────▶ tick_run, samples into the stream
- *	   ├─── 100 ms are over ────▶ names, ended threads, flush, heartbeat
+ *	   ├─── 250 ms are over ────▶ names, ended threads, flush, heartbeat
  *	   └─── SIGTERM, end ───────▶ last tick, statistics, end record
  *
  * Sums are kept whatever happens: sample/account.h.  One thread, no locks.
