@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The native truth programs (tests/targets/native/), and what a profile of one is worth: for tests and benches.
+
+    folder = natives.build(scratch, python)                   libraries of C, C++ and Rust, and the extension
+    with natives.Target(python, "running", folder) as target:
+        verdict = target.truth.judge(stacks)                   stacks: {(frame, ...): count}, outermost first
+
+A frame is (name, place); truths.raw_stacks() of texts "name (place)" will not do, for C++ has brackets of its own.
+A stack is *wrong* when its functions of known order are not the beginning of a path that the program announced, when a
+strange Python function or one of our libraries stands between them, or when an evaluation loop that runs no Python frame
+lies anywhere but innermost.  It is *complete* when its outermost frame is where threads begin.
+"""
+
+import collections
+import functools
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+TARGETS = pathlib.Path(__file__).resolve().parent / "targets" / "native"
+HARD = ["-O2", "-fPIC", "-shared", "-pthread", "-w", "-fno-ipa-icf"]  # of every library
+VARIANTS = {
+    "omit": ["-g", "-fomit-frame-pointer"],
+    "realign": ["-g", "-fomit-frame-pointer", "-mstackrealign"],
+    "keep": ["-g", "-fno-omit-frame-pointer"],
+    "bare": ["-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fno-exceptions", "-fno-unwind-tables"],
+}
+BASES = re.compile(r"_start|__?_?clone3?|thread_start|_start_c|__restore_base")
+EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*|_PyEval_EvalFrame")
+
+Verdict = collections.namedtuple("Verdict", "samples native complete wrong unnamed kinds")
+
+
+class Unfit(Exception):
+    """The program does not run on this interpreter; the reason is its text."""
+
+
+# ---- building -----------------------------------------------------------------------------------
+
+
+def call(*argv):
+    done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unfit(f"needs {argv[0]}: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")
+
+
+def is_musl(python):
+    return getattr(python, "libc", "glibc") != "glibc"
+
+
+def build_c(folder, compiler):
+    for name, flags in VARIANTS.items():
+        call(compiler, *HARD, *flags, TARGETS / "metal.c", "-o", folder / f"libmetal_{name}.so")
+    kept = folder / "libmetal_omit.so"
+    call("strip", "--strip-all", "-o", folder / "libmetal_stripped.so", kept)
+    split, debug = folder / "libmetal_split.so", folder / "libmetal_split.so.debug"
+    # A build id of its own, or it would be taken for the library that it was copied from.
+    call(compiler, *HARD, *VARIANTS["omit"], "-DMETAL_SPLIT", "-Wl,--build-id=0x" + os.urandom(20).hex(),
+         TARGETS / "metal.c", "-o", split)
+    call("objcopy", "--only-keep-debug", split, debug)
+    call("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", split)
+
+
+def build_libraries(folder, python):
+    musl = is_musl(python)
+    build_c(folder, "musl-gcc" if musl else "cc")
+    if not musl:
+        call("c++", *HARD, "-g", TARGETS / "metal_cpp.cc", "-o", folder / "libmetal_cpp.so")
+        if shutil.which("rustc"):
+            call("rustc", "--edition=2021", "--crate-type=cdylib", "-O", "-g", "--crate-name=metal_rust",
+                 TARGETS / "metal_rust.rs", "-o", folder / "libmetal_rust.so")
+
+
+def build_module(folder, python):
+    """The extension for an interpreter: where it can import it."""
+    code = "import sysconfig; print(sysconfig.get_paths()['include'])"
+    include = subprocess.run([python.path, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    if not os.path.exists(os.path.join(include, "Python.h")):
+        raise Unfit(f"needs the headers of {python.id}")
+    # Debian's are in two folders, one of which belongs to the architecture.
+    call("musl-gcc" if is_musl(python) else "cc", *HARD, "-g", "-I", include, "-I", os.path.dirname(include),
+         TARGETS / "metal_module.c", "-o", folder / "metal_module.so")
+
+
+def has_ctypes(python):
+    return subprocess.run([python.path, "-c", "import ctypes"], capture_output=True, check=False).returncode == 0
+
+
+def build(scratch, python, how):
+    """A folder with all that a program needs; Unfit where it cannot be made."""
+    if how == "none":
+        return scratch
+    if python.libc == "none":
+        raise Unfit("a program that is linked statically loads no library")
+    if how == "ctypes" and not has_ctypes(python):
+        raise Unfit(f"needs ctypes in {python.id}")
+    base = scratch / ("musl" if is_musl(python) else "gnu")
+    if not base.exists():
+        base.mkdir()
+        build_libraries(base, python)
+    if how == "ctypes":
+        return base
+    folder = scratch / f"module-{python.id}-{python.version}"
+    if not folder.exists():
+        folder.mkdir()
+        for library in base.glob("libmetal*"):
+            (folder / library.name).symlink_to(library)
+        build_module(folder, python)
+    return folder
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def parse_frame(text):
+    """(name, place): "metal::run(long (*)(long), long) (metal.cc:7)" has brackets everywhere."""
+    if text.endswith(")") and " (" in text:
+        name, _, place = text[:-1].rpartition(" (")
+        if name and (re.search(r":\d+$|\.so[.\d]*$|\.py$|\.[ch]\w*$|\.rs$|^\[.*\]$|^<.*>$", place) or "/" in place
+                     or "python" in place):
+            return name, place
+    return text, ""
+
+
+def split_stack(line):
+    """Frames of a collapsed line; no name of these programs has a semicolon."""
+    stack, _, count = line.rpartition(" ")
+    return tuple(parse_frame(frame) for frame in stack.split(";")), int(count)
+
+
+def raw_stacks(text):
+    stacks = collections.Counter()
+    for line in text.splitlines():
+        stack, count = split_stack(line)
+        stacks[stack] += count
+    return stacks
+
+
+@functools.lru_cache(maxsize=None)
+def plain(name):
+    """Without arguments, template arguments, hashes and what the compiler has added."""
+    name = re.sub(r"::h[0-9a-f]{16}$", "", name)
+    name = re.sub(r"\.(constprop|isra|part|cold|llvm)\b.*$", "", name)
+    before = None
+    while before != name:
+        before, name = name, re.sub(r"<(?!module)[^<>]*>|\([^()]*\)", "", name)
+    name = name.replace("::::", "::").strip().rpartition(" ")[2] if " " in name else name.replace("::::", "::")
+    return name.removesuffix("::")
+
+
+def is_python(frame):
+    return bool(re.search(r"\.py(:\d+)?$|^<", frame[1]))
+
+
+def is_marker(frame):
+    return not frame[1] and frame[0].startswith("[")
+
+
+# ---- judging ------------------------------------------------------------------------------------
+
+
+class Truth:
+    """What a program says of itself on its first line."""
+
+    def __init__(self, announced):
+        self.open = set(announced["open"])
+        self.names = set()
+        self.ways = {}
+        for path in announced["paths"]:
+            self.add([part for word in path.split() for part in self.expand(word)])
+
+    def expand(self, word):
+        name, _, times = word.partition("*")
+        self.names.add(name.lstrip("?"))
+        return [name] * int(times or 1)
+
+    def add(self, parts):
+        ends = [self.ways]
+        for part in parts:
+            below = [end.setdefault(part.lstrip("?"), {}) for end in ends]
+            ends = below + ends if part.startswith("?") else below
+
+    def wrong(self, stack):
+        """What is wrong with a stack; None when nothing is."""
+        at, last = self.ways, None
+        frames = [frame for frame in stack if not is_marker(frame)]
+        for i, frame in enumerate(frames):
+            name = plain(frame[0])
+            name = name.rpartition(".")[2] if is_python(frame) else name
+            if name in self.names and not (last in self.open and is_python(frame) and name not in at):
+                if name not in at:
+                    return f"{name} below {last}"
+                at, last = at[name], name
+            elif is_python(frame) and last not in self.open:
+                return f"stranger {frame[0]} below {last}"
+            elif EVAL.fullmatch(name) and i + 1 < len(frames):
+                return f"an evaluation without frames below {last}"
+            elif name.startswith("metal") and "closure" not in name and "metal_module" not in frame[1]:
+                return f"unknown {name} below {last}"
+        return None
+
+    def judge(self, stacks):
+        native = complete = samples = unnamed = 0
+        wrong, kinds = collections.Counter(), collections.Counter()
+        for stack, count in stacks.items():
+            samples += count
+            frames = [frame for frame in stack if not is_marker(frame)]
+            kinds[next((frame[0] for frame in reversed(frames) if plain(frame[0]) in self.names), "?")] += count
+            if all(is_python(frame) for frame in frames):
+                continue
+            native += count
+            complete += count if frames and BASES.fullmatch(plain(frames[0][0])) else 0
+            unnamed += count if any("libmetal" in frame[0] and "+0x" in frame[0] for frame in frames) else 0
+            why = self.wrong(stack)
+            if why:
+                wrong[why, stack] += count
+        return Verdict(samples, native, complete, wrong, unnamed, kinds)
+
+
+# ---- running them -------------------------------------------------------------------------------
+
+
+def numpy_folder(python):
+    """What a Python needs on its path to have numpy: that of who runs the tests, where it is of the same version."""
+    spec = importlib.util.find_spec("numpy")
+    if not spec or python.tag != f"{sys.version_info[0]}.{sys.version_info[1]}" or is_musl(python):
+        return {}
+    return {"PYTHONPATH": str(pathlib.Path(spec.origin).parents[1])}
+
+
+class Target:
+    """A native truth program that runs; Unfit when it cannot on this interpreter."""
+
+    def __init__(self, python, program, folder, how):
+        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8",
+               **numpy_folder(python)}
+        self.process = subprocess.Popen([python.path, "-u", TARGETS / f"truth_{program}.py", how, folder], env=env,
+                                        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        start_new_session=True)
+        self.pid = self.process.pid
+        line = self.process.stdout.readline()
+        if not line:
+            reason = self.process.stderr.read().strip().splitlines() or ["no reason given"]
+            self.close()
+            raise Unfit(reason[-1])
+        self.truth = Truth(json.loads(line))
+
+    def close(self):
+        try:
+            os.killpg(self.pid, 9)  # it has children
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
