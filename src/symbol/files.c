@@ -14,7 +14,6 @@
 #include "elf/elf.h"
 
 #define LINK_MAX_BYTES 4096 /* of the sections that name files */
-#define HEX_MAX (2 * ELF_BUILD_ID_MAX + 1)
 
 int files_open(const char *path)
 {
@@ -41,7 +40,7 @@ void files_done(struct files *files)
 
 /* ---- what a file says about itself ---- */
 
-static void to_hex(const uint8_t *bytes, size_t n, char hex[HEX_MAX])
+static void to_hex(const uint8_t *bytes, size_t n, char hex[FILES_BUILD_ID_CHARS])
 {
 	for (size_t i = 0; i < n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
@@ -57,21 +56,21 @@ static struct elf *look_into(int fd)
 	return own >= 0 && elf_open(own, &elf, NULL) == 0 ? elf : NULL;
 }
 
-static void build_id_of(int fd, char hex[HEX_MAX])
+void files_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS])
 {
 	struct elf *elf = look_into(fd);
 	uint8_t id[ELF_BUILD_ID_MAX];
 	int n = elf ? elf_build_id(elf, id) : -ENOENT;
 
-	to_hex(id, n > 0 ? (size_t)n : 0, hex);
+	to_hex(id, n > 0 ? (size_t)n : 0, ret_hex);
 	elf_close(elf);
 }
 
 static bool has_build_id(int fd, const char *wanted)
 {
-	char hex[HEX_MAX];
+	char hex[FILES_BUILD_ID_CHARS];
 
-	build_id_of(fd, hex);
+	files_build_id(fd, hex);
 	return strcmp(hex, wanted) == 0;
 }
 
@@ -154,11 +153,11 @@ static bool has_checksum(int fd, uint32_t wanted)
 static int try_link(const char *path, const struct debug_link *link)
 {
 	cleanup_fd int fd = files_open(path);
-	char hex[HEX_MAX];
+	char hex[FILES_BUILD_ID_CHARS];
 
 	if (fd < 0)
 		return fd;
-	build_id_of(fd, hex);
+	files_build_id(fd, hex);
 	if (*hex && *link->build_id ? strcmp(hex, link->build_id) == 0
 				    : has_checksum(fd, link->crc))
 		return take_fd(&fd);
@@ -213,7 +212,7 @@ static int find_alt(int debug_fd, const char *dirs)
 	struct elf *elf = look_into(debug_fd);
 	cleanup_free uint8_t *bytes = NULL;
 	cleanup_fd int fd = -1;
-	char id[HEX_MAX];
+	char id[FILES_BUILD_ID_CHARS];
 	size_t len, name_len;
 	int r = elf ? elf_section_bytes(elf, ".gnu_debugaltlink", LINK_MAX_BYTES, &bytes, &len)
 		    : -ENOENT;

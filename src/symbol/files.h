@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 
+#define FILES_BUILD_ID_CHARS 129 /* 64 bytes in hex and a NUL */
 #define FILES_DEBUG_DIRS "/usr/lib/debug"
 #define FILES_CHECKSUM_MAX_BYTES (512u << 20) /* larger debug files count by build id only */
 
@@ -35,6 +36,9 @@ struct files {
 /* -ENOENT when none was found. */
 int files_find(const struct files_wanted *wanted, struct files *ret_files) nodiscard;
 void files_done(struct files *files);
+
+/* Of an ELF file, in hex; "" when it has none. */
+void files_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS]);
 
 /* A regular file, without ever opening anything else (a device's open() can act); -errno. */
 int files_open(const char *path) nodiscard;

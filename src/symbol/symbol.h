@@ -97,6 +97,10 @@ int symbolizer_add_jitdump(struct symbolizer *symbolizer, uint32_t process, int 
 struct node_id symbolizer_node(struct symbolizer *symbolizer, uint32_t process,
 			       struct node_id node);
 
+/* As far as is known by now, without waiting: what is not known is asked for, and has no name yet. */
+struct node_id symbolizer_node_now(struct symbolizer *symbolizer, uint32_t process,
+				   struct node_id node);
+
 /*
  * Ask for what is missing of a node, without waiting.  True: nothing is (or will not come any more), so that
  * symbolizer_node() does not wait.  Ask again after symbolizer_pump().

@@ -3,13 +3,18 @@
  * Nodes to nodes.  A node's answer is that of its parent and what its own frame turns into, so each is made
  * once: in one table for all processes, or, where JIT code is on the way, in one of the process.
  */
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/vec.h"
 #include "symbol/asker.h"
+#include "symbol/files.h"
 #include "symbol/processes.h"
 
 #define PERF_TRAMPOLINE "py::"
@@ -22,6 +27,24 @@ struct symbolizer {
 	size_t memo_cap;
 	uint32_t *path; /* nodes still to be done, innermost first; TREE_MAX_DEPTH */
 };
+
+/*
+ * The kernel's own library has no file.  All processes have the same; one of another machine's differs in its
+ * build id.
+ */
+static void add_vdso(struct symbolizer *symbolizer)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)getauxval(AT_SYSINFO_EHDR);
+	size_t len = header ? header->e_shoff + (size_t)header->e_shnum * header->e_shentsize : 0;
+	cleanup_fd int fd = header ? memfd_create("vdso", MFD_CLOEXEC) : -1;
+	char hex[FILES_BUILD_ID_CHARS];
+
+	if (fd < 0 || write(fd, header, len) != (ssize_t)len)
+		return;
+	files_build_id(fd, hex);
+	if (*hex)
+		asker_add_file(&symbolizer->asker, hex, "[vdso]", take_fd(&fd));
+}
 
 int symbolizer_new(const struct symbolizer_config *config, struct symbolizer **ret_symbolizer,
 		   struct err *err)
@@ -37,6 +60,7 @@ int symbolizer_new(const struct symbolizer_config *config, struct symbolizer **r
 		symbolizer_free(symbolizer);
 		return r;
 	}
+	add_vdso(symbolizer);
 	*ret_symbolizer = symbolizer;
 	return 0;
 }
@@ -295,6 +319,15 @@ struct node_id symbolizer_node(struct symbolizer *symbolizer, uint32_t process, 
 		}
 		asker_wait(&symbolizer->asker, until_ns - now_ns);
 	}
+	return translate(symbolizer, owner, node);
+}
+
+struct node_id symbolizer_node_now(struct symbolizer *symbolizer, uint32_t process,
+				   struct node_id node)
+{
+	struct jit_process *owner = processes_get(&symbolizer->processes, process);
+
+	jit_process_look(owner);
 	return translate(symbolizer, owner, node);
 }
 
