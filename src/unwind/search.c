@@ -204,6 +204,7 @@ enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck)
 	struct searching searching = {.walk = walk, .left_checks = SEARCH_MAX_CHECKS};
 	enum unwind_outcome outcome = UNWIND_NO_TABLE;
 
+	walk->is_searching = true;
 	push_choice(&searching);
 	struct choice first = searching.choices[0];
 	for (int pass = 0; pass < 2 && outcome == UNWIND_NO_TABLE; pass++) {

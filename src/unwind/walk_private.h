@@ -13,7 +13,8 @@ struct walk {
 	struct unwind_regs regs; /* in frames[n - 1], or in the one that comes next */
 	struct unwind_frame *frames;
 	size_t n, max;
-	uint8_t flags; /* of the frame that comes next */
+	uint8_t flags;	   /* of the frame that comes next */
+	bool is_searching; /* what leads to nowhere is a wrong turn, not an end */
 	uint32_t left_steps;
 	raddr_t window_at;
 	uint32_t window_bytes;

@@ -35,20 +35,27 @@ static int open_file(void *ctx, const struct mapping *mapping, struct err *err)
 	return maps_open(*(const pid_t *)ctx, mapping, err);
 }
 
-/* Its stack as far as it goes, at most STACK_BYTES. */
-static size_t read_stack(struct memory *memory, const struct maps *maps, raddr_t sp, uint8_t *into)
+/*
+ * Its stack as far as it goes, at most STACK_BYTES.  From glibc 2.42 on a guard page is part of the mapping
+ * (MADV_GUARD_INSTALL) and mappings of neighbouring stacks are one: the end of the mapping is not that
+ * of the stack, so it is read by pages.
+ */
+static size_t read_stack(struct memory *memory, raddr_t sp, uint8_t *into)
 {
-	const struct mapping *mapping = maps_find(maps, sp);
+	size_t len = 0;
 
-	if (!mapping)
-		return 0;
-	size_t len = min_of((size_t)STACK_BYTES, (size_t)(mapping->end - sp));
 	memory_budget_set(memory, UINT32_MAX, UINT64_MAX);
-	return memory_read(memory, sp, into, len) < 0 ? 0 : len;
+	while (len < STACK_BYTES) {
+		size_t take = min_of(4096 - ((sp + len) & 4095), STACK_BYTES - len);
+
+		if (memory_read(memory, sp + len, into + len, take) < 0)
+			break;
+		len += take;
+	}
+	return len;
 }
 
-static bool look(pid_t pid, pid_t tid, struct memory *memory, const struct maps *maps,
-		 struct waiting *ret_waiting)
+static bool look(pid_t pid, pid_t tid, struct memory *memory, struct waiting *ret_waiting)
 {
 	struct thread thread;
 	struct thread_view view;
@@ -61,12 +68,11 @@ static bool look(pid_t pid, pid_t tid, struct memory *memory, const struct maps 
 	*ret_waiting = (struct waiting){.tid = tid, .bytes = malloc(STACK_BYTES)};
 	unwind_regs_set(&ret_waiting->regs, UNWIND_SP, view.sp);
 	unwind_regs_set(&ret_waiting->regs, UNWIND_PC, view.pc);
-	ret_waiting->len = read_stack(memory, maps, view.sp, ret_waiting->bytes);
+	ret_waiting->len = read_stack(memory, view.sp, ret_waiting->bytes);
 	return true;
 }
 
-static size_t look_at_all(pid_t pid, struct memory *memory, const struct maps *maps,
-			  struct waiting *waiting)
+static size_t look_at_all(pid_t pid, struct memory *memory, struct waiting *waiting)
 {
 	char path[64];
 	size_t n = 0;
@@ -77,7 +83,7 @@ static size_t look_at_all(pid_t pid, struct memory *memory, const struct maps *m
 		return 0;
 	for (struct dirent *entry; n < MAX_THREADS && (entry = readdir(dir));)
 		if (entry->d_name[0] != '.' &&
-		    look(pid, (pid_t)strtol(entry->d_name, NULL, 10), memory, maps, &waiting[n]))
+		    look(pid, (pid_t)strtol(entry->d_name, NULL, 10), memory, &waiting[n]))
 			n++;
 	closedir(dir);
 	return n;
@@ -180,7 +186,7 @@ int main(int argc, char **argv)
 	struct memory *memory = memory_live_new(pid);
 	struct unwind_args args = {.open = open_file, .ctx = &pid, .memory = memory};
 	static struct waiting waiting[MAX_THREADS];
-	size_t n = look_at_all(pid, memory, &maps, waiting);
+	size_t n = look_at_all(pid, memory, waiting);
 	struct unwind_space *space = unwind_space_new(&args);
 
 	unwind_space_update(space, &maps);
