@@ -5,9 +5,24 @@
 #define RETURN_MAX_BYTES 64 /* from the program counter to the return */
 #define ENDING_BYTES 24	    /* in which a thread that has nothing left to do ends itself */
 
-#if defined(__aarch64__)
+static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target);
 
 bool code_is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target)
+{
+	struct call *call =
+		&space->calls[(address * 0x9e3779b97f4a7c15ull) >> 32 & (SPACE_CALLS - 1)];
+
+	if (call->address != address) {
+		*call = (struct call){.address = address};
+		call->is_call = is_call(space, address, &call->target);
+	}
+	*ret_target = call->target;
+	return call->is_call;
+}
+
+#if defined(__aarch64__)
+
+static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target)
 {
 	uint32_t module = unwind_module_at(space, address - 1);
 	uint32_t word;
@@ -55,7 +70,7 @@ static size_t indirect_call_bytes(const uint8_t *code)
 	return bytes;
 }
 
-bool code_is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target)
+static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target)
 {
 	uint8_t code[8]; /* the eighth is there for a SIB byte that is none */
 	uint32_t module = unwind_module_at(space, address - 1);

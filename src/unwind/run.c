@@ -134,8 +134,8 @@ static enum unwind_outcome walk_one(struct walk *walk)
 	uint64_t address = lookup_address(walk);
 	bool is_bad;
 
-	if (!pc &&
-	    walk->n) { /* the outermost frame record, or a thread's that began with no caller */
+	/* The outermost frame record, or a thread that began without a caller. */
+	if (!pc && walk->n && !walk->is_searching) {
 		walk->frames[walk->n - 1].flags |= UNWIND_FRAME_BASE;
 		return UNWIND_BASE;
 	}

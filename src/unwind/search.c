@@ -8,9 +8,10 @@
  * left over from an earlier call rarely does.  A search may have to pass several such functions, so
  * it is a walk over choices, with one stack of them instead of recursion and one budget for all.
  *
- * First only words are believed whose call names the function that was called and, in functions with frame pointers, whose
- * frame record is one; then, since a called function may have jumped on to another and not all code
- * keeps frame pointers, all.
+ * For each function at first only words are believed whose call names it, or cannot be told (a register, a
+ * stub of the linker, other code without information), and whose frame record is one, where it keeps frame
+ * pointers; then, since a called function may have jumped on to another, all.  Calls that name the
+ * function are no better than those that cannot be told: the next such call further up would be found.
  */
 #include "unwind/walk_private.h"
 
@@ -19,7 +20,6 @@
 #define SEARCH_MAX_CHOICES 16	     /* functions to search for in one stack; musl needs 5 */
 #define SEARCH_MAX_BYTES (16u << 10) /* of stack looked at for one caller */
 #define SEARCH_MAX_CHECKS 2000	     /* words whose code was looked at, in all: 0.7 us each */
-#define SEARCH_NEAR_BYTES 4096	     /* a function without bounds is believed to be no longer */
 
 struct choice {
 	size_t n;		 /* frames up to the one whose caller is looked for */
@@ -28,7 +28,8 @@ struct choice {
 	struct cfi_rule rule; /* of it; cfa CFI_CFA_BAD: none */
 	uint64_t start, end;  /* bounds of the function; 0: unknown */
 	uint32_t module;
-	uint64_t slot, limit; /* next word to try */
+	uint64_t first, slot, limit; /* the words to try, and the next one */
+	bool is_all_believed;	     /* the second time */
 };
 
 struct searching {
@@ -36,7 +37,6 @@ struct searching {
 	struct choice choices[SEARCH_MAX_CHOICES];
 	size_t n;
 	uint32_t left_checks;
-	bool is_strict;
 };
 
 static int32_t lowest_offset(const struct cfi_rule *rule)
@@ -86,6 +86,7 @@ static void push_choice(struct searching *searching)
 				  .slot = walk->regs.r[UNWIND_SP]};
 	choice->limit =
 		choice->slot + min_of((uint64_t)SEARCH_MAX_BYTES, UINT64_MAX - choice->slot);
+	choice->first = choice->slot;
 	if (frame->module == UNWIND_NO_MODULE)
 		return;
 	const struct cfi_rule *rule = space_rule(walk->space, frame->module, address, &is_bad);
@@ -95,24 +96,22 @@ static void push_choice(struct searching *searching)
 		choice->slot += (uint64_t)(int64_t)(return_offset(rule) - lowest_offset(rule));
 	}
 	choice_bounds(searching, choice, address);
+	choice->first = choice->slot;
 }
 
-/* Is a call's target the function that was called?  Yes also when it cannot be told. */
+/* Can a call have led to the function, by what is believed now? */
 static bool is_target_fit(struct searching *searching, const struct choice *choice, uint32_t caller,
 			  uint64_t target)
 {
 	struct walk *walk = searching->walk;
-	uint64_t pc = walk->frames[choice->n - 1].pc;
 	bool is_bad;
 
 	if (!target)
-		return true; /* through a register or a table */
-	if (choice->start)
-		if (target >= choice->start && target < choice->end)
-			return true;
-	if (!choice->start && target <= pc && pc - target < SEARCH_NEAR_BYTES)
 		return true;
-	/* The linker's stubs lead anywhere. */
+	if (choice->start && target >= choice->start && target < choice->end)
+		return true;
+	if (unwind_module_at(walk->space, target) == choice->module && !choice->start)
+		return !space_function(walk->space, choice->module, target);
 	const struct cfi_rule *rule = space_rule(walk->space, caller, target, &is_bad);
 	return rule ? rule->cfa == CFI_CFA_PLT : caller != choice->module;
 }
@@ -147,8 +146,8 @@ static bool assume(struct walk *walk, const struct choice *choice, uint64_t slot
 	return true;
 }
 
-/* Set the walk on the next possible caller; false: there is none. */
-static bool next_caller(struct searching *searching, struct choice *choice)
+/* Set the walk on the next possible caller; false: there is none by this belief. */
+static bool next_believed(struct searching *searching, struct choice *choice)
 {
 	struct walk *walk = searching->walk;
 
@@ -165,8 +164,9 @@ static bool next_caller(struct searching *searching, struct choice *choice)
 		if (!code_is_call(walk->space, word & UNWIND_ADDRESS_MASK, &target) ||
 		    !assume(walk, choice, choice->slot, word, &caller))
 			continue;
-		if (searching->is_strict && (!is_target_fit(searching, choice, module, target) ||
-					     !is_record_fit(choice, &caller)))
+		if (!choice->is_all_believed &&
+		    (!is_target_fit(searching, choice, module, target) ||
+		     !is_record_fit(choice, &caller)))
 			continue;
 		choice->slot += 8;
 		walk->n = choice->n;
@@ -178,11 +178,20 @@ static bool next_caller(struct searching *searching, struct choice *choice)
 	return false;
 }
 
-/* As far as one kind of belief leads; UNWIND_NO_TABLE: nowhere. */
-static enum unwind_outcome search_once(struct searching *searching, const struct choice *first)
+static bool next_caller(struct searching *searching, struct choice *choice)
 {
-	searching->choices[0] = *first;
-	searching->n = 1;
+	if (next_believed(searching, choice))
+		return true;
+	if (choice->is_all_believed)
+		return false;
+	choice->is_all_believed = true;
+	choice->slot = choice->first;
+	return next_believed(searching, choice);
+}
+
+/* UNWIND_NO_TABLE: nothing led to a base. */
+static enum unwind_outcome try_choices(struct searching *searching)
+{
 	while (searching->n) {
 		if (!next_caller(searching, &searching->choices[searching->n - 1])) {
 			searching->n--;
@@ -202,20 +211,16 @@ static enum unwind_outcome search_once(struct searching *searching, const struct
 enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck)
 {
 	struct searching searching = {.walk = walk, .left_checks = SEARCH_MAX_CHECKS};
-	enum unwind_outcome outcome = UNWIND_NO_TABLE;
 
 	walk->is_searching = true;
 	push_choice(&searching);
-	struct choice first = searching.choices[0];
-	for (int pass = 0; pass < 2 && outcome == UNWIND_NO_TABLE; pass++) {
-		searching.is_strict = pass == 0;
-		searching.left_checks = SEARCH_MAX_CHECKS;
-		outcome = search_once(&searching, &first);
-	}
+	size_t n = searching.choices[0].n;
+	uint8_t flags = searching.choices[0].frame_flags;
+	enum unwind_outcome outcome = try_choices(&searching);
 	if (outcome == UNWIND_BASE || outcome == UNWIND_CUT)
 		return outcome;
 	/* What was tried is not shown. */
-	walk->n = first.n;
-	walk->frames[walk->n - 1].flags = first.frame_flags;
+	walk->n = n;
+	walk->frames[n - 1].flags = flags;
 	return outcome == UNWIND_LATER ? outcome : stuck;
 }

@@ -140,6 +140,7 @@ void unwind_space_update(struct unwind_space *space, const struct maps *maps)
 				       .module = module_of(space, mapping)};
 	}
 	memset(space->answers, 0, sizeof(space->answers));
+	memset(space->calls, 0, sizeof(space->calls));
 }
 
 size_t unwind_modules(const struct unwind_space *space)

@@ -11,6 +11,7 @@
 #define SPACE_MAX_OPEN 128		    /* files held open at the same time */
 #define SPACE_MAX_INDEX_BYTES (48ull << 20) /* of all tables' indexes */
 #define SPACE_ANSWERS 4096		    /* a power of two */
+#define SPACE_CALLS 1024		    /* a power of two */
 
 /* How much is looked at for the first time in one unwind_run(): about 20 ms at worst for usual files. */
 #define RUN_MAX_LOADS 32
@@ -39,6 +40,13 @@ struct answer {
 	uint32_t rule;
 };
 
+/* Whether a call ends at an address, and what it names: searches ask for the same ones again and again. */
+struct call {
+	uint64_t address; /* 0: none */
+	uint64_t target;
+	bool is_call;
+};
+
 struct unwind_space {
 	struct unwind_args args;
 	struct module **modules;
@@ -48,6 +56,7 @@ struct unwind_space {
 	size_t n_ranges, ranges_cap;
 	struct rows rows;
 	struct answer answers[SPACE_ANSWERS];
+	struct call calls[SPACE_CALLS];
 	uint64_t runs;
 	uint32_t n_open;
 	size_t index_bytes;
