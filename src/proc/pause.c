@@ -223,6 +223,7 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs)
 		.pc = registers_pc(registers),
 		.sp = registers_sp(registers),
 		.fp = registers_fp(registers),
+		.tls = registers_tls(registers),
 		.syscall = registers_syscall(registers),
 	};
 	registers_all(registers, ret_regs->all);

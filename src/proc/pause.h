@@ -92,6 +92,7 @@ struct pause_regs {
 	uint64_t pc, sp, fp;
 	uint64_t all[PAUSE_REGS];
 	int64_t syscall; /* number of the system call it stopped in, -1: none */
+	uint64_t tls; /* where libc keeps what is the thread's own; 0: not told by this processor */
 };
 
 /*

@@ -59,6 +59,11 @@ uint64_t registers_fp(const struct registers *registers)
 	return registers->raw.rbp;
 }
 
+uint64_t registers_tls(const struct registers *registers)
+{
+	return registers->raw.fs_base;
+}
+
 void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS])
 {
 	const struct user_regs_struct *raw = &registers->raw;

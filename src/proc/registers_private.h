@@ -24,6 +24,7 @@ int registers_get(pid_t tid, struct registers *ret_registers) nodiscard;
 uint64_t registers_pc(const struct registers *registers);
 uint64_t registers_sp(const struct registers *registers);
 uint64_t registers_fp(const struct registers *registers);
+uint64_t registers_tls(const struct registers *registers);
 /* As pause_regs.all has them. */
 void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS]);
 bool registers_are_equal(const struct registers *a, const struct registers *b);

@@ -64,13 +64,20 @@ void native_forget(struct native *native)
 	native->n_bytes = native->n_frames = 0;
 }
 
-/* Rule 2. */
-static size_t stack_bytes(struct native *native, raddr_t sp)
+/*
+ * Rule 2.  From glibc 2.42 on guard pages are part of the mapping (MADV_GUARD_INSTALL) and the stacks of
+ * neighbouring threads are one mapping: what ends a stack is the thread's own area, which lies at its top.
+ */
+static size_t stack_bytes(struct native *native, raddr_t sp, uint64_t tls)
 {
 	const struct mapping *mapping = maps_find(&native->target->maps, sp);
+	uint64_t page_after_tls = (tls | 4095) + 1;
 
-	if (mapping)
-		return (size_t)min_of(mapping->end - sp, (uint64_t)NATIVE_MAX_COPY);
+	if (mapping) {
+		uint64_t end = tls > sp ? min_of(mapping->end, page_after_tls) : mapping->end;
+
+		return (size_t)min_of(end - sp, (uint64_t)NATIVE_MAX_COPY);
+	}
 	native->is_maps_stale = true;
 	return 0;
 }
@@ -86,7 +93,7 @@ bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *r
 	native->regs.known = (1ull << UNWIND_REGS) - 1;
 	memcpy(native->regs.r, regs.all, sizeof(regs.all));
 	native->has_regs = true;
-	len = stack_bytes(native, regs.sp);
+	len = stack_bytes(native, regs.sp, regs.tls);
 	if (len == 0)
 		return false;
 	*ret_span = (struct mem_span){.addr = regs.sp, .into = native->bytes, .len = len};
@@ -161,7 +168,7 @@ void native_hold_waiting(struct native *native, pid_t tid, const struct thread_v
 	unwind_regs_set(&native->regs, UNWIND_SP, view->sp);
 	unwind_regs_set(&native->regs, UNWIND_PC, view->pc);
 	native->has_regs = native->is_waiting = true;
-	len = stack_bytes(native, view->sp);
+	len = stack_bytes(native, view->sp, 0);
 	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
 	if (len > 0 && memory_read(native->target->memory, view->sp, native->bytes, len) == 0)
 		native->n_bytes = len;
