@@ -84,6 +84,36 @@ static void give_up_rights(void)
 		  held & DROPPED_DUMPABLE ? "yes" : "no");
 }
 
+/* Without names native frames are addresses, which `convert` can name later: no reason not to record. */
+static void start_naming(struct recording *recording, struct names *names, struct tree *tree)
+{
+	struct symbolizer_config config = {.names = names, .tree = tree, .trusts_paths = true};
+	struct err err;
+
+	if (!recording->config.with_native)
+		return;
+	if (symbolizer_new(&config, &recording->symbolizer, &err) < 0)
+		log_warn("native frames stay addresses: %s", err.text);
+	else
+		recording->naming =
+			naming_new(recording->symbolizer, sinks_events(), recording->sinks);
+}
+
+static int start_session(struct recording *recording, struct names *names, struct tree *tree,
+			 struct err *err)
+{
+	const struct capture_events *events = sinks_events();
+	void *ctx = recording->sinks;
+
+	start_naming(recording, names, tree);
+	if (recording->naming) {
+		events = naming_events();
+		ctx = recording->naming;
+	}
+	return session_start(&recording->config, names, tree, events, ctx, &recording->session,
+			     err);
+}
+
 int recording_start(struct recording *recording, char **command, struct names *names,
 		    struct tree *tree, struct err *err)
 {
@@ -100,8 +130,7 @@ int recording_start(struct recording *recording, char **command, struct names *n
 		recording->config.is_launched = true;
 	}
 	sinks_add(recording->sinks, &own_events, recording);
-	r = session_start(&recording->config, names, tree, sinks_events(), recording->sinks,
-			  &recording->session, err);
+	r = start_session(recording, names, tree, err);
 	if (r < 0)
 		return r;
 	log_debug("process %d is sampled, its results go to process %d", (int)recording->config.pid,
@@ -159,12 +188,19 @@ void recording_fds(const struct recording *recording, struct pollfd fds[RECORDIN
 {
 	session_fds(recording->session, fds);
 	fds[SESSION_FDS] = (struct pollfd){.fd = recording->signal_fd, .events = POLLIN};
+	fds[SESSION_FDS + 1] = (struct pollfd){
+		.fd = recording->naming ? naming_fd(recording->naming) : -1, .events = POLLIN};
 }
 
 int recording_step(struct recording *recording, struct err *err)
 {
+	int r;
+
 	take_signals(recording);
-	return session_pump(recording->session, err);
+	r = session_pump(recording->session, err);
+	if (r == 0 && recording->naming)
+		r = naming_pump(recording->naming);
+	return r;
 }
 
 bool recording_has_ended(const struct recording *recording)
@@ -204,6 +240,8 @@ void recording_done(struct recording *recording)
 {
 	session_free(recording->session); /* before the program: nobody traces it while it ends */
 	recording->session = NULL;
+	naming_free(recording->naming);
+	symbolizer_free(recording->symbolizer);
 	if (recording->config.is_launched)
 		launch_done(&recording->launch);
 	if (recording->signal_fd > 0)

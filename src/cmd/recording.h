@@ -16,6 +16,7 @@
 
 #include "cmd/launch.h"
 #include "cmd/sinks.h"
+#include "sample/naming.h"
 #include "sample/session.h"
 
 struct recording_facts {
@@ -33,6 +34,8 @@ struct recording {
 	struct session_config config;
 	struct sinks *sinks; /* borrowed; the recording adds its own listener */
 	struct session *session;
+	struct symbolizer *symbolizer; /* with native frames; */
+	struct naming *naming;	       /* NULL: they stay addresses */
 	struct launch launch;
 	enum launch_streams streams; /* of the program */
 	struct recording_facts facts;
@@ -43,7 +46,7 @@ struct recording {
 };
 
 #define RECORDING_BEAT_MS 200
-enum { RECORDING_FDS = SESSION_FDS + 1 };
+enum { RECORDING_FDS = SESSION_FDS + 2 };
 
 /* `command` is NULL (then config.pid is the target) or the argv of a program to start. */
 int recording_start(struct recording *recording, char **command, struct names *names,
