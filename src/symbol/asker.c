@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
-#include "symbol/files.h"
+#include "symbol/symfiles.h"
 
 #define PATIENCE_NS (10 * NS_PER_S)
 
@@ -255,7 +255,7 @@ static int send_request(struct asker *asker, const struct protocol_request *requ
 static int open_file(struct asker *asker, struct asker_file *file)
 {
 	struct names *names = asker->config->names;
-	struct files_wanted wanted = {
+	struct symfiles_wanted wanted = {
 		.build_id = names_text(names, file->build_id, NULL),
 		.path = names_text(names, file->path, NULL),
 		.fd = file->fd,
@@ -265,11 +265,11 @@ static int open_file(struct asker *asker, struct asker_file *file)
 	};
 	struct protocol_request request = {.kind = PROTOCOL_OPEN,
 					   .object = (uint32_t)(file - asker->files)};
-	struct files found;
+	struct symfiles found;
 	int fds[PROTOCOL_MAX_FDS], r;
 	size_t n = 0;
 
-	if (files_find(&wanted, &found) < 0)
+	if (symfiles_find(&wanted, &found) < 0)
 		return -ENOENT;
 	const int all[PROTOCOL_MAX_FDS] = {found.module, found.debug, found.alt};
 
@@ -281,7 +281,7 @@ static int open_file(struct asker *asker, struct asker_file *file)
 	if (file->mode == ASKER_TABLES_ONLY)
 		request.flags |= PROTOCOL_TABLES_ONLY;
 	r = send_request(asker, &request, fds, n);
-	files_done(&found);
+	symfiles_done(&found);
 	if (!file->opened_in)
 		asker->facts.files++;
 	file->opened_in = asker->worker_number;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "symbol/asker.h"
-#include "symbol/files.h"
+#include "symbol/symfiles.h"
 #include "symbol/processes.h"
 
 #define PERF_TRAMPOLINE "py::"
@@ -41,7 +41,7 @@ static void add_vdso(struct symbolizer *symbolizer)
 
 	if (fd < 0 || write(fd, header, len) != (ssize_t)len)
 		return;
-	files_build_id(fd, hex);
+	symfiles_build_id(fd, hex);
 	if (*hex)
 		asker_add_file(&symbolizer->asker, hex, "[vdso]", take_fd(&fd));
 }

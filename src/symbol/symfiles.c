@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "symbol/files.h"
+#include "symbol/symfiles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #define LINK_MAX_BYTES 4096 /* of the sections that name files */
 
-int files_open(const char *path)
+int symfiles_open(const char *path)
 {
 	cleanup_fd int found = open(path, O_PATH | O_CLOEXEC);
 	char again[64];
@@ -31,7 +31,7 @@ int files_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-void files_done(struct files *files)
+void symfiles_done(struct symfiles *files)
 {
 	cleanup_close_fd(&files->module);
 	cleanup_close_fd(&files->debug);
@@ -56,7 +56,7 @@ static struct elf *look_into(int fd)
 	return own >= 0 && elf_open(own, &elf, NULL) == 0 ? elf : NULL;
 }
 
-void files_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS])
+void symfiles_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS])
 {
 	struct elf *elf = look_into(fd);
 	uint8_t id[ELF_BUILD_ID_MAX];
@@ -70,7 +70,7 @@ static bool has_build_id(int fd, const char *wanted)
 {
 	char hex[FILES_BUILD_ID_CHARS];
 
-	files_build_id(fd, hex);
+	symfiles_build_id(fd, hex);
 	return strcmp(hex, wanted) == 0;
 }
 
@@ -83,10 +83,10 @@ static bool has_section(const struct elf *elf, const char *name)
 
 /* ---- folders of debug files ---- */
 
-typedef int files_try_fn(const char *dir, const void *ctx);
+typedef int symfiles_try_fn(const char *dir, const void *ctx);
 
 /* The first descriptor that `try` gives for one of the folders; -ENOENT. */
-static int each_dir(const char *dirs, files_try_fn *try, const void *ctx)
+static int each_dir(const char *dirs, symfiles_try_fn *try, const void *ctx)
 {
 	char dir[PATH_MAX];
 	int fd = -ENOENT;
@@ -113,7 +113,7 @@ static int try_build_id(const char *dir, const void *ctx)
 	if (snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id, id + 2) >=
 	    (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = files_open(path);
+	fd = symfiles_open(path);
 	return fd >= 0 && has_build_id(fd, id) ? take_fd(&fd) : -ENOENT;
 }
 
@@ -152,12 +152,12 @@ static bool has_checksum(int fd, uint32_t wanted)
 
 static int try_link(const char *path, const struct debug_link *link)
 {
-	cleanup_fd int fd = files_open(path);
+	cleanup_fd int fd = symfiles_open(path);
 	char hex[FILES_BUILD_ID_CHARS];
 
 	if (fd < 0)
 		return fd;
-	files_build_id(fd, hex);
+	symfiles_build_id(fd, hex);
 	if (*hex && *link->build_id ? strcmp(hex, link->build_id) == 0
 				    : has_checksum(fd, link->crc))
 		return take_fd(&fd);
@@ -175,7 +175,7 @@ static int try_link_in(const char *dir, const void *ctx)
 	return try_link(path, link);
 }
 
-static int find_by_link(const struct elf *elf, const struct files_wanted *wanted)
+static int find_by_link(const struct elf *elf, const struct symfiles_wanted *wanted)
 {
 	cleanup_free uint8_t *bytes = NULL;
 	cleanup_free char *folder = NULL;
@@ -226,13 +226,13 @@ static int find_alt(int debug_fd, const char *dirs)
 	to_hex(bytes + name_len, len - name_len, id);
 	fd = find_by_build_id(dirs, id);
 	if (fd < 0 && *bytes == '/')
-		fd = files_open((const char *)bytes);
+		fd = symfiles_open((const char *)bytes);
 	return fd >= 0 && has_build_id(fd, id) ? take_fd(&fd) : -ENOENT;
 }
 
 /* ---- all of them ---- */
 
-static int open_module(const struct files_wanted *wanted)
+static int open_module(const struct symfiles_wanted *wanted)
 {
 	cleanup_fd int fd = wanted->fd >= 0 ? fcntl(wanted->fd, F_DUPFD_CLOEXEC, 0) : -1;
 
@@ -240,12 +240,12 @@ static int open_module(const struct files_wanted *wanted)
 		return take_fd(&fd);
 	if (wanted->path[0] != '/' || (!*wanted->build_id && !wanted->trusts_path))
 		return -ENOENT;
-	fd = files_open(wanted->path);
+	fd = symfiles_open(wanted->path);
 	return fd >= 0 && (!*wanted->build_id || has_build_id(fd, wanted->build_id)) ? take_fd(&fd)
 										     : -ENOENT;
 }
 
-static int find_debug(const struct files_wanted *wanted, int module)
+static int find_debug(const struct symfiles_wanted *wanted, int module)
 {
 	struct elf *elf = module >= 0 ? look_into(module) : NULL;
 	bool has_own = elf && (has_section(elf, ".debug_info") || has_section(elf, ".zdebug_info"));
@@ -257,9 +257,9 @@ static int find_debug(const struct files_wanted *wanted, int module)
 	return fd < 0 ? -1 : fd;
 }
 
-int files_find(const struct files_wanted *wanted, struct files *ret_files)
+int symfiles_find(const struct symfiles_wanted *wanted, struct symfiles *ret_files)
 {
-	struct files files = {.module = -1, .debug = -1, .alt = -1};
+	struct symfiles files = {.module = -1, .debug = -1, .alt = -1};
 	int fd = open_module(wanted);
 
 	if (fd >= 0)

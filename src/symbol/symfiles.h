@@ -10,8 +10,8 @@
  * Nothing is ever fetched from a network.  Paths come from targets: only regular files are opened, nothing
  * else is touched, and a file counts by its build id.  ELF is read by own bounded readers (elf/elf.h).
  */
-#ifndef SYMBOL_FILES_H
-#define SYMBOL_FILES_H
+#ifndef SYMBOL_SYMFILES_H
+#define SYMBOL_SYMFILES_H
 
 #include <stdbool.h>
 
@@ -21,7 +21,7 @@
 #define FILES_DEBUG_DIRS "/usr/lib/debug"
 #define FILES_CHECKSUM_MAX_BYTES (512u << 20) /* larger debug files count by build id only */
 
-struct files_wanted {
+struct symfiles_wanted {
 	const char *build_id; /* hex, "": none */
 	const char *path;     /* of the module, as the target knows it */
 	int fd; /* of the module, where somebody has opened it (borrowed); -1: open `path` */
@@ -29,18 +29,18 @@ struct files_wanted {
 	const char *debug_dirs; /* divided by colons */
 };
 
-struct files {
+struct symfiles {
 	int module, debug, alt; /* owned; -1: none */
 };
 
 /* -ENOENT when none was found. */
-int files_find(const struct files_wanted *wanted, struct files *ret_files) nodiscard;
-void files_done(struct files *files);
+int symfiles_find(const struct symfiles_wanted *wanted, struct symfiles *ret_files) nodiscard;
+void symfiles_done(struct symfiles *files);
 
 /* Of an ELF file, in hex; "" when it has none. */
-void files_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS]);
+void symfiles_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS]);
 
 /* A regular file, without ever opening anything else (a device's open() can act); -errno. */
-int files_open(const char *path) nodiscard;
+int symfiles_open(const char *path) nodiscard;
 
 #endif
