@@ -13,6 +13,8 @@
 #define COLUMNS_LEAST 40 /* narrower terminals get lines that wrap */
 #define COLUMNS_MOST 120 /* longer lines are hard to read */
 
+const char *const colour_names[] = {"auto", "always", "never", NULL};
+
 enum exit_code exit_code_of(int code)
 {
 	switch (code) {

@@ -55,6 +55,16 @@ int command_parse(const struct command *command, int argc, char **argv, void *in
 struct buf;
 int command_print(const struct buf *text);
 
+/* The choices of --color, in the order of enum term_when (tui/term.h); NULL ends them. */
+extern const char *const colour_names[];
+/* The row of an option table that fills an int (an enum term_when) at `at` bytes into the caller's. */
+#define COLOUR_OPTION(at)                                                                          \
+	{                                                                                          \
+		0, "color", OPT_CHOICE, (at), "WHEN",                                              \
+			"auto (on a terminal, unless NO_COLOR is set), always or never",           \
+			.choices = colour_names                                                    \
+	}
+
 /* Columns of the terminal behind fd, 80 when it is none. */
 size_t terminal_columns(int fd);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/vec.h"
 #include "cmd/capture_file.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "cmd/render.h"
 #include "cmd/sinks.h"
 
@@ -60,6 +62,7 @@ struct job {
 	struct options options;
 	const char *input;
 	struct capture_file file;
+	struct progress progress;
 	struct render_choice choice;
 	struct output output;
 	struct names *names;
@@ -127,14 +130,34 @@ static struct capture_fold_opts fold_opts(const struct job *job, const struct fi
 	return opts;
 }
 
+static void say_progress(void *ctx, int64_t done_bytes, int64_t bytes)
+{
+	struct progress *progress = ctx;
+	char percent[32], size[48];
+	const char *facts[] = {percent, size};
+
+	if (!progress_is_due(progress))
+		return;
+	snprintf(percent, sizeof(percent), "%.0f %%",
+		 100.0 * (double)done_bytes / (double)max_of(bytes, (int64_t)1));
+	snprintf(size, sizeof(size), "%.1f of %.1f MB read", (double)done_bytes / 1e6,
+		 (double)bytes / 1e6);
+	progress_draw(progress, done_bytes, bytes, facts, array_len(facts));
+}
+
 /*
  * Returns 0 for a whole capture, 1 for one that is damaged or cut off (the good part was used, and that
  * was said), negative when nothing could be read.
  */
 static int read_capture(struct job *job, struct err *err)
 {
-	int r = capture_file_feed(&job->file, job->reader, NULL, err);
+	int r;
 
+	progress_init(&job->progress, true);
+	job->file.on_progress = say_progress;
+	job->file.progress_ctx = &job->progress;
+	r = capture_file_feed(&job->file, job->reader, NULL, err);
+	progress_wipe(&job->progress);
 	if (job->render.output_err.code < 0) {
 		*err = job->render.output_err;
 		return err->code;

@@ -3,6 +3,7 @@
 #include "cmd/doctor.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
@@ -14,6 +15,7 @@
 struct options {
 	int64_t pid;
 	bool json;
+	int colour; /* enum term_when */
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -21,6 +23,7 @@ static const struct opt doctor_opts[] = {
 	{'p', "pid", OPT_PID, AT(pid), "PID",
 	 "look at this process, too, and try both modes on it"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "as JSON"},
+	COLOUR_OPTION(AT(colour)),
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT
@@ -37,21 +40,42 @@ static const struct opt_command doctor_options = {
 	.opts = doctor_opts,
 };
 
-static int print(const struct doctor *doctor, bool is_json)
+static int print(const struct doctor *doctor, const struct options *options)
 {
+	struct term term = term_look(STDOUT_FILENO, (enum term_when)options->colour);
 	struct buf text;
 	int code;
 
 	buf_init(&text, REPORT_MAX_BYTES);
-	if (is_json)
+	if (options->json)
 		doctor_print_json(doctor, &text);
 	else
-		doctor_print_text(doctor, &text);
+		doctor_print_text(doctor, &term, &text);
 	code = command_print(&text);
 	buf_done(&text);
 	if (code != EXIT_CODE_OK)
 		return code;
 	return doctor_has_problem(doctor) ? EXIT_CODE_FAILED : EXIT_CODE_OK;
+}
+
+/* What top could draw on. */
+static void check_terminal(struct doctor *doctor)
+{
+	static const char *const colours[] = {"no colours", "16 colours", "256 colours"};
+	struct term term = term_look(STDOUT_FILENO, TERM_AUTO);
+	const char *name = getenv("TERM");
+
+	if (!isatty(STDOUT_FILENO))
+		doctor_add(doctor, "terminal", DOCTOR_OK,
+			   "no terminal here: top prints one table, and nothing is coloured");
+	else if (!term.is_terminal)
+		doctor_add(doctor, "terminal", DOCTOR_NOTE,
+			   "TERM is %s: top cannot draw its page and prints one table",
+			   name && *name ? name : "not set");
+	else
+		doctor_add(doctor, "terminal", DOCTOR_OK,
+			   "a terminal of %d columns and %d rows, %s, %s", term.columns, term.rows,
+			   colours[term.colours], term.has_unicode ? "UTF-8" : "ASCII only");
 }
 
 static int doctor_run(int argc, char **argv)
@@ -70,9 +94,10 @@ static int doctor_run(int argc, char **argv)
 	doctor = xcalloc(1, sizeof(*doctor));
 	surroundings_read(&here);
 	doctor_machine(doctor, &here);
+	check_terminal(doctor);
 	if (options.pid)
 		doctor_target(doctor, (pid_t)options.pid);
-	code = print(doctor, options.json);
+	code = print(doctor, &options);
 	free(doctor);
 	return code;
 }

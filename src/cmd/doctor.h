@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/err.h"
+#include "tui/term.h"
 
 #define DOCTOR_MAX_CHECKS 40
 #define DOCTOR_REMEDY_MAX 256
@@ -48,7 +49,8 @@ struct surroundings;
 void doctor_machine(struct doctor *doctor, const struct surroundings *here);
 void doctor_target(struct doctor *doctor, pid_t pid);
 
-void doctor_print_text(const struct doctor *doctor, struct buf *out);
+/* For where `term` says; lines are broken at its width when it is a terminal. */
+void doctor_print_text(const struct doctor *doctor, const struct term *term, struct buf *out);
 void doctor_print_json(const struct doctor *doctor, struct buf *out);
 
 #endif

@@ -8,6 +8,9 @@
 #include "cmd/doctor.h"
 #include "codec/json.h"
 
+#define INDENT 11
+#define ROOM_LEAST 20 /* of a text, however narrow the terminal */
+
 static const char *const verdict_names[] = {
 	[DOCTOR_OK] = "ok",
 	[DOCTOR_NOTE] = "note",
@@ -48,29 +51,86 @@ bool doctor_has_problem(const struct doctor *doctor)
 	return false;
 }
 
-static void put_part(const struct doctor *doctor, bool is_of_target, struct buf *out)
+static const enum tui_style verdict_styles[] = {
+	[DOCTOR_OK] = STYLE_GOOD,
+	[DOCTOR_NOTE] = STYLE_WARN,
+	[DOCTOR_PROBLEM] = STYLE_BAD,
+};
+
+/* Bytes of the text that fit into `room` columns, up to the last blank where there is one. */
+static size_t line_of(const char *text, size_t len, size_t room)
+{
+	size_t at = 0, used = 0, blank = 0;
+
+	while (at < len) {
+		uint32_t code;
+		size_t step = utf8_next(text + at, len - at, &code);
+
+		used += utf8_columns(text + at, step);
+		if (used > room)
+			return blank ? blank : at;
+		if (code == ' ')
+			blank = at;
+		at += step;
+	}
+	return len;
+}
+
+/* A text behind INDENT columns that are there already; its further lines are indented likewise. */
+static void put_wrapped(const char *text, const struct term *term, struct buf *out)
+{
+	size_t room = (size_t)max_of(term->columns - INDENT, ROOM_LEAST), len = strlen(text);
+
+	while (term->is_terminal && len > 0) {
+		size_t n = line_of(text, len, room);
+
+		if (n == len)
+			break;
+		buf_put(out, text, n);
+		n += text[n] == ' ';
+		buf_printf(out, "\n%*s", INDENT, "");
+		text += n;
+		len -= n;
+	}
+	buf_put(out, text, len);
+	buf_putc(out, '\n');
+}
+
+static void put_part(const struct doctor *doctor, bool is_of_target, const struct term *term,
+		     struct buf *out)
 {
 	for (size_t i = 0; i < doctor->n; i++) {
 		const struct doctor_check *check = &doctor->checks[i];
 
 		if (check->is_of_target != is_of_target)
 			continue;
-		buf_printf(out, "  %-9s%s\n", verdict_names[check->verdict], check->text);
+		buf_puts(out, "  ");
+		term_cell(out, term, verdict_styles[check->verdict], verdict_names[check->verdict],
+			  INDENT - 2, TERM_LEFT);
+		put_wrapped(check->text, term, out);
+		/* In one piece, however long: it is there to be copied. */
 		if (check->remedy[0])
 			buf_printf(out, "  %-9s-> %s\n", "", check->remedy);
 	}
 }
 
-void doctor_print_text(const struct doctor *doctor, struct buf *out)
+void doctor_print_text(const struct doctor *doctor, const struct term *term, struct buf *out)
 {
-	buf_puts(out, "this machine\n");
-	put_part(doctor, false, out);
+	bool has_problem = doctor_has_problem(doctor);
+
+	term_puts(out, term, STYLE_TITLE, "this machine");
+	buf_putc(out, '\n');
+	put_part(doctor, false, term, out);
 	if (doctor->is_of_target) {
-		buf_puts(out, "\nthis process\n");
-		put_part(doctor, true, out);
+		buf_putc(out, '\n');
+		term_puts(out, term, STYLE_TITLE, "this process");
+		buf_putc(out, '\n');
+		put_part(doctor, true, term, out);
 	}
-	buf_puts(out, doctor_has_problem(doctor) ? "\nnot everything will work: see above\n"
-						 : "\nno problem\n");
+	buf_putc(out, '\n');
+	term_puts(out, term, has_problem ? STYLE_BAD : STYLE_GOOD,
+		  has_problem ? "not everything will work: see above" : "no problem");
+	buf_putc(out, '\n');
 }
 
 void doctor_print_json(const struct doctor *doctor, struct buf *out)

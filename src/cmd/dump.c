@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
@@ -22,6 +23,7 @@ struct options {
 	int64_t pid;
 	const char *core;
 	int64_t locals; /* how often -l was given */
+	int colour;	/* enum term_when */
 	bool json, nonblocking, subprocesses, native, full_files;
 };
 
@@ -39,6 +41,7 @@ static const struct opt dump_opts[] = {
 	 "whole paths instead of shortened ones"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target; a stack that cannot be proven is missing"},
+	COLOUR_OPTION(AT(colour)),
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT
@@ -90,6 +93,7 @@ static void begin_view(struct job *job)
 	tree_init(&job->tree);
 	dump_view_init(&job->view, job->names, &job->tree);
 	job->view.with_full_files = job->options.full_files;
+	job->view.term = term_look(STDOUT_FILENO, (enum term_when)job->options.colour);
 	job->view.with_locals = job->options.locals > 0;
 }
 

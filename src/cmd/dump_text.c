@@ -15,6 +15,14 @@ static void put_printable(struct buf *out, const char *text)
 	buf_put(out, clean, utf8_printable(clean, sizeof(clean), text, strlen(text)));
 }
 
+static void put_styled(const struct dump_view *view, enum tui_style style, const char *text,
+		       struct buf *out)
+{
+	style_begin(out, style, view->term.colours);
+	put_printable(out, text);
+	style_end(out, style, view->term.colours);
+}
+
 static const char *state_words(const struct dump_thread *thread)
 {
 	if (!thread->has_sample)
@@ -46,7 +54,8 @@ static void put_frame(const struct dump_view *view, const struct frame *frame, s
 	if (!*file)
 		file = dump_view_name(view, frame->module);
 	buf_puts(out, "    ");
-	put_printable(out, dump_view_name(view, frame->name));
+	put_styled(view, style_of_frame(view->names, frame), dump_view_name(view, frame->name),
+		   out);
 	if (*file) {
 		buf_puts(out, " (");
 		put_printable(out, dump_view_file(view, file));
@@ -107,12 +116,18 @@ static void put_thread(const struct dump_view *view, const struct dump_thread *t
 		       struct buf *out)
 {
 	bool has_gil = thread->flags & SAMPLE_GIL && thread->state != STATE_RUNNING_GIL;
+	enum tui_style style =
+		thread->has_sample ? style_of_state((enum thread_state)thread->state) : STYLE_WARN;
 
 	if (thread->tid)
 		buf_printf(out, "Thread %" PRId32, thread->tid);
 	else
 		buf_printf(out, "Thread 0x%" PRIX64, thread->ident);
-	buf_printf(out, " (%s%s)", state_words(thread), has_gil ? ", holds the GIL" : "");
+	buf_puts(out, " (");
+	put_styled(view, style, state_words(thread), out);
+	if (has_gil)
+		put_styled(view, STYLE_STATE_RUNNING_GIL, ", holds the GIL", out);
+	buf_putc(out, ')');
 	if (*thread->name) {
 		buf_puts(out, ": \"");
 		put_printable(out, thread->name);
@@ -136,7 +151,7 @@ static void put_head(const struct dump_view *view, const struct dump_process *pr
 	const struct dump_process *parent = find_pid(view, process->parent_pid);
 
 	buf_printf(out, "Process %" PRId32 ": ", process->pid);
-	put_printable(out, process->command);
+	put_styled(view, STYLE_TITLE, process->command, out);
 	/* "CPython 3.11.2" is shown as py-spy shows it */
 	buf_puts(out, "\nPython v");
 	put_printable(out, process->runtime + strcspn(process->runtime, "0123456789"));

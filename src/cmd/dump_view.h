@@ -16,13 +16,15 @@
  *	Thread 4712 (waiting for I/O): "worker"
  *	    ...
  *
- * Everything that comes from the target is printed as printable UTF-8.
+ * Everything that comes from the target is printed as printable UTF-8.  On a terminal colours tell what runs from
+ * what waits, and the program's own code from that of libraries; the words are the same.
  */
 #ifndef CMD_DUMP_VIEW_H
 #define CMD_DUMP_VIEW_H
 
 #include "base/arena.h"
 #include "format/capture.h"
+#include "tui/term.h"
 
 struct dump_process {
 	uint32_t id; /* capture_process.id */
@@ -60,6 +62,7 @@ struct dump_view {
 	size_t n_processes, processes_cap;
 	bool with_full_files; /* file names are not shortened */
 	bool with_locals;     /* they were asked for */
+	struct term term;     /* where the text goes; all-zero: plain */
 };
 
 void dump_view_init(struct dump_view *view, struct names *names, struct tree *tree);

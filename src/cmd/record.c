@@ -59,8 +59,8 @@ static const struct opt record_opts[] = {
 	 "with native frames, in their true order between Python's"},
 	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
 	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
-	RECORD_PUSH_OPTIONS(AT(push))
-	{0, "no-gc", OPT_FLAG, AT(no_gc), NULL, "leave out the marker [GC] of running collections"},
+	RECORD_PUSH_OPTIONS(AT(push)){0, "no-gc", OPT_FLAG, AT(no_gc), NULL,
+				      "leave out the marker [GC] of running collections"},
 	{0, "locals-on", OPT_LIST, AT(locals_on), "FUNCTION",
 	 "show the values of this function's local variables as a frame below it; may be repeated"},
 	{0, "columns", OPT_FLAG, AT(columns), NULL,
@@ -233,7 +233,7 @@ static int start(struct job *job, struct err *err)
 	};
 	recording->streams = job->options.capture ? LAUNCH_CAPTURE : LAUNCH_SHARE;
 	recording->sinks = &job->sinks;
-	recording->on_beat = progress_beat;
+	recording->on_beat = summary_beat;
 	recording->beat_ctx = &job->progress;
 	r = recording_start(recording, job->command, job->names, &job->tree, err);
 	if (r < 0 || !job->options.push.url)
@@ -375,6 +375,8 @@ static int run(struct job *job)
 	if (job->recording.facts.n_samples > 0) {
 		say_what_was_odd(&job->recording.facts, job->options.nonblocking);
 		summary_print(&job->recording.facts, job->options.rate_hz);
+		if (job->has_file && job->output.real)
+			summary_print_next(job->output.path);
 	}
 	return code == EXIT_CODE_OK && !is_all_pushed ? EXIT_CODE_FAILED : code;
 }

@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proc/drop_rights.h"
 
 #define PROGRAM_POLL_MS 20
@@ -20,6 +22,20 @@ static int on_header(void *ctx, const struct capture_header *header)
 	struct recording *recording = ctx;
 
 	recording->facts.is_nonblocking = header->flags & CAPTURE_NONBLOCKING;
+	return 0;
+}
+
+static int on_process(void *ctx, const struct capture_process *process)
+{
+	struct recording_facts *facts = &((struct recording *)ctx)->facts;
+
+	if (facts->pid)
+		return 0;
+	facts->pid = process->pid;
+	utf8_printable(facts->command, sizeof(facts->command), process->command,
+		       strlen(process->command));
+	utf8_printable(facts->runtime, sizeof(facts->runtime), process->runtime,
+		       strlen(process->runtime));
 	return 0;
 }
 
@@ -51,6 +67,7 @@ static int on_end(void *ctx, const struct capture_end *end)
 
 static const struct capture_events own_events = {
 	.header = on_header,
+	.process = on_process,
 	.sample = on_sample,
 	.stats = on_stats,
 	.end = on_end,

@@ -25,6 +25,9 @@ struct recording_facts {
 	int code;	     /* of the end record: 0 as asked, else why */
 	char text[ERR_TEXT_MAX];
 	uint64_t n_samples;
+	/* The process that was defined first, printable; 0: none yet. */
+	int pid;
+	char command[128], runtime[64];
 	bool is_nonblocking; /* from the start: asked for, or because the target was traced already */
 	struct capture_stats stats; /* the last */
 	struct session_facts session;

@@ -2,19 +2,15 @@
 #include "cmd/summary.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/utf8.h"
 
-#define PROGRESS_NS (250 * NS_PER_MS)
-#define LINE_MAX_BYTES 256
 #define MUCH_SHARE 100 /* one in so many samples is more than chance */
-#define WIPE "\r\x1b[K"
 
 static double seconds(int64_t ns)
 {
@@ -26,47 +22,73 @@ static double microseconds(int64_t ns)
 	return (double)ns / (double)NS_PER_US;
 }
 
-void progress_init(struct progress *progress, bool is_wanted)
-{
-	const char *term = getenv("TERM");
-
-	*progress = (struct progress){
-		.is_shown = is_wanted && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
-		.begun_ns = clock_monotonic_ns(),
-	};
-}
-
-static void put(const char *text, size_t len)
-{
-	if (write(STDERR_FILENO, text, len) < 0)
-		return; /* nowhere left to say it */
-}
-
-void progress_beat(void *ctx, const struct recording *recording)
+void summary_beat(void *ctx, const struct recording *recording)
 {
 	struct progress *progress = ctx;
 	const struct capture_stats *stats = &recording->facts.stats;
-	int64_t now_ns = clock_monotonic_ns();
-	char line[LINE_MAX_BYTES];
-	int len;
+	int64_t whole_ns = recording->config.duration_ns, part_ns;
+	char took[48], who[32], samples[48], dropped[48], late[48];
+	const char *facts[] = {took, samples, dropped, "Ctrl-C ends", who, late};
 
-	if (!progress->is_shown || now_ns < progress->next_ns)
+	if (!progress_is_due(progress))
 		return;
-	progress->next_ns = now_ns + PROGRESS_NS;
-	len = snprintf(line, sizeof(line),
-		       WIPE "process %d: %.0f s, %" PRIu64 " samples, %" PRIu64 " dropped, %" PRIu64
-			    " ticks late (Ctrl-C ends)",
-		       (int)recording->config.pid, seconds(now_ns - progress->begun_ns),
-		       recording->facts.n_samples, stats->dropped, stats->late_ticks);
-	put(line, (size_t)len);
-	progress->is_drawn = true;
+	part_ns = clock_monotonic_ns() - progress->begun_ns;
+	if (whole_ns)
+		snprintf(took, sizeof(took), "%.0f of %g s", seconds(part_ns), seconds(whole_ns));
+	else
+		snprintf(took, sizeof(took), "%.0f s", seconds(part_ns));
+	snprintf(who, sizeof(who), "process %d", (int)recording->config.pid);
+	snprintf(samples, sizeof(samples), "%" PRIu64 " samples", recording->facts.n_samples);
+	snprintf(dropped, sizeof(dropped), "%" PRIu64 " dropped", stats->dropped);
+	snprintf(late, sizeof(late), "%" PRIu64 " ticks late", stats->late_ticks);
+	progress_draw(progress, part_ns, whole_ns, facts, array_len(facts));
 }
 
-void progress_wipe(struct progress *progress)
+static bool is_read_by_a_person(void)
 {
-	if (progress->is_drawn)
-		put(WIPE, strlen(WIPE));
-	progress->is_drawn = false;
+	return term_look(STDERR_FILENO, TERM_AUTO).is_terminal;
+}
+
+/* A path as a shell takes it. */
+static void put_quoted(struct buf *out, const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./-+,:=@";
+
+	if (path[0] != '-' && path[strspn(path, plain)] == '\0') {
+		buf_puts(out, path);
+		return;
+	}
+	buf_puts(out, path[0] == '-' ? "./'" : "'");
+	for (; *path; path++)
+		if (*path == '\'')
+			buf_puts(out, "'\\''");
+		else
+			buf_putc(out, *path);
+	buf_putc(out, '\'');
+}
+
+static bool ends_with(const char *path, const char *ending)
+{
+	size_t len = strlen(path), n = strlen(ending);
+
+	return len > n && strcmp(path + len - n, ending) == 0;
+}
+
+void summary_print_next(const char *path)
+{
+	struct buf quoted;
+
+	if (!is_read_by_a_person())
+		return;
+	buf_init(&quoted, 4 * PATH_MAX);
+	put_quoted(&quoted, path);
+	if (ends_with(path, ".pyro"))
+		log_info("to look at it: pyrometer top %s, or pyrometer convert %s -o out.html",
+			 quoted.data, quoted.data);
+	else if (ends_with(path, ".svg") || ends_with(path, ".html"))
+		log_info("to look at it: xdg-open %s", quoted.data);
+	buf_done(&quoted);
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -148,6 +170,8 @@ void summary_print(const struct recording_facts *facts, double rate_hz)
 	uint64_t tried = stats->samples + stats->dropped;
 	int64_t own_ns = stats->reader_cpu_ns + clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
+	if (is_read_by_a_person() && facts->pid)
+		log_info("process %d, %s (%s)", facts->pid, facts->command, facts->runtime);
 	log_info("%.1f s at %g Hz: %" PRIu64 " samples in %" PRIu64 " ticks; %" PRIu64
 		 " late, %" PRIu64 " missed (%.1f %% delivered)",
 		 seconds(stats->time_ns), rate_hz, facts->n_samples, stats->ticks,

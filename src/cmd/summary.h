@@ -6,23 +6,17 @@
 #ifndef CMD_SUMMARY_H
 #define CMD_SUMMARY_H
 
+#include "cmd/progress.h"
 #include "cmd/recording.h"
 
-struct progress {
-	bool is_shown;	  /* stderr is a terminal */
-	bool is_drawn;	  /* there is a line to be wiped */
-	int64_t begun_ns; /* monotonic */
-	int64_t next_ns;
-};
+/* A recording's line: for recording.on_beat, with a struct progress as ctx. */
+void summary_beat(void *ctx, const struct recording *recording);
 
-/* Shown on a terminal only, and only when wanted. */
-void progress_init(struct progress *progress, bool is_wanted);
-/* For recording.on_beat, with the progress as ctx. */
-void progress_beat(void *ctx, const struct recording *recording);
-void progress_wipe(struct progress *progress);
-
+/* On a terminal with who was sampled. */
 void summary_print(const struct recording_facts *facts, double rate_hz);
 /* What was wrong with the target's memory, a line each: warnings when it was much, else the account. */
 void summary_print_faults(const struct capture_stats *stats);
+/* On a terminal: what a person may want to do with the result at `path`. */
+void summary_print_next(const char *path);
 
 #endif

@@ -22,8 +22,6 @@
 #define FAREWELL_ROWS 10
 #define TEXT_MAX_BYTES ((size_t)64 << 20)
 
-static const char *const colour_names[] = {"auto", "always", "never", NULL};
-
 #define AT(field) offsetof(struct top_options, field)
 static const struct opt top_opts[] = {
 	{'p', "pid", OPT_PID, AT(pid), "PID",
@@ -46,8 +44,7 @@ static const struct opt top_opts[] = {
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "no page: a line of JSON for every picture"},
-	{0, "color", OPT_CHOICE, AT(colour), "WHEN", "auto, always or never",
-	 .choices = colour_names},
+	COLOUR_OPTION(AT(colour)),
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT

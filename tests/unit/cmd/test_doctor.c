@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cmd/doctor.h"
 #include "proc/surroundings.h"
 
@@ -118,6 +119,7 @@ static void what_merely_narrows_the_view_is_a_note(void **state)
 
 static void text_and_json_say_every_check(void **state)
 {
+	const struct term plain = {.columns = 80, .has_unicode = true};
 	struct doctor doctor = {0};
 	struct buf out;
 
@@ -126,7 +128,7 @@ static void text_and_json_say_every_check(void **state)
 	doctor.is_of_target = true;
 	doctor_remedy(doctor_add(&doctor, "two", DOCTOR_PROBLEM, "bad"), "do \"%s\"", "this");
 	buf_init(&out, 1u << 16);
-	doctor_print_text(&doctor, &out);
+	doctor_print_text(&doctor, &plain, &out);
 	assert_null(strchr(out.data, 0x1b));
 	assert_non_null(
 		strstr(out.data, "\nthis process\n  problem  bad\n           -> do \"this\"\n"));
@@ -137,6 +139,31 @@ static void text_and_json_say_every_check(void **state)
 	assert_non_null(strstr(out.data, "\"verdict\":\"problem\",\"text\":\"bad\",\"remedy\":"
 					 "\"do \\\"this\\\"\"}]}\n"));
 	buf_done(&out);
+}
+
+/* Columns of the longest line, and that no word was lost. */
+static void assert_wrapped(int columns)
+{
+	const struct term term = {.is_terminal = true, .has_unicode = true, .columns = columns};
+	struct doctor doctor = {0};
+	struct buf out;
+
+	doctor_add(&doctor, "one", DOCTOR_NOTE,
+		   "many words that a narrow terminal cannot hold in one line, \xe6\x97\xa5\xe6\x9c"
+		   "\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac among them, and the last");
+	buf_init(&out, 1u << 16);
+	doctor_print_text(&doctor, &term, &out);
+	assert_non_null(strstr(out.data, "last"));
+	for (const char *line = out.data; *line; line += strcspn(line, "\n") + 1)
+		assert_true(utf8_columns(line, strcspn(line, "\n")) <= (size_t)columns);
+	buf_done(&out);
+}
+
+static void long_lines_are_broken_at_blanks_on_a_terminal(void **state)
+{
+	(void)state;
+	for (int columns = 31; columns <= 120; columns++)
+		assert_wrapped(columns);
 }
 
 static void this_machine_can_be_read(void **state)
@@ -158,6 +185,7 @@ int main(void)
 		cmocka_unit_test(refused_calls_are_problems_with_a_remedy),
 		cmocka_unit_test(what_merely_narrows_the_view_is_a_note),
 		cmocka_unit_test(text_and_json_say_every_check),
+		cmocka_unit_test(long_lines_are_broken_at_blanks_on_a_terminal),
 		cmocka_unit_test(this_machine_can_be_read),
 	};
 
