@@ -145,6 +145,56 @@ size_t func_table(const struct profile *profile, size_t column, enum func_order 
 	return n;
 }
 
+static int frame_compare_self(const void *left, const void *right)
+{
+	const struct frame_row *a = left, *b = right;
+	int order = order_of(a->self, b->self);
+
+	if (!order)
+		order = order_of(a->total, b->total);
+	return order ? order : ids_compare(a->frame.v, b->frame.v);
+}
+
+static int frame_compare_total(const void *left, const void *right)
+{
+	const struct frame_row *a = left, *b = right;
+	int order = order_of(a->total, b->total);
+
+	if (!order)
+		order = order_of(a->self, b->self);
+	return order ? order : ids_compare(a->frame.v, b->frame.v);
+}
+
+size_t frame_table(const struct profile *profile, size_t column, enum func_order order,
+		   struct arena *arena, struct frame_row **ret_rows)
+{
+	uint32_t n_frames = names_frame_count(profile->names);
+	uint32_t *row_of = arena_array(arena, n_frames, sizeof(*row_of));
+	struct row_sums sums = {
+		.profile = profile,
+		.row_of = row_of,
+		.self = arena_array(arena, n_frames, sizeof(*sums.self)),
+		.total = arena_array(arena, n_frames, sizeof(*sums.total)),
+	};
+	struct frame_row *rows = arena_array(arena, n_frames, sizeof(*rows));
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < n_frames; i++)
+		row_of[i] =
+			names_frame_get(profile->names, (struct frame_id){i})->kind == FRAME_MARKER
+				? NO_ROW
+				: i;
+	row_of[0] = NO_ROW;
+	rows_sum(&sums, column, n_frames, arena);
+	for (uint32_t i = 1; i < n_frames; i++)
+		if (sums.self[i] || sums.total[i])
+			rows[n++] = (struct frame_row){{i}, sums.self[i], sums.total[i]};
+	qsort(rows, n, sizeof(*rows),
+	      order == FUNC_BY_SELF ? frame_compare_self : frame_compare_total);
+	*ret_rows = rows;
+	return n;
+}
+
 static int diff_compare(const void *left, const void *right)
 {
 	const struct diff_row *a = left, *b = right;

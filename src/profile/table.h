@@ -21,6 +21,15 @@ enum func_order { FUNC_BY_SELF, FUNC_BY_TOTAL };
 size_t func_table(const struct profile *profile, size_t column, enum func_order order,
 		  struct arena *arena, struct func_row **ret_rows);
 
+struct frame_row {
+	struct frame_id frame;
+	int64_t self, total; /* as of a function */
+};
+
+/* The same of every frame: by line, where frames are told apart by line. */
+size_t frame_table(const struct profile *profile, size_t column, enum func_order order,
+		   struct arena *arena, struct frame_row **ret_rows);
+
 struct line_row {
 	uint32_t line; /* 0: unknown */
 	int64_t self;
