@@ -6,6 +6,7 @@
 #include "codec/gzip.h"
 #include "format/collapsed.h"
 #include "format/html.h"
+#include "format/perf_script.h"
 #include "format/pprof.h"
 #include "format/speedscope.h"
 #include "format/svg.h"
@@ -30,6 +31,7 @@ static const char *const html_endings[] = {".html", ".htm", NULL};
 static const char *const raw_endings[] = {".txt", ".raw", ".collapsed", ".folded", NULL};
 static const char *const speedscope_endings[] = {".speedscope.json", ".json", NULL};
 static const char *const chrometrace_endings[] = {".chrometrace.json", ".trace.json", NULL};
+static const char *const perf_endings[] = {".perf", ".perf.txt", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
@@ -75,6 +77,12 @@ const struct format formats[] = {
 		.write = pprof_write,
 		.read = pprof_read,
 	},
+	{
+		.name = "perf",
+		.endings = perf_endings,
+		.about = "text of `perf script`",
+		.read = perf_script_read,
+	},
 	{0},
 };
 
@@ -115,19 +123,32 @@ static const char *skip_blank(const char *text, const char *end)
 	return text;
 }
 
-/* The first line that is neither empty nor a comment ends in a blank and digits. */
+/* The first line that is neither empty nor a comment: where it ends is returned. */
+static const char *first_line(const char **text, const char *end)
+{
+	const char *line_end;
+
+	*text = skip_blank(*text, end);
+	while (*text < end && **text == '#') {
+		*text = memchr(*text, '\n', (size_t)(end - *text));
+		*text = *text ? skip_blank(*text, end) : end;
+	}
+	line_end = memchr(*text, '\n', (size_t)(end - *text));
+	return line_end ? line_end : end;
+}
+
+static bool looks_perf_script(const char *text, const char *end)
+{
+	const char *line_end = first_line(&text, end);
+
+	return perf_script_is_header(text, (size_t)(line_end - text));
+}
+
+/* Its first line ends in a blank and digits. */
 static bool looks_collapsed(const char *text, const char *end)
 {
-	const char *line_end, *at;
+	const char *line_end = first_line(&text, end), *at;
 
-	text = skip_blank(text, end);
-	while (text < end && *text == '#') {
-		text = memchr(text, '\n', (size_t)(end - text));
-		text = text ? skip_blank(text, end) : end;
-	}
-	line_end = memchr(text, '\n', (size_t)(end - text));
-	if (!line_end)
-		line_end = end;
 	while (line_end > text && strchr(" \t\r", line_end[-1]) && line_end[-1])
 		line_end--;
 	for (at = line_end; at > text && at[-1] >= '0' && at[-1] <= '9';)
@@ -150,5 +171,7 @@ const struct format *format_sniff(const void *data, size_t len)
 	text = skip_blank(text, end);
 	if (text < end && *text == '{')
 		return format_by_name("speedscope");
+	if (looks_perf_script(text, end))
+		return format_by_name("perf");
 	return looks_collapsed(text, end) ? format_by_name("raw") : NULL;
 }

@@ -68,7 +68,7 @@ struct format {
 		    struct profile *into, struct err *err);
 };
 
-/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof. */
+/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof, perf. */
 extern const struct format formats[];
 
 const struct format *format_by_name(const char *name);	    /* whatever its case; NULL: none */
