@@ -24,7 +24,7 @@ struct options {
 	const char *core;
 	int64_t locals; /* how often -l was given */
 	int colour;	/* enum term_when */
-	bool json, nonblocking, subprocesses, native, full_files;
+	bool json, nonblocking, subprocesses, native, addresses, full_files;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -37,6 +37,8 @@ static const struct opt dump_opts[] = {
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "the processes below it, too"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
 	 "with native frames, in their true order between Python's"},
+	{0, "addresses", OPT_FLAG, AT(addresses), NULL,
+	 "no names for native frames: the address of each in its file"},
 	{0, "full-filenames", OPT_FLAG, AT(full_files), NULL,
 	 "whole paths instead of shortened ones"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
@@ -118,6 +120,7 @@ static int dump_process(struct job *job, struct err *err)
 		.locals = {.max_chars = chars_wanted(job)},
 	};
 	recording->sinks = &job->sinks;
+	recording->is_nameless = job->options.addresses;
 	r = recording_start(recording, NULL, job->names, &job->tree, err);
 	if (r == 0)
 		r = recording_run(recording, err);

@@ -107,7 +107,7 @@ static void start_naming(struct recording *recording, struct names *names, struc
 	struct symbolizer_config config = {.names = names, .tree = tree, .trusts_paths = true};
 	struct err err;
 
-	if (!recording->config.with_native)
+	if (!recording->config.with_native || recording->is_nameless)
 		return;
 	if (symbolizer_new(&config, &recording->symbolizer, &err) < 0)
 		log_warn("native frames stay addresses: %s", err.text);

@@ -37,6 +37,7 @@ struct recording {
 	struct session_config config;
 	struct sinks *sinks; /* borrowed; the recording adds its own listener */
 	struct session *session;
+	bool is_nameless;	       /* native frames stay addresses, on wish */
 	struct symbolizer *symbolizer; /* with native frames; */
 	struct naming *naming;	       /* NULL: they stay addresses */
 	struct launch launch;
