@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
+#include "http/late_private.h"
 
 #define CONNECT_TIMEOUT_NS (5 * NS_PER_S)
 #define REQUEST_TIMEOUT_NS (30 * NS_PER_S)
@@ -17,6 +17,7 @@
 #define HEADER_LINE_MAX_BYTES 8192
 
 struct http_client {
+	struct late_curl lib;
 	CURL *curl;
 	struct http_client_opts opts;
 	char curl_text[CURL_ERROR_SIZE];
@@ -73,10 +74,16 @@ int http_client_new(const struct http_client_opts *opts, struct http_client **re
 		    struct err *err)
 {
 	struct http_client *client = calloc(1, sizeof(*client));
+	int r;
 
 	if (!client)
 		abort();
-	client->curl = curl_easy_init();
+	r = late_curl_load(&client->lib, err);
+	if (r < 0) {
+		free(client);
+		return r;
+	}
+	client->curl = client->lib.easy_init();
 	if (!client->curl) {
 		free(client);
 		return err_set(err, -ENOMEM, "libcurl cannot start");
@@ -99,12 +106,13 @@ void http_client_free(struct http_client *client)
 {
 	if (!client)
 		return;
-	curl_easy_cleanup(client->curl);
+	client->lib.easy_cleanup(client->curl);
 	free((char *)client->opts.user_agent);
 	free(client);
 }
 
-static struct curl_slist *header_list(const struct http_client_request *request)
+static struct curl_slist *header_list(const struct late_curl *lib,
+				      const struct http_client_request *request)
 {
 	struct curl_slist *list = NULL;
 	char line[HEADER_LINE_MAX_BYTES];
@@ -112,11 +120,11 @@ static struct curl_slist *header_list(const struct http_client_request *request)
 	for (size_t i = 0; i < request->n_headers; i++) {
 		snprintf(line, sizeof(line), "%s: %s", request->headers[i].name,
 			 request->headers[i].value);
-		list = curl_slist_append(list, line);
+		list = lib->slist_append(list, line);
 	}
 	/* libcurl waits a second for "100 Continue" with bodies over 1 MiB; our bodies are smaller.
 	 */
-	list = curl_slist_append(list, "Expect:");
+	list = lib->slist_append(list, "Expect:");
 	if (!list)
 		abort();
 	return list;
@@ -126,32 +134,33 @@ static struct curl_slist *header_list(const struct http_client_request *request)
 static void set_up(struct http_client *client, const struct http_client_request *request,
 		   struct transfer *transfer, struct curl_slist *headers)
 {
+	const struct late_curl *lib = &client->lib;
 	CURL *curl = client->curl;
 
-	curl_easy_reset(curl); /* keeps the connection */
-	curl_easy_setopt(curl, CURLOPT_URL, request->url);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, client->opts.user_agent);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+	lib->easy_reset(curl); /* keeps the connection */
+	lib->easy_setopt(curl, CURLOPT_URL, request->url);
+	lib->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	lib->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	lib->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	lib->easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	lib->easy_setopt(curl, CURLOPT_USERAGENT, client->opts.user_agent);
+	lib->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	lib->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)(client->opts.connect_timeout_ns / NS_PER_MS));
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(client->opts.timeout_ns / NS_PER_MS));
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_text);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	lib->easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(client->opts.timeout_ns / NS_PER_MS));
+	lib->easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_text);
+	lib->easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	lib->easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+	lib->easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	lib->easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+	lib->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	lib->easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
+	lib->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	if (strcmp(request->method, "GET") != 0) {
-		curl_easy_setopt(curl, CURLOPT_POST, 1L);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+		lib->easy_setopt(curl, CURLOPT_POST, 1L);
+		lib->easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+		lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		lib->easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 	}
 }
 
@@ -191,7 +200,7 @@ static int read_result(struct http_client *client, CURLcode result, const char *
 	char shown[256];
 	long status = 0;
 
-	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+	client->lib.easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result != CURLE_OK && !(result == CURLE_WRITE_ERROR && answer->is_cut)) {
 		shown_url(url, shown, sizeof(shown));
 		if (result == CURLE_ABORTED_BY_CALLBACK)
@@ -199,10 +208,10 @@ static int read_result(struct http_client *client, CURLcode result, const char *
 				       "%s: it had not answered when waiting was given up", shown);
 		return err_set(err, code_of(result), "%s: %s", shown,
 			       client->curl_text[0] ? client->curl_text
-						    : curl_easy_strerror(result));
+						    : client->lib.easy_strerror(result));
 	}
 	answer->status = (int)status;
-	curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
+	client->lib.easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
 	snprintf(answer->content_type, sizeof(answer->content_type), "%s", type ? type : "");
 	return 0;
 }
@@ -217,12 +226,12 @@ int http_client_send(struct http_client *client, const struct http_client_reques
 
 	if (request->n_headers > HTTP_CLIENT_MAX_HEADERS)
 		return err_set(err, ERR_LIMIT, "more than %d headers", HTTP_CLIENT_MAX_HEADERS);
-	headers = header_list(request);
+	headers = header_list(&client->lib, request);
 	buf_init(&answer.body, client->opts.max_answer_bytes);
 	client->curl_text[0] = '\0';
 	set_up(client, request, &transfer, headers);
-	r = read_result(client, curl_easy_perform(client->curl), request->url, &answer, err);
-	curl_slist_free_all(headers);
+	r = read_result(client, client->lib.easy_perform(client->curl), request->url, &answer, err);
+	client->lib.slist_free_all(headers);
 	if (r < 0) {
 		buf_done(&answer.body);
 		return r;

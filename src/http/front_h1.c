@@ -15,13 +15,13 @@
  */
 #include <errno.h>
 #include <linux/tcp.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "http/http_private.h"
+#include "http/late_private.h"
 
 /* Half of it is the read buffer: bodies come in 32 KiB pieces, and headers of 16 KiB fit. */
 #define H1_MEMORY_BYTES ((size_t)64 << 10)
@@ -47,6 +47,7 @@ struct h1_conn {
 };
 
 struct front_h1 {
+	struct late_mhd lib;
 	struct http_server *server;
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t lock; /* of the list */
@@ -77,10 +78,10 @@ static void enter(struct h1_conn *conn, enum h1_phase phase)
 	pthread_mutex_unlock(&conn->front->lock);
 }
 
-static struct h1_conn *conn_of(struct MHD_Connection *handle)
+static struct h1_conn *conn_of(const struct front_h1 *front, struct MHD_Connection *handle)
 {
 	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+		front->lib.get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info->socket_context;
 }
@@ -94,7 +95,8 @@ static struct h1_conn *conn_open(struct front_h1 *front, struct MHD_Connection *
 	if (!conn)
 		abort();
 	conn->front = front;
-	conn->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	conn->fd = front->lib.get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)
+			   ->connect_fd;
 	conn->since_ns =
 		clock_monotonic_ns(); /* the first request's bytes are there: its clock runs */
 	pthread_mutex_lock(&front->lock);
@@ -143,13 +145,13 @@ static void on_connection(void *ctx, struct MHD_Connection *handle, void **socke
 
 static void on_wake(struct exchange *exchange)
 {
-	MHD_resume_connection(exchange->front);
+	exchange->server->h1->lib.resume_connection(exchange->front);
 }
 
 /* The request line is complete.  The exchange hangs on the connection, so that none gets lost. */
 static void *on_target(void *ctx, const char *target, struct MHD_Connection *handle)
 {
-	struct h1_conn *conn = conn_of(handle);
+	struct h1_conn *conn = conn_of(ctx, handle);
 	struct front_h1 *front = ctx;
 
 	if (conn->exchange)
@@ -179,7 +181,7 @@ static ssize_t read_body(void *ctx, uint64_t at, char *out, size_t max)
 }
 
 /* The answer's bytes stay the exchange's, which outlives the response: on_completed() drops it. */
-static struct MHD_Response *make_response(struct exchange *exchange)
+static struct MHD_Response *make_response(const struct late_mhd *lib, struct exchange *exchange)
 {
 	const struct http_response *answer = &exchange->pub.response;
 	struct MHD_Response *response;
@@ -188,55 +190,57 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 
 	data = answer_body(exchange, &len);
 	if (answer->n_trailers)
-		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, H1_CHUNK_BYTES,
-							     read_body, exchange, NULL);
+		response = lib->create_response_from_callback(MHD_SIZE_UNKNOWN, H1_CHUNK_BYTES,
+							      read_body, exchange, NULL);
 	else
-		response = MHD_create_response_from_buffer(
+		response = lib->create_response_from_buffer(
 			len, len ? (void *)(uintptr_t)data : NULL, MHD_RESPMEM_PERSISTENT);
 	if (!response)
 		abort();
 	for (size_t i = 0; i < answer->n_headers; i++)
-		MHD_add_response_header(response, answer->headers[i].name,
-					answer->headers[i].value);
+		lib->add_response_header(response, answer->headers[i].name,
+					 answer->headers[i].value);
 	for (size_t i = 0; i < answer->n_trailers; i++) {
-		MHD_add_response_header(response, "Trailer", answer->trailers[i].name);
-		MHD_add_response_footer(response, answer->trailers[i].name,
-					answer->trailers[i].value);
+		lib->add_response_header(response, "Trailer", answer->trailers[i].name);
+		lib->add_response_footer(response, answer->trailers[i].name,
+					 answer->trailers[i].value);
 	}
 	return response;
 }
 
-static struct MHD_Response *make_abandoned(void)
+static struct MHD_Response *make_abandoned(const struct late_mhd *lib)
 {
 	static const char text[] =
 		"{\"error\":\"timeout\",\"detail\":\"the server could not answer "
 		"in time; try again or ask for less\"}\n";
-	struct MHD_Response *response = MHD_create_response_from_buffer(
+	struct MHD_Response *response = lib->create_response_from_buffer(
 		sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
 
 	if (!response)
 		abort();
-	MHD_add_response_header(response, "Content-Type", "application/json");
-	MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "Retry-After", "5");
+	lib->add_response_header(response, "Content-Type", "application/json");
+	lib->add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+	lib->add_response_header(response, "X-Content-Type-Options", "nosniff");
+	lib->add_response_header(response, "Cache-Control", "no-store");
+	lib->add_response_header(response, "Retry-After", "5");
 	return response;
 }
 
 static enum MHD_Result answer(struct h1_conn *conn, struct MHD_Connection *handle)
 {
+	const struct late_mhd *lib = &conn->front->lib;
 	struct exchange *exchange = conn->exchange;
 	bool is_abandoned = atomic_load(&exchange->state) == EXCHANGE_ABANDONED;
-	struct MHD_Response *response = is_abandoned ? make_abandoned() : make_response(exchange);
+	struct MHD_Response *response =
+		is_abandoned ? make_abandoned(lib) : make_response(lib, exchange);
 	enum MHD_Result r;
 
 	if (exchange->must_close || is_abandoned || atomic_load(&exchange->server->is_stopping))
-		MHD_add_response_header(response, "Connection", "close");
+		lib->add_response_header(response, "Connection", "close");
 	enter(conn, H1_WRITING);
-	r = MHD_queue_response(
+	r = lib->queue_response(
 		handle, is_abandoned ? 503 : (unsigned int)exchange->pub.response.status, response);
-	MHD_destroy_response(response);
+	lib->destroy_response(response);
 	return r;
 }
 
@@ -282,7 +286,7 @@ static enum MHD_Result dispatch(struct h1_conn *conn, struct MHD_Connection *han
 		return MHD_NO;
 	acceptor_watch(server->acceptor, conn->fd, conn->id);
 	/* First suspend, then hand over: the handler may be finished before dispatch returns. */
-	MHD_suspend_connection(handle);
+	conn->front->lib.suspend_connection(handle);
 	exchange_dispatch(conn->exchange);
 	return MHD_YES;
 }
@@ -291,14 +295,15 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *handle, cons
 				  const char *method, const char *version, const char *data,
 				  size_t *len, void **con_cls)
 {
-	struct h1_conn *conn = conn_of(handle);
+	struct h1_conn *conn = conn_of(ctx, handle);
 	struct exchange *exchange = conn->exchange;
 
-	(void)ctx, (void)url, (void)version, (void)con_cls;
+	(void)url, (void)version, (void)con_cls;
 	switch (conn->phase) {
 	case H1_IDLE:
 		exchange_set_method(exchange, method, strlen(method));
-		MHD_get_connection_values_n(handle, MHD_HEADER_KIND, on_header, exchange);
+		conn->front->lib.get_connection_values_n(handle, MHD_HEADER_KIND, on_header,
+							 exchange);
 		enter(conn, H1_BODY);
 		return exchange_admit(exchange) ? MHD_YES : answer_early(conn, handle);
 	case H1_BODY:
@@ -320,10 +325,10 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *handle, cons
 static void on_completed(void *ctx, struct MHD_Connection *handle, void **con_cls,
 			 enum MHD_RequestTerminationCode code)
 {
-	struct h1_conn *conn = conn_of(handle);
+	struct h1_conn *conn = conn_of(ctx, handle);
 	struct exchange *exchange = conn->exchange;
 
-	(void)ctx, (void)con_cls;
+	(void)con_cls;
 
 	if (!exchange)
 		return;
@@ -340,7 +345,7 @@ static void on_completed(void *ctx, struct MHD_Connection *handle, void **con_cl
 void front_h1_add(struct front_h1 *front, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	/* It closes fd when it fails. */
-	if (MHD_add_connection(front->daemon, fd, addr, len) != MHD_YES)
+	if (front->lib.add_connection(front->daemon, fd, addr, len) != MHD_YES)
 		atomic_fetch_sub(&front->server->connections, 1);
 }
 
@@ -435,15 +440,21 @@ int front_h1_start(struct http_server *server, struct front_h1 **ret_front, stru
 {
 	const struct http_limits *limits = &server->limits;
 	struct front_h1 *front = calloc(1, sizeof(*front));
+	int r;
 
 	if (!front)
 		abort();
+	r = late_mhd_load(&front->lib, err);
+	if (r < 0) {
+		free(front);
+		return r;
+	}
 	front->server = server;
 	pthread_mutex_init(&front->lock, NULL);
-	front->daemon = MHD_start_daemon(
+	front->daemon = front->lib.start_daemon(
 		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
 			MHD_ALLOW_SUSPEND_RESUME,
-		0, NULL, NULL, on_request, front, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		0, NULL, NULL, on_request, front, MHD_OPTION_NOTIFY_COMPLETED, on_completed, front,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, front, MHD_OPTION_URI_LOG_CALLBACK,
 		on_target, front, MHD_OPTION_CONNECTION_MEMORY_LIMIT, H1_MEMORY_BYTES,
 		/* The acceptor counts; here must only be room for all of them. */
@@ -462,7 +473,7 @@ void front_h1_stop(struct front_h1 *front)
 {
 	if (!front || !front->daemon)
 		return;
-	MHD_stop_daemon(front->daemon);
+	front->lib.stop_daemon(front->daemon);
 	front->daemon = NULL;
 }
 
