@@ -117,6 +117,7 @@ void look_build(struct look *look, const struct look_request *request)
 	look->names = request->shot->names;
 	look->is_diff = request->baseline != NULL;
 	look->has_now = look->is_diff;
+	look->is_by_line = request->is_by_line;
 	look->scale = 1;
 	look->period_ns = request->rate_hz > 0 ? NS_PER_SECOND / request->rate_hz : 0;
 	if (look->is_diff)
@@ -129,11 +130,20 @@ void look_build(struct look *look, const struct look_request *request)
 
 const struct profile *look_merged(struct look *look)
 {
-	if (!look->is_merged_made) {
-		profile_init(&look->merged, look->names);
-		look->is_merged_made = true;
+	struct profile lines;
+
+	if (look->is_merged_made)
+		return &look->merged;
+	look->is_merged_made = true;
+	profile_init(&look->merged, look->names);
+	if (look->is_by_line) {
 		profile_drop_markers(&look->value, &look->merged);
+		return &look->merged;
 	}
+	profile_init(&lines, look->names);
+	profile_drop_markers(&look->value, &lines);
+	profile_group(&lines, GROUP_FUNCTION, &look->merged);
+	profile_done(&lines);
 	return &look->merged;
 }
 

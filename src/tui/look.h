@@ -22,6 +22,7 @@ struct look_request {
 	const struct shot *baseline; /* NULL: nothing is compared */
 	enum measure measure;
 	struct frame_id marker; /* only stacks below this frame; 0: all */
+	bool is_by_line;	/* lines of a function are told apart in look_merged() */
 	double rate_hz;		/* for what chance may do to a difference; 0: unknown */
 };
 
@@ -32,7 +33,7 @@ struct look {
 	bool has_now; /* LOOK_NOW means something */
 	struct profile value;
 	struct profile merged; /* made when asked for */
-	bool is_value_made, is_merged_made;
+	bool is_value_made, is_merged_made, is_by_line;
 	int64_t sum[2];	    /* of each column */
 	int64_t elapsed[2]; /* that the columns cover; of a comparison both LOOK_BEFORE's */
 	double scale, period_ns;
@@ -41,7 +42,7 @@ struct look {
 void look_init(struct look *look);
 void look_done(struct look *look);
 void look_build(struct look *look, const struct look_request *request);
-/* Without the marker frames of processes and threads. */
+/* Without the marker frames of processes and threads, and by function unless lines were asked for. */
 const struct profile *look_merged(struct look *look);
 /*
  * Half of the 95 % interval of a difference between two values of the columns of a comparison (format/view.h has

@@ -146,7 +146,7 @@ static void functions_make(struct tui *tui, const struct pane *pane)
 	if (page->made_of == tui->version)
 		return;
 	arena_reset(&page->arena);
-	if (page->is_by_line) {
+	if (tui->is_by_line) {
 		n = rows_by_line(look, &page->arena, &page->rows);
 	} else {
 		n = rows_by_function(look, &page->arena, &page->rows);
@@ -200,7 +200,7 @@ static void head_draw(struct tui *tui, const struct pane *pane, const struct col
 	static const char *const plain[] = {"%Own", "%Total", "OwnTime", "TotalTime"};
 	static const char *const diff[] = {"before", "after", "change", "total"};
 	const char *const *names = tui->look.is_diff ? diff : plain;
-	const char *what = tui->functions.is_by_line ? "Line" : "Function";
+	const char *what = tui->is_by_line ? "Line" : "Function";
 
 	for (int i = 0; i < 4; i++) {
 		bool is_order =
@@ -290,7 +290,7 @@ static void name_draw(struct tui *tui, const struct function_row *row, const str
 	struct frame shown = *frame;
 	int used;
 
-	if (!tui->functions.is_by_line)
+	if (!tui->is_by_line)
 		shown.line = shown.first_line;
 	words_frame(name, tui->shot.names, frame);
 	if (columns->path_width) {
@@ -361,11 +361,6 @@ static bool functions_key(struct tui *tui, uint32_t key)
 		break;
 	case 's':
 		page->order = (enum order)((page->order + 1) % 4);
-		break;
-	case 'l':
-	case 'L':
-		page->is_by_line = !page->is_by_line;
-		page->list.has_moved = false;
 		break;
 	case '\r':
 	case 'o':

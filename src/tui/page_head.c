@@ -11,11 +11,15 @@
 
 /* ---- line 1: who ---- */
 
-static void identity_words(const struct tui *tui, char out[LINE_BYTES])
+enum { WITH_ALL, WITHOUT_RUNTIME, WITHOUT_RATE, DETAILS };
+
+/* Who, and as many facts as there is room for. */
+static void identity_words(const struct tui *tui, int details, char out[LINE_BYTES])
 {
 	const struct facts *facts = &tui->facts;
 	char elapsed[WORDS_MAX], pid[WORDS_MAX] = "", rate[WORDS_MAX] = "",
 				 processes[2 * WORDS_MAX] = "";
+	const char *runtime = details < WITHOUT_RUNTIME ? facts->runtime : "";
 
 	words_time(elapsed, sums_grown(tui->shot.now.elapsed_ns, tui->shot.zero.elapsed_ns));
 	if (facts->pid)
@@ -23,10 +27,10 @@ static void identity_words(const struct tui *tui, char out[LINE_BYTES])
 	if (facts->n_processes > 1)
 		snprintf(processes, sizeof(processes), " \xc2\xb7 %u processes",
 			 facts->n_processes);
-	if (facts->rate_hz > 0)
+	if (facts->rate_hz > 0 && details < WITHOUT_RATE)
 		snprintf(rate, sizeof(rate), " \xc2\xb7 %g Hz", facts->rate_hz);
 	snprintf(out, LINE_BYTES, "%s%.200s%s%.60s%s%s \xc2\xb7 %s", pid, facts->title,
-		 *facts->runtime ? " \xc2\xb7 " : "", facts->runtime, processes, rate, elapsed);
+		 *runtime ? " \xc2\xb7 " : "", runtime, processes, rate, elapsed);
 }
 
 static const char *badge_words(const struct tui *tui, char out[LINE_BYTES])
@@ -64,7 +68,11 @@ static void identity_draw(struct tui *tui, const struct pane *pane)
 	int badge_columns = (int)strlen(badge);
 	int room = pane->columns - (badge_columns ? badge_columns + 1 : 0);
 
-	identity_words(tui, line);
+	for (int details = WITH_ALL; details < DETAILS; details++) {
+		identity_words(tui, details, line);
+		if ((int)utf8_columns(line, strlen(line)) <= room)
+			break;
+	}
 	if (pane->grid->is_ascii)
 		ascii_only(line);
 	grid_puts(pane->grid, (struct grid_place){pane->row, 0, room, GRID_CUT_MIDDLE}, STYLE_TITLE,
@@ -82,6 +90,8 @@ struct gauge {
 };
 
 #define GAUGES 4
+#define SHARE_WIDTH 5
+#define NARROW_COLUMNS 80
 
 static void gauges_sum(const struct tui *tui, struct gauge gauges[GAUGES], int64_t *ret_whole)
 {
@@ -117,38 +127,41 @@ static int gauge_draw(const struct pane *pane, struct grid_place at, const struc
 	place.room = bar;
 	pane_bar(pane, place, gauge->ns, whole, style_of_state(gauge->state));
 	place.column += bar;
-	place.room = 6;
+	place.room = SHARE_WIDTH;
 	grid_puts_right(pane->grid, place, STYLE_PLAIN, share);
-	return place.column + place.room + 2 - at.column;
+	return place.column + place.room + (pane->columns < NARROW_COLUMNS ? 1 : 3) - at.column;
 }
 
-/* What the profiler itself costs and loses, of the time since it began. */
-static void cost_words(const struct facts *facts, char out[LINE_BYTES], bool is_long)
+#define COST_WORDINGS 3
+
+/* What the profiler itself costs and loses, of the time since it began; in several lengths. */
+static void cost_words(const struct facts *facts, char out[COST_WORDINGS][LINE_BYTES])
 {
 	double elapsed = (double)max_of(facts->elapsed_ns, (int64_t)1);
+	double cost = 100.0 * (double)facts->reader_cpu_ns / elapsed;
 	uint64_t reads = facts->samples + facts->dropped;
 	double dropped = reads ? 100.0 * (double)facts->dropped / (double)reads : 0;
 	double late = facts->ticks ? 100.0 * (double)facts->late / (double)facts->ticks : 0;
+	unsigned long long samples = facts->samples;
 
-	if (facts->is_capture)
-		snprintf(out, LINE_BYTES, "%llu samples, dropped %.1f%%",
-			 (unsigned long long)facts->samples, dropped);
-	else if (is_long)
-		snprintf(
-			out, LINE_BYTES,
-			"cost %.1f%% CPU, held %.1fms/s, dropped %.1f%%, late %.1f%%, %llu samples",
-			100.0 * (double)facts->reader_cpu_ns / elapsed,
-			1000.0 * (double)facts->paused_ns / elapsed, dropped, late,
-			(unsigned long long)facts->samples);
-	else
-		snprintf(out, LINE_BYTES, "cost %.1f%%, dropped %.1f%%",
-			 100.0 * (double)facts->reader_cpu_ns / elapsed, dropped);
+	snprintf(out[0], LINE_BYTES,
+		 "cost %.1f%% CPU, held %.1fms/s, dropped %.1f%%, late %.1f%%, %llu samples", cost,
+		 1000.0 * (double)facts->paused_ns / elapsed, dropped, late, samples);
+	snprintf(out[1], LINE_BYTES, "cost %.1f%%, dropped %.1f%%", cost, dropped);
+	snprintf(out[2], LINE_BYTES, "cost %.1f%%", cost);
+	if (!facts->is_capture)
+		return;
+	snprintf(out[0], LINE_BYTES, "%llu samples, dropped %.1f%%, late %.1f%%", samples, dropped,
+		 late);
+	snprintf(out[1], LINE_BYTES, "%llu samples, dropped %.1f%%", samples, dropped);
+	snprintf(out[2], LINE_BYTES, "dropped %.1f%%", dropped);
 }
 
 static void gauges_draw(struct tui *tui, const struct pane *pane)
 {
 	struct gauge gauges[GAUGES];
-	char cost[LINE_BYTES];
+	char cost[COST_WORDINGS][LINE_BYTES];
+	const char *const wordings[COST_WORDINGS] = {cost[0], cost[1], cost[2]};
 	int64_t whole;
 	int column = 0, bar = pane->columns >= 160 ? 16 : pane->columns >= 100 ? 6 : 0;
 
@@ -160,9 +173,9 @@ static void gauges_draw(struct tui *tui, const struct pane *pane)
 				     pane_at(pane, 1, column, max_of(pane->columns - column, 0)),
 				     &gauges[i], whole, bar);
 	}
-	cost_words(&tui->facts, cost, pane->columns - column >= 78);
-	grid_puts_right(pane->grid, pane_at(pane, 1, column, max_of(pane->columns - column, 0)),
-			STYLE_FAINT, cost);
+	cost_words(&tui->facts, cost);
+	pane_right(pane, pane_at(pane, 1, column, max_of(pane->columns - column, 0)), STYLE_FAINT,
+		   wordings, COST_WORDINGS);
 }
 
 /* ---- line 3: tabs, and what is counted ---- */
@@ -184,6 +197,7 @@ static int tabs_draw(struct tui *tui, const struct pane *pane)
 	return column;
 }
 
+/* What shares are shares of. */
 static void base_words(struct tui *tui, char out[LINE_BYTES])
 {
 	const struct look *look = tui_look(tui);
@@ -193,9 +207,7 @@ static void base_words(struct tui *tui, char out[LINE_BYTES])
 	if (!look)
 		return;
 	words_time(sum, look->sum[LOOK_WHOLE]);
-	if (tui->only.v)
-		snprintf(out, LINE_BYTES, "%s of %.40s", tui_measure_words(tui), tui->only_name);
-	else if (look->is_diff)
+	if (look->is_diff)
 		snprintf(out, LINE_BYTES, "%s per second, against the baseline",
 			 tui_measure_words(tui));
 	else
@@ -205,11 +217,17 @@ static void base_words(struct tui *tui, char out[LINE_BYTES])
 static void tabs_line_draw(struct tui *tui, const struct pane *pane)
 {
 	int used = tabs_draw(tui, pane);
-	char base[LINE_BYTES];
+	char base[LINE_BYTES], only[LINE_BYTES];
+	const char *const wordings[] = {base, tui_measure_words(tui)};
+	const char *const only_wordings[] = {only, "one thread"};
+	struct grid_place at = pane_at(pane, 2, used + 1, max_of(pane->columns - used - 1, 0));
 
 	base_words(tui, base);
-	grid_puts_right(pane->grid, pane_at(pane, 2, used + 1, max_of(pane->columns - used - 1, 0)),
-			STYLE_FAINT, base);
+	snprintf(only, sizeof(only), "only %.40s, %s", tui->only_name, tui_measure_words(tui));
+	if (tui->only.v)
+		pane_right(pane, at, STYLE_WARN, only_wordings, array_len(only_wordings));
+	else
+		pane_right(pane, at, STYLE_FAINT, wordings, array_len(wordings));
 }
 
 void page_head_draw(struct tui *tui, const struct pane *pane)

@@ -144,9 +144,10 @@ bool shot_take(struct shot *shot, const struct profile *profile, uint64_t genera
 		      shot->tree.n > profile->tree.n;
 	struct sums spare = shot->before;
 
+	/* No time has passed: the same again, at the end of the target for instance.  What was new stays so. */
 	if (is_new) {
 		shot_restart(shot, profile->names, generation);
-	} else {
+	} else if (elapsed_ns != shot->now.elapsed_ns) {
 		shot->before = shot->now;
 		shot->now = spare;
 		shot->has_before = true;

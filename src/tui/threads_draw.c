@@ -175,11 +175,12 @@ static void legend_draw(const struct pane *pane)
 	int column = 0;
 
 	for (int state = STATE_RUNNING_GIL; state < STATE_COUNT; state++) {
-		struct grid_place at = pane_at(pane, pane->rows - 1, column, 1);
+		struct grid_place at = pane_at(pane, pane->rows - 1, column, 2);
 		const char letter[] = {style_letter_of_state((enum thread_state)state), ' ', '\0'};
 
 		grid_puts(pane->grid, at, style_of_state((enum thread_state)state), letter);
 		at.column++;
+		at.room = 1;
 		if (!pane->grid->is_ascii) {
 			grid_fill(pane->grid, at, style_of_state((enum thread_state)state),
 				  strip_sign((uint8_t)state, false));

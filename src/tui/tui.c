@@ -118,6 +118,7 @@ struct look *tui_look(struct tui *tui)
 				   .baseline = tui->has_baseline ? &tui->baseline : NULL,
 				   .measure = tui->measure,
 				   .marker = tui->only,
+				   .is_by_line = tui->is_by_line,
 				   .rate_hz = tui->facts.rate_hz,
 			   });
 		tui->look_made_of = tui->look_version;
@@ -216,6 +217,17 @@ void pane_say(const struct pane *pane, const char *text)
 
 	grid_puts(pane->grid, pane_at(pane, pane->rows / 3, column, pane->columns - column),
 		  STYLE_FAINT, text);
+}
+
+void pane_right(const struct pane *pane, struct grid_place at, enum tui_style style,
+		const char *const *wordings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((int)utf8_columns(wordings[i], strlen(wordings[i])) <= at.room) {
+			grid_puts_right(pane->grid, at, style, wordings[i]);
+			return;
+		}
+	}
 }
 
 /* Eighths of a column tell values apart that whole ones do not. */

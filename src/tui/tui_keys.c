@@ -148,6 +148,16 @@ static void measure_next(struct tui *tui)
 	tui_touch_look(tui);
 }
 
+/* Rows are other things then: the choice means nothing any more. */
+static void lines_toggle(struct tui *tui)
+{
+	tui->is_by_line = !tui->is_by_line;
+	tui->functions.list.has_moved = tui->tree.list.has_moved = false;
+	tui->flame.n_zoom = 0;
+	tui->flame.path = 0;
+	tui_touch_look(tui);
+}
+
 static void idle_toggle(struct tui *tui)
 {
 	tui->measure = tui->measure == MEASURE_ALL ? MEASURE_BUSY : MEASURE_ALL;
@@ -207,6 +217,10 @@ static enum tui_answer common_key(struct tui *tui, uint32_t key)
 	case 'r':
 	case 'R':
 		start_over(tui);
+		break;
+	case 'l':
+	case 'L':
+		lines_toggle(tui);
 		break;
 	case 'z':
 		idle_toggle(tui);

@@ -51,7 +51,7 @@ void facts_take(struct facts *facts, const struct tui_model *model);
 
 enum order { ORDER_OWN_SHARE, ORDER_SHARE, ORDER_OWN, ORDER_TOTAL };
 
-/* A function, or a line where is_by_line. */
+/* A function, or a line where tui->is_by_line. */
 struct function_row {
 	uint32_t id; /* func_id or frame_id */
 	struct frame_id frame;
@@ -64,7 +64,6 @@ struct functions_page {
 	struct function_row *rows;
 	struct list list;
 	enum order order;
-	bool is_by_line;
 };
 
 /* Threads that wait in the same way at the same place. */
@@ -155,6 +154,7 @@ struct tui {
 
 	enum tui_tab tab, back_tab; /* where Esc in the source goes */
 	enum measure measure;
+	bool is_by_line; /* lines are told apart */
 	bool shows_help, is_paused, is_typing;
 	int64_t behind_ns; /* what was not shown since the pause */
 	char filter[FILTER_MAX_BYTES];
@@ -222,6 +222,9 @@ const char *tui_measure_words(const struct tui *tui);
 /* A bar of `room` columns. */
 void pane_bar(const struct pane *pane, struct grid_place at, int64_t part, int64_t whole,
 	      enum tui_style style);
+/* The first of several wordings that fits, longest first, at the right end of the room; none where none does. */
+void pane_right(const struct pane *pane, struct grid_place at, enum tui_style style,
+		const char *const *wordings, size_t n);
 /* A line in the middle of an empty page. */
 void pane_say(const struct pane *pane, const char *text);
 

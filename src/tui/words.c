@@ -94,11 +94,17 @@ static void with_line(char out[WORDS_NAME_MAX], const char *place, uint32_t line
 	copy(out, text);
 }
 
+/* Where a function begins, for one that stands for all of its lines. */
+static uint32_t line_of(const struct frame *frame)
+{
+	return frame->line ? frame->line : frame->first_line;
+}
+
 void words_path(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame)
 {
 	const char *place = place_of(names, frame);
 
-	with_line(out, place, *place ? frame->line : 0);
+	with_line(out, place, *place ? line_of(frame) : 0);
 }
 
 void words_place(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame)
@@ -107,7 +113,7 @@ void words_place(char out[WORDS_NAME_MAX], const struct names *names, const stru
 
 	if (slash && slash[1])
 		place = slash + 1;
-	with_line(out, place, *place ? frame->line : 0);
+	with_line(out, place, *place ? line_of(frame) : 0);
 }
 
 void words_both(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame)

@@ -20,7 +20,7 @@ void words_change(char out[WORDS_MAX], double change, double noise);
 
 /* "Service.foo", and for code that is not Python its kind before it: "C foo", "k page_fault". */
 void words_frame(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame);
-/* "app.py:12", of the path only the last part; "" where there is none. */
+/* "app.py:12", of the path only the last part; "" where there is none.  Without a line the function's first. */
 void words_place(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame);
 /* The whole path, and the line. */
 void words_path(char out[WORDS_NAME_MAX], const struct names *names, const struct frame *frame);
