@@ -5,5 +5,5 @@
 
 /* Of pyrometer-reader: what needs neither network nor store. */
 const struct command *const commands[] = {
-	&command_record, &command_dump, &command_convert, &command_doctor, NULL,
+	&command_record, &command_dump, &command_top, &command_convert, &command_doctor, NULL,
 };

@@ -40,7 +40,7 @@ static const struct opt top_opts[] = {
 	{'F', "function", OPT_FLAG, AT(function), NULL,
 	 "in tables and JSON, show a function's first line instead of its hottest"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
-	 "with native frames (not in this version: Python frames only)"},
+	 "with native frames, in their true order between Python's"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "no page: a line of JSON for every picture"},
@@ -222,8 +222,6 @@ static int run(struct top *top)
 
 	if (check(top, &err) < 0)
 		return command_fail(&err);
-	if (top->options.native)
-		log_warn("--native: native frames are not recorded, only Python's");
 	buf_init(&text, TEXT_MAX_BYTES);
 	top->names = names_new();
 	tree_init(&top->tree);

@@ -31,6 +31,7 @@ int top_live_start(struct top *top, struct err *err)
 		.duration_ns = options->duration_ns,
 		.is_nonblocking = options->nonblocking,
 		.with_tree = options->subprocesses,
+		.with_native = options->native,
 		.with_idle = true,
 		.with_sources = true,
 	};

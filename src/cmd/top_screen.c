@@ -4,7 +4,8 @@
  *
  *   1. From screen_open() to screen_close() every way out puts the terminal back: keys and signals that end us
  *	lead to the end of the loop, a fatal signal rescues the terminal in its handler.  SIGKILL cannot be
- *	helped; `reset` can.
+ *	helped; `reset` can.  The terminal makes signals of Ctrl-C and Ctrl-Z as for any program: a command that
+ *	we started gets them, too.
  *   2. A key is answered before the next sample is decoded: samples come in portions (session_pump()).
  *   3. A refresh that takes long is followed by a pause that is longer still (REFRESH_SHARE).
  */
@@ -39,7 +40,8 @@ struct page {
 
 /* ---- a fatal signal ---- */
 
-static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+/* SIGQUIT is one, too: a terminal makes it of a key. */
+static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
 
 static void die(int signo)
 {
@@ -195,33 +197,8 @@ static void change_delay(struct page *page, bool is_faster)
 	page->next_ns = min_of(page->next_ns, clock_monotonic_ns() + page->delay_ns);
 }
 
-#define CTRL_C 3
-#define CTRL_Z 0x1a
-
-/*
- * What the terminal would do if the page had left it these keys: the program that we started gets the signal,
- * too, with all of its group.
- */
-static void take_control_key(struct page *page, uint32_t key)
-{
-	if (key == CTRL_Z) {
-		kill(0, SIGTSTP);
-		return;
-	}
-	page->has_left = true;
-	if (!page->top->command || !is_live(page))
-		return;
-	recording_stop(&page->top->recording);
-	page->top->recording.facts.is_interrupted = true;
-	kill(0, SIGINT);
-}
-
 static void take_key(struct page *page, uint32_t key)
 {
-	if (key == CTRL_C || key == CTRL_Z) {
-		take_control_key(page, key);
-		return;
-	}
 	switch (tui_key(page->tui, key)) {
 	case TUI_QUIT:
 		page->has_left = true;

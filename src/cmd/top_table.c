@@ -12,7 +12,7 @@
 #define PLACE_MAX_BYTES 1024
 #define GROUPS_SHOWN 8
 #define NAMES_SHOWN 4
-#define FIGURES_COLUMNS 37 /* what stands before a function */
+#define FIGURES_COLUMNS 39 /* what stands before a function, and one column to spare */
 
 /* ---- words ---- */
 

@@ -90,7 +90,7 @@ struct timeline_row {
 
 /*
  * Rows of the threads that were there in the last `n_cells` windows of the picture, by process and thread
- * id; *ret_rows lives in the arena.
+ * id; *ret_rows lives in the arena.  A thread whose id is 0 has none: it stands for all that nobody saw.
  */
 size_t timeline_rows(const struct timeline *timeline, size_t n_cells, struct arena *arena,
 		     struct timeline_row **ret_rows);

@@ -44,9 +44,17 @@ static void begin_row(struct gather *gather, uint32_t thread, struct arena *aren
 	gather->place_of[thread] = (uint32_t)++gather->n;
 }
 
+/* NULL: what stands for threads that came and went unseen is none. */
 static struct gathered *of_entry(const struct gather *gather, const struct entry *entry)
 {
-	return &gather->all[gather->place_of[entry->thread] - 1];
+	uint32_t place = gather->place_of[entry->thread];
+
+	return place ? &gather->all[place - 1] : NULL;
+}
+
+static bool is_thread(const struct timeline *timeline, uint32_t thread)
+{
+	return timeline->threads[thread].tid != 0;
 }
 
 /* Counts first, so that rows lie in one array. */
@@ -57,10 +65,10 @@ static void find_threads(struct gather *gather, struct arena *arena)
 
 	for (size_t w = gather->first; w < timeline->shown; w++)
 		for (size_t i = 0; i < timeline->windows[w].n; i++) {
-			uint32_t *place = &gather->place_of[timeline->windows[w].entries[i].thread];
+			uint32_t thread = timeline->windows[w].entries[i].thread;
 
-			n += *place == 0;
-			*place = 1;
+			n += !gather->place_of[thread] && is_thread(timeline, thread);
+			gather->place_of[thread] = 1;
 		}
 	gather->all = arena_array(arena, max_of(n, (size_t)1), sizeof(*gather->all));
 	memset(gather->place_of, 0, timeline->n_threads * sizeof(*gather->place_of));
@@ -68,7 +76,7 @@ static void find_threads(struct gather *gather, struct arena *arena)
 		for (size_t i = 0; i < timeline->windows[w].n; i++) {
 			uint32_t thread = timeline->windows[w].entries[i].thread;
 
-			if (!gather->place_of[thread])
+			if (!gather->place_of[thread] && is_thread(timeline, thread))
 				begin_row(gather, thread, arena);
 		}
 }
@@ -101,6 +109,8 @@ static void add_window(struct gather *gather, size_t index)
 		const struct entry *entry = &window->entries[i];
 		struct gathered *ours = of_entry(gather, entry);
 
+		if (!ours)
+			continue;
 		ours->ns[entry->state] = timeline_sum(ours->ns[entry->state], entry->wall_ns);
 		if (is_latest)
 			add_latest(&ours->row, entry);
@@ -112,7 +122,7 @@ static void add_window(struct gather *gather, size_t index)
 	for (size_t i = 0; i < window->n; i++) {
 		struct gathered *ours = of_entry(gather, &window->entries[i]);
 
-		if (!window->entries[i].is_last)
+		if (!ours || !window->entries[i].is_last)
 			continue;
 		ours->last_cell = index - gather->first;
 		ours->last_ns = window->until_ns;
