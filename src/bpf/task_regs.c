@@ -174,3 +174,13 @@ int task_regs_read_one(struct task_regs *regs, pid_t tid, struct task_record *re
 	link_fd = link_iterator(regs, &info);
 	return link_fd < 0 ? link_fd : pass(link_fd, ret_thread, 1, &n);
 }
+
+int task_regs_check(struct err *err)
+{
+	struct task_regs *regs = NULL;
+	int r = task_regs_open(getpid(), 0, &regs, err);
+
+	if (r == 0)
+		task_regs_free(regs);
+	return r;
+}

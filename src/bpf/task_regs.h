@@ -49,4 +49,7 @@ int task_regs_read(struct task_regs *regs, struct task_record *ret_threads, size
 /* One thread of the process; -ESRCH when it is not there. */
 int task_regs_read_one(struct task_regs *regs, pid_t tid, struct task_record *ret_thread) nodiscard;
 
+/* May we, and can this kernel and this build?  Tries it on ourselves. */
+int task_regs_check(struct err *err) nodiscard;
+
 #endif

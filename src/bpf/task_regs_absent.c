@@ -35,3 +35,10 @@ int task_regs_read_one(struct task_regs *regs, pid_t tid, struct task_record *re
 	(void)ret_thread;
 	return -EOPNOTSUPP;
 }
+
+int task_regs_check(struct err *err)
+{
+	struct task_regs *regs = NULL;
+
+	return task_regs_open(0, 0, &regs, err);
+}

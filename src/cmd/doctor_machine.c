@@ -2,8 +2,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 
+#include "bpf/task_regs.h"
 #include "cmd/doctor.h"
+#include "proc/cpu_clock.h"
 #include "proc/events.h"
+#include "proc/kernel_names.h"
+#include "proc/kernel_stack.h"
 #include "proc/surroundings.h"
 
 #define REMEDY_CONTAINER                                                                           \
@@ -152,20 +156,28 @@ static void check_news(struct doctor *doctor)
 	events_close(events);
 }
 
-/* For information: nothing that is offered now rests on them. */
-static void check_kernel_samplers(struct doctor *doctor, const struct surroundings *here)
+/* What --kernel shows, and what waiting threads' native frames need where code has frame pointers only. */
+static void check_kernel_frames(struct doctor *doctor)
 {
-	char perf[16] = "unknown", bpf[16] = "unknown";
+	const struct {
+		const char *name, *fine;
+		int (*check)(struct err *err);
+	} checks[] = {
+		{"kernel_running", "--kernel shows the kernel's frames of running threads",
+		 cpu_clock_check},
+		{"kernel_waiting", "--kernel shows the kernel's frames of waiting threads",
+		 kernel_stack_check},
+		{"kernel_names", "the kernel names its functions", kernel_names_check},
+		{"bpf", "BPF tells the registers of waiting threads", task_regs_check},
+	};
 
-	if (here->perf_paranoid != SURROUNDINGS_UNKNOWN)
-		snprintf(perf, sizeof(perf), "%d", here->perf_paranoid);
-	if (here->bpf_forbidden != SURROUNDINGS_UNKNOWN)
-		snprintf(bpf, sizeof(bpf), "%d", here->bpf_forbidden);
-	doctor_add(doctor, "kernel_samplers", DOCTOR_OK,
-		   "for information, perf and BPF are not needed: perf_event_paranoid %s, "
-		   "unprivileged_bpf_disabled %s, kernel types "
-		   "for BPF %s",
-		   perf, bpf, here->has_btf ? "present" : "absent");
+	for (size_t i = 0; i < array_len(checks); i++) {
+		struct err err = {0};
+		bool is_fine = checks[i].check(&err) == 0;
+
+		doctor_add(doctor, checks[i].name, is_fine ? DOCTOR_OK : DOCTOR_NOTE, "%s",
+			   is_fine ? checks[i].fine : err.text);
+	}
 }
 
 void doctor_machine(struct doctor *doctor, const struct surroundings *here)
@@ -178,5 +190,5 @@ void doctor_machine(struct doctor *doctor, const struct surroundings *here)
 	check_namespaces(doctor, here);
 	check_proc(doctor, here);
 	check_news(doctor);
-	check_kernel_samplers(doctor, here);
+	check_kernel_frames(doctor);
 }

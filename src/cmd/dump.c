@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "cmd/command.h"
 #include "cmd/dump_view.h"
+#include "cmd/kernel_rights.h"
 #include "cmd/recording.h"
 #include "cmd/summary.h"
 #include "proc/process.h"
@@ -24,7 +25,7 @@ struct options {
 	const char *core;
 	int64_t locals; /* how often -l was given */
 	int colour;	/* enum term_when */
-	bool json, nonblocking, subprocesses, native, addresses, full_files;
+	bool json, nonblocking, subprocesses, native, kernel, addresses, full_files;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -37,6 +38,8 @@ static const struct opt dump_opts[] = {
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "the processes below it, too"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
 	 "with native frames, in their true order between Python's"},
+	{0, "kernel", OPT_FLAG, AT(kernel), NULL,
+	 "with the kernel's frames, too, where they are allowed (see pyrometer doctor)"},
 	{0, "addresses", OPT_FLAG, AT(addresses), NULL,
 	 "no names for native frames: the address of each in its file"},
 	{0, "full-filenames", OPT_FLAG, AT(full_files), NULL,
@@ -116,6 +119,7 @@ static int dump_process(struct job *job, struct err *err)
 		.with_idle = true,
 		.with_columns = true,
 		.with_native = job->options.native,
+		.with_kernel = job->options.kernel,
 		.with_tree = job->options.subprocesses,
 		.locals = {.max_chars = chars_wanted(job)},
 	};
@@ -144,6 +148,10 @@ static int dump(struct job *job, struct err *err)
 {
 	if (job->options.native && job->options.core)
 		log_warn("native frames of core files are not in this version: Python frames only");
+	if (job->options.kernel && job->options.core)
+		return err_set(err, ERR_USAGE, "--kernel: a core file has no kernel frames");
+	if (job->options.kernel)
+		kernel_rights_warn();
 	begin_view(job);
 	return job->options.core ? dump_core(job, err) : dump_process(job, err);
 }

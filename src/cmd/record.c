@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "cmd/command.h"
+#include "cmd/kernel_rights.h"
 #include "cmd/record_push.h"
 #include "cmd/recording.h"
 #include "cmd/render.h"
@@ -27,7 +28,7 @@ struct options {
 	const char *output, *format;
 	int64_t duration_ns;
 	double rate_hz;
-	bool nonblocking, subprocesses, columns, no_gc, native, capture, hideprogress;
+	bool nonblocking, subprocesses, columns, no_gc, native, kernel, capture, hideprogress;
 	struct opt_list locals_on;
 	struct view_options view;
 	struct record_push_options push;
@@ -57,10 +58,12 @@ static const struct opt record_opts[] = {
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
 	 "with native frames, in their true order between Python's"},
+	{0, "kernel", OPT_FLAG, AT(kernel), NULL,
+	 "with the kernel's frames, too, where they are allowed (see pyrometer doctor)"},
 	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
 	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
-	RECORD_PUSH_OPTIONS(AT(push)){0, "no-gc", OPT_FLAG, AT(no_gc), NULL,
-				      "leave out the marker [GC] of running collections"},
+	RECORD_PUSH_OPTIONS(AT(push)),
+	{0, "no-gc", OPT_FLAG, AT(no_gc), NULL, "leave out the marker [GC] of running collections"},
 	{0, "locals-on", OPT_LIST, AT(locals_on), "FUNCTION",
 	 "show the values of this function's local variables as a frame below it; may be repeated"},
 	{0, "columns", OPT_FLAG, AT(columns), NULL,
@@ -227,6 +230,7 @@ static int start(struct job *job, struct err *err)
 		.without_collector = job->options.no_gc,
 		.with_columns = job->options.columns,
 		.with_native = job->options.native,
+		.with_kernel = job->options.kernel,
 		.locals = locals_wanted(&job->options),
 		.with_idle = view_options_with_idle(&job->options.view),
 		.with_sources = job->options.push.with_source,
@@ -422,6 +426,8 @@ static int record(struct job *job)
 		log_error("%s", err.text);
 		return code;
 	}
+	if (job->options.kernel)
+		kernel_rights_warn();
 	progress_init(&job->progress, !job->options.hideprogress);
 	code = start(job, &err) < 0 ? command_fail(&err) : let_program_end(job, run(job));
 	if (code != EXIT_CODE_OK)

@@ -19,11 +19,15 @@ struct record_push_options {
 };
 
 /*
- * The rows of the option table that fill the struct at offset `at`; each ends with a comma, since there are none in
- * pyrometer-reader, which has no network (record_push_absent.c).
+ * The rows of the option table that fill the struct at offset `at`.  In pyrometer-reader, which has no network, only what
+ * record_push_check() says so of (record_push_absent.c).
  */
 #ifdef PYROMETER_READER
-#define RECORD_PUSH_OPTIONS(at)
+#define RECORD_PUSH_OPTIONS(at)                                                                    \
+	{                                                                                          \
+		0, "push", OPT_STR, (at) + offsetof(struct record_push_options, url), "URL", "",   \
+			.is_hidden = true                                                          \
+	}
 #else
 #define RECORD_PUSH_OPTIONS(at)                                                                    \
 	{0,	  "push",                                                                          \
@@ -42,9 +46,10 @@ struct record_push_options {
 		{0,	   "source",                                                               \
 		 OPT_FLAG, (at) + offsetof(struct record_push_options, with_source),               \
 		 NULL,	   "push the source text of sampled files, too"},                          \
-		{0,	  "spool",                                                                 \
-		 OPT_STR, (at) + offsetof(struct record_push_options, spool),                      \
-		 "DIR",	  "keep what cannot be pushed in this folder until it can"},
+	{                                                                                          \
+		0, "spool", OPT_STR, (at) + offsetof(struct record_push_options, spool), "DIR",    \
+			"keep what cannot be pushed in this folder until it can"                   \
+	}
 #endif
 
 struct record_push;

@@ -4,9 +4,10 @@
 
 int record_push_check(const struct record_push_options *options, struct err *err)
 {
-	(void)options;
-	(void)err;
-	return 0;
+	return options->url ? err_set(err, ERR_USAGE,
+				      "pyrometer-reader has no network: record into a file and "
+				      "take that to where pyrometer is")
+			    : 0;
 }
 
 int record_push_start(const struct record_push_options *options, struct sinks *sinks,

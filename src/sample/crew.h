@@ -39,6 +39,15 @@
 struct rest {
 	uint32_t n_ticks;
 	int64_t until_ns; /* the last of them */
+	struct node_id node;
+	uint8_t state;
+};
+
+/* Where a paused thread stood. */
+struct member_stop {
+	bool is_known;
+	uint64_t pc;
+	int64_t call; /* the system call it had just finished, -1: none */
 };
 
 /* How this tick knows a member's stack. */
@@ -71,8 +80,11 @@ struct member {
 	int64_t probe_at_ns;	   /* asleep: not before this */
 	int64_t restless_until_ns; /* woke up while it was read: paused whenever it runs until then */
 	struct rest rest;
-	struct node_path path;	 /* of `node`, where it has_stack */
-	struct node_id node;	 /* last true stack */
+	struct node_path path; /* of `node`, where it has_stack */
+	struct node_id node;   /* last true stack */
+	struct node_id
+		kernel_node;	 /* `node` with the kernel's frames below it; root: none wanted */
+	struct member_stop stop; /* of this tick's pause */
 	struct node_id ran_node; /* last one that it was seen running with; root: never */
 	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
 	bool has_node;
@@ -88,6 +100,12 @@ struct member {
 	uint8_t state;	  /* enum thread_state */
 	uint8_t news;	  /* enum member_news, of this tick */
 };
+
+/* What is shown of it. */
+static inline struct node_id member_node(const struct member *member)
+{
+	return member->kernel_node.v ? member->kernel_node : member->node;
+}
 
 /* A thread that ended, until its last CPU time has been given to it. */
 struct departed {

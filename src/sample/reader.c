@@ -282,6 +282,7 @@ static int sample_all(struct reader *reader, struct heartbeat *beat, bool is_non
 		.is_nonblocking = is_nonblocking,
 		.is_once = reader->config->is_once,
 		.with_native = reader->config->wants & TARGET_NATIVE,
+		.with_kernel = reader->config->wants & TARGET_KERNEL,
 		.locals = &reader->config->locals,
 		/* A file that got the last reader killed (a filesystem of the target's own) is not
 		 * touched again. */

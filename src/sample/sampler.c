@@ -31,6 +31,9 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 	crew_init(&sampler->crew, sampler->target, first_thread_id);
 	if (config->with_native)
 		sampler->native = native_new(sampler->target, sampler->names, &sampler->stats);
+	if (config->with_kernel)
+		sampler->kernel =
+			kernel_new(sampler->target, sampler->names, sampler->tree, config->rate_hz);
 	*tick = (struct tick){
 		.target = sampler->target,
 		.crew = &sampler->crew,
@@ -38,6 +41,7 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 		.tree = sampler->tree,
 		.locals = &sampler->locals,
 		.native = sampler->native,
+		.with_kernel = config->with_kernel,
 		.stats = &sampler->stats,
 		.native_node = sampler->native_node,
 		.is_nonblocking = config->is_nonblocking,
@@ -63,6 +67,7 @@ void sampler_done(struct sampler *sampler)
 	sources_done(&sampler->sources);
 	locals_done(&sampler->locals);
 	native_free(sampler->native);
+	kernel_free(sampler->kernel);
 	tick_done(&sampler->tick);
 	crew_done(&sampler->crew);
 }
@@ -142,6 +147,8 @@ static int one_tick(struct sampler *sampler, bool is_late)
 	if (sampler->config->end_ns)
 		now_ns = min_of(now_ns, sampler->config->end_ns);
 	sampler->stream.spacing_ns = sampler->pace.spacing_ns;
+	if (sampler->kernel)
+		kernel_tick(sampler->kernel, &sampler->crew, now_ns);
 	r = stream_samples(&sampler->stream, now_ns, flags);
 	return r < 0 ? r : name_threads(sampler, now_ns);
 }
@@ -173,6 +180,8 @@ static int run_once(struct sampler *sampler)
 		(void)poll(NULL, 0, (int)(ONCE_GAP_NS / NS_PER_MS));
 		(void)pauser_pump(sampler->pauser);
 	}
+	if (sampler->kernel)
+		kernel_tick(sampler->kernel, &sampler->crew, clock_monotonic_ns());
 	for (size_t i = 0; i < sampler->crew.n; i++)
 		if (sampler->crew.members[i].has_node &&
 		    sampler->crew.members[i].news == MEMBER_LOST)

@@ -19,6 +19,7 @@
 #include "format/capture.h"
 #include "proc/pause.h"
 #include "proc/watchdog.h"
+#include "sample/kernel.h"
 #include "sample/pace.h"
 #include "sample/source.h"
 #include "sample/stream.h"
@@ -30,6 +31,7 @@ struct sampler_config {
 	int64_t end_ns; /* monotonic; 0: until asked to end */
 	bool is_nonblocking;
 	bool with_native;		    /* native frames */
+	bool with_kernel;		    /* the kernel's, too */
 	bool is_once;			    /* `dump`: one true stack of every thread, then end */
 	bool with_sources;		    /* send the text of sampled files, too */
 	const struct locals_config *locals; /* borrowed */
@@ -50,6 +52,7 @@ struct sampler {
 	struct tick tick;
 	struct locals locals;
 	struct native *native;
+	struct kernel *kernel;
 	struct pace pace;
 	struct stream stream;
 	struct sources sources;

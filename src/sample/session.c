@@ -60,7 +60,8 @@ static void fill_reader_config(struct session *session, const struct session_con
 	session->reader.with_idle = config->with_idle;
 	session->reader.wants = (config->with_columns ? TARGET_COLUMNS : 0) |
 				(config->without_collector ? 0 : TARGET_COLLECTOR) |
-				(config->with_native ? TARGET_NATIVE : 0);
+				(config->with_native || config->with_kernel ? TARGET_NATIVE : 0) |
+				(config->with_kernel ? TARGET_KERNEL : 0);
 	session->reader.locals = config->locals;
 	session->reader.with_sources = config->with_sources;
 	session->reader.with_tree = config->with_tree;

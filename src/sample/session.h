@@ -34,6 +34,7 @@ struct session_config {
 	bool is_launched;
 	bool with_idle;
 	bool with_native; /* native frames; their names are the caller's business (symbol/symbol.h) */
+	bool with_kernel;	/* the kernel's, too (sample/kernel.h); implies native frames */
 	bool without_collector; /* no marker "[GC]" */
 	bool with_columns;	/* frames have columns: more of them, and larger trees */
 	bool with_sources;

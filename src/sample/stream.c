@@ -106,17 +106,17 @@ static int64_t take_cpu(const struct stream *stream, struct member *member, int6
 
 	if (!is_running || member->news == MEMBER_SAME)
 		return 0;
-	member->ran_node = member->node;
+	member->ran_node = member_node(member);
 	member->paid_ns = now_ns;
 	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->spacing_ns);
 }
 
 /* ---- ticks that a member slept through ---- */
 
-static int write_rest(struct stream *stream, uint32_t thread, struct node_id node, uint8_t state,
-		      struct rest *rest, struct account *account)
+static int write_rest(struct stream *stream, uint32_t thread, struct rest *rest,
+		      struct account *account)
 {
-	struct capture_sample sample = {.thread = thread, .node = node, .state = state};
+	struct capture_sample sample = {.thread = thread, .node = rest->node, .state = rest->state};
 
 	if (!rest->n_ticks)
 		return 0;
@@ -129,8 +129,7 @@ static int write_rest(struct stream *stream, uint32_t thread, struct node_id nod
 
 static int end_rest(struct stream *stream, struct member *member)
 {
-	return write_rest(stream, member->id, member->node, member->state, &member->rest,
-			  &member->account);
+	return write_rest(stream, member->id, &member->rest, &member->account);
 }
 
 int stream_rests(struct stream *stream)
@@ -176,12 +175,14 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 		if (sleeps_on(member, flags)) {
 			member->rest.n_ticks++;
 			member->rest.until_ns = now_ns;
+			member->rest.node = member_node(member);
+			member->rest.state = member->state;
 			continue;
 		}
 		sample = (struct capture_sample){
 			.time_ns = now_ns - stream->begun_ns,
 			.thread = member->id,
-			.node = member->node,
+			.node = member_node(member),
 			.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
 			.flags = sample_flags(member, flags),
 			.wall_ns = account_take_wall(&member->account, now_ns),
@@ -227,7 +228,8 @@ int stream_settle(struct stream *stream, int64_t now_ns, int64_t wait_ns)
 		member->paid_ns = now_ns;
 		if (cpu_ns > 0)
 			r = give(stream, now_ns, member->id,
-				 member->ran_node.v ? member->ran_node : member->node, 0, cpu_ns);
+				 member->ran_node.v ? member->ran_node : member_node(member), 0,
+				 cpu_ns);
 	}
 	return r;
 }
@@ -287,8 +289,7 @@ int stream_departed(struct stream *stream, int64_t now_ns)
 		struct departed *departed = &stream->crew->departed[i];
 
 		if (departed->is_defined)
-			r = write_rest(stream, departed->id, departed->node, departed->state,
-				       &departed->rest, &departed->account);
+			r = write_rest(stream, departed->id, &departed->rest, &departed->account);
 	}
 	if (r < 0)
 		return r;

@@ -33,6 +33,7 @@ enum {
 	TARGET_COLUMNS = 1,   /* frames have columns */
 	TARGET_COLLECTOR = 2, /* "[GC]" while garbage is collected */
 	TARGET_NATIVE = 4,    /* native frames */
+	TARGET_KERNEL = 8,    /* the kernel's, below them */
 };
 
 /*

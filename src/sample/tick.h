@@ -55,6 +55,7 @@ struct tick {
 	struct native *native; /* native frames; NULL: Python's only */
 	struct capture_stats *stats;
 	struct node_id native_node; /* stack of a thread without Python frames */
+	bool with_kernel;	    /* pauses tell where the thread stood */
 	bool is_nonblocking;
 	int64_t nonblocking_until_ns; /* somebody else traces it: try to pause again then */
 	int64_t refused_since_ns; /* every pause since, since somebody else traces it; 0: none */

@@ -7,12 +7,26 @@
 
 #include "base/clock.h"
 
+/* For the kernel's part of the sample (sample/kernel.h). */
+static void note_stop(struct tick *tick, struct member *member)
+{
+	struct pause_regs regs;
+
+	if (!tick->with_kernel)
+		return;
+	member->stop.is_known = pause_regs(tick->pauser, &regs) == 0;
+	if (member->stop.is_known)
+		member->stop =
+			(struct member_stop){.is_known = true, .pc = regs.pc, .call = regs.syscall};
+}
+
 int tick_read_held(struct tick *tick, struct member *member, unsigned flags)
 {
 	struct python *python = tick->target->python;
 	struct mem_span span;
 	int r;
 
+	note_stop(tick, member);
 	if (!tick->native)
 		return python_read_paused(python, member->python, flags);
 	if (native_aim(tick->native, tick->pauser, &span)) {
@@ -74,6 +88,7 @@ static bool read_alone_running(struct tick *tick, struct member *member)
 	if (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns) != PAUSE_STOPPED)
 		return false;
 	held_ns = pauser_stats(tick->pauser)->held_ns;
+	note_stop(tick, member);
 	if (native_aim(tick->native, tick->pauser, &span)) {
 		memory_budget_set(tick->target->memory, 1, NATIVE_MAX_COPY);
 		if (memory_readv(tick->target->memory, &span, 1) < 0)
