@@ -150,8 +150,10 @@ static int dump(struct job *job, struct err *err)
 		log_warn("native frames of core files are not in this version: Python frames only");
 	if (job->options.kernel && job->options.core)
 		return err_set(err, ERR_USAGE, "--kernel: a core file has no kernel frames");
-	if (job->options.kernel)
+	if (job->options.kernel) {
+		job->options.native = true; /* what called the kernel */
 		kernel_rights_warn();
+	}
 	begin_view(job);
 	return job->options.core ? dump_core(job, err) : dump_process(job, err);
 }

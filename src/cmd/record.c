@@ -426,8 +426,10 @@ static int record(struct job *job)
 		log_error("%s", err.text);
 		return code;
 	}
-	if (job->options.kernel)
+	if (job->options.kernel) {
+		job->options.native = true; /* what called the kernel */
 		kernel_rights_warn();
+	}
 	progress_init(&job->progress, !job->options.hideprogress);
 	code = start(job, &err) < 0 ? command_fail(&err) : let_program_end(job, run(job));
 	if (code != EXIT_CODE_OK)
