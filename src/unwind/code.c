@@ -3,6 +3,7 @@
 #include "unwind/walk_private.h"
 
 #define RETURN_MAX_BYTES 64 /* from the program counter to the return */
+#define PROLOGUE_BYTES 96   /* in which a function makes room on the stack */
 #define ENDING_BYTES 24	    /* in which a thread that has nothing left to do ends itself */
 
 static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target);
@@ -43,6 +44,12 @@ bool code_ends_thread(struct unwind_space *space, uint32_t module, uint64_t addr
 {
 	(void)space, (void)module, (void)address;
 	return false; /* frame records end there: every build has them */
+}
+
+bool code_room(struct unwind_space *space, uint32_t module, uint64_t start, uint64_t *ret_bytes)
+{
+	(void)space, (void)module, (void)start, (void)ret_bytes;
+	return false;
 }
 
 bool code_return(struct walk *walk, uint32_t module)
@@ -105,6 +112,30 @@ bool code_ends_thread(struct unwind_space *space, uint32_t module, uint64_t addr
 		return false;
 	return memmem(code, sizeof(code), short_form, sizeof(short_form)) ||
 	       memmem(code, sizeof(code), long_form, sizeof(long_form));
+}
+
+/* sub $imm, %rsp: the bytes are looked for, not decoded, since whoever asks tries the answer. */
+bool code_room(struct unwind_space *space, uint32_t module, uint64_t start, uint64_t *ret_bytes)
+{
+	static const uint8_t sub_8[] = {0x48, 0x83, 0xec};
+	static const uint8_t sub_32[] = {0x48, 0x81, 0xec};
+	uint8_t code[PROLOGUE_BYTES];
+	uint32_t bytes = 0;
+
+	if (!space_code(space, module, start, code, sizeof(code)))
+		return false;
+	for (size_t at = 0; at + 7 <= sizeof(code); at++) {
+		if (!memcmp(code + at, sub_8, 3)) {
+			bytes = code[at + 3];
+			break;
+		}
+		if (!memcmp(code + at, sub_32, 3)) {
+			memcpy(&bytes, code + at + 3, sizeof(bytes));
+			break;
+		}
+	}
+	*ret_bytes = bytes;
+	return true;
 }
 
 /* The registers along the way; each value that is not popped from the stack stays as it is. */

@@ -60,8 +60,7 @@ static bool is_base(struct walk *walk, uint32_t module, uint64_t address)
 	return code_ends_thread(walk->space, module, walk->regs.r[UNWIND_PC]);
 }
 
-/* A frame record: the caller's frame pointer and, above it, the return address. */
-static bool follow_record(struct walk *walk)
+bool walk_record(struct walk *walk)
 {
 	struct unwind_regs *regs = &walk->regs;
 	uint64_t fp, pc, target;
@@ -80,6 +79,18 @@ static bool follow_record(struct walk *walk)
 	return true;
 }
 
+/*
+ * Is code without rules believed to keep frame pointers?  What was made at run time does (CPython's and
+ * V8's compilers), and what was built without rules altogether (Go).  In a file that has rules for its other
+ * functions (musl's clone and system calls) the register holds what some caller left in it.
+ */
+static bool keeps_records(const struct walk *walk, uint32_t module)
+{
+	const struct unwind_module *it = &walk->space->modules[module]->public;
+
+	return it->kind == UNWIND_ANONYMOUS || !it->has_table;
+}
+
 /* Where the file says nothing.  Guesses that can be told from right ones are left to the search. */
 static enum unwind_outcome step_untold(struct walk *walk, uint32_t module, uint64_t address)
 {
@@ -89,7 +100,7 @@ static enum unwind_outcome step_untold(struct walk *walk, uint32_t module, uint6
 		frame->flags |= UNWIND_FRAME_BASE;
 		return UNWIND_BASE;
 	}
-	if (!code_return(walk, module) && !follow_record(walk))
+	if (!code_return(walk, module) && !(keeps_records(walk, module) && walk_record(walk)))
 		return UNWIND_NO_TABLE;
 	frame->flags |= UNWIND_FRAME_RECOVERED;
 	walk->flags = 0;

@@ -28,6 +28,7 @@ struct choice {
 	struct cfi_rule rule; /* of it; cfa CFI_CFA_BAD: none */
 	uint64_t start, end;  /* bounds of the function; 0: unknown */
 	uint32_t module;
+	uint64_t guess;		     /* the word to try before all; 0: none */
 	uint64_t first, slot, limit; /* the words to try, and the next one */
 	bool is_all_believed;	     /* the second time */
 };
@@ -70,6 +71,23 @@ static void choice_bounds(struct searching *searching, struct choice *choice, ui
 	choice->end = module->public.bias + module->table.base + function->end;
 }
 
+/*
+ * Where the return address lies by the function's first instructions: below what it saved (its rule says
+ * what) it makes room once, mostly.
+ */
+static uint64_t guess_slot(struct searching *searching, const struct choice *choice)
+{
+	uint64_t saved = 0, room;
+
+	if (!choice->start || choice->rule.cfa != CFI_CFA_REG || choice->rule.reg != UNWIND_FP)
+		return 0;
+	for (uint8_t i = 0; i < choice->rule.n; i++)
+		saved += choice->rule.items[i].how == CFI_AT_CFA ? 8 : 0;
+	if (!code_room(searching->walk->space, choice->module, choice->start, &room))
+		return 0;
+	return choice->regs.r[UNWIND_SP] + room + saved - 8;
+}
+
 /* The last frame's caller is to be looked for. */
 static void push_choice(struct searching *searching)
 {
@@ -95,8 +113,9 @@ static void push_choice(struct searching *searching)
 		/* What the function saved lies above the stack pointer. */
 		choice->slot += (uint64_t)(int64_t)(return_offset(rule) - lowest_offset(rule));
 	}
-	choice_bounds(searching, choice, address);
 	choice->first = choice->slot;
+	choice_bounds(searching, choice, address);
+	choice->guess = guess_slot(searching, choice);
 }
 
 /* Can a call have led to the function, by what is believed now? */
@@ -146,47 +165,59 @@ static bool assume(struct walk *walk, const struct choice *choice, uint64_t slot
 	return true;
 }
 
-/* Set the walk on the next possible caller; false: there is none by this belief. */
-static bool next_believed(struct searching *searching, struct choice *choice)
+/* Set the walk on the caller whose return address is in `slot`, if that can be believed. */
+static bool try_slot(struct searching *searching, const struct choice *choice, uint64_t slot)
 {
 	struct walk *walk = searching->walk;
+	struct unwind_regs caller;
+	uint64_t word, target;
 
-	for (; choice->slot < choice->limit && searching->left_checks; choice->slot += 8) {
-		struct unwind_regs caller;
-		uint64_t word, target;
+	if (!walk_read(walk, slot, &word))
+		return false;
+	word &= UNWIND_ADDRESS_MASK;
+	uint32_t module = unwind_module_at(walk->space, word - 1);
+	if (!word || module == UNWIND_NO_MODULE)
+		return false;
+	searching->left_checks--;
+	if (!code_is_call(walk->space, word, &target) || !assume(walk, choice, slot, word, &caller))
+		return false;
+	if (!choice->is_all_believed &&
+	    (!is_target_fit(searching, choice, module, target) || !is_record_fit(choice, &caller)))
+		return false;
+	walk->n = choice->n;
+	walk->frames[walk->n - 1].flags = choice->frame_flags | UNWIND_FRAME_RECOVERED;
+	walk->regs = caller;
+	walk->flags = 0;
+	return true;
+}
 
-		if (!walk_read(walk, choice->slot, &word))
-			return false;
-		uint32_t module = unwind_module_at(walk->space, (word & UNWIND_ADDRESS_MASK) - 1);
-		if (!word || module == UNWIND_NO_MODULE)
-			continue;
-		searching->left_checks--;
-		if (!code_is_call(walk->space, word & UNWIND_ADDRESS_MASK, &target) ||
-		    !assume(walk, choice, choice->slot, word, &caller))
-			continue;
-		if (!choice->is_all_believed &&
-		    (!is_target_fit(searching, choice, module, target) ||
-		     !is_record_fit(choice, &caller)))
-			continue;
+static bool try_slots(struct searching *searching, struct choice *choice)
+{
+	while (choice->slot < choice->limit && searching->left_checks) {
+		uint64_t slot = choice->slot;
+
 		choice->slot += 8;
-		walk->n = choice->n;
-		walk->frames[walk->n - 1].flags = choice->frame_flags | UNWIND_FRAME_RECOVERED;
-		walk->regs = caller;
-		walk->flags = 0;
-		return true;
+		if (try_slot(searching, choice, slot))
+			return true;
 	}
 	return false;
 }
 
+/* The next caller that is possible; false: there is none any more. */
 static bool next_caller(struct searching *searching, struct choice *choice)
 {
-	if (next_believed(searching, choice))
+	uint64_t guess = choice->guess;
+
+	choice->guess = 0;
+	if (guess && searching->left_checks && try_slot(searching, choice, guess))
+		return true;
+	if (try_slots(searching, choice))
 		return true;
 	if (choice->is_all_believed)
 		return false;
 	choice->is_all_believed = true;
 	choice->slot = choice->first;
-	return next_believed(searching, choice);
+	return try_slots(searching, choice);
 }
 
 /* UNWIND_NO_TABLE: nothing led to a base. */
@@ -214,13 +245,21 @@ enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck)
 
 	walk->is_searching = true;
 	push_choice(&searching);
-	size_t n = searching.choices[0].n;
-	uint8_t flags = searching.choices[0].frame_flags;
+	const struct choice first = searching.choices[0];
 	enum unwind_outcome outcome = try_choices(&searching);
 	if (outcome == UNWIND_BASE || outcome == UNWIND_CUT)
 		return outcome;
+	walk->n = first.n;
+	walk->regs = first.regs;
+	walk->flags = 0;
+	if (outcome != UNWIND_LATER && stuck == UNWIND_NO_TABLE && walk_record(walk)) {
+		walk->frames[first.n - 1].flags = first.frame_flags | UNWIND_FRAME_RECOVERED;
+		outcome = walk_on(walk);
+		if (outcome == UNWIND_BASE || outcome == UNWIND_CUT)
+			return outcome;
+	}
 	/* What was tried is not shown. */
-	walk->n = n;
-	walk->frames[n - 1].flags = flags;
+	walk->n = first.n;
+	walk->frames[first.n - 1].flags = first.frame_flags;
 	return outcome == UNWIND_LATER ? outcome : stuck;
 }

@@ -30,6 +30,9 @@ bool walk_read(void *ctx, uint64_t addr, uint64_t *ret_value);
  */
 enum unwind_outcome walk_on(struct walk *walk);
 
+/* By a frame record: the caller's frame pointer and, above it, the return address.  False: there is none. */
+bool walk_record(struct walk *walk);
+
 /* The same, by searching the stack where rules do not lead on.  `stuck` is walk_on()'s outcome. */
 enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck);
 
@@ -39,6 +42,8 @@ enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck);
 bool code_is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target);
 /* Does what follows end the thread? */
 bool code_ends_thread(struct unwind_space *space, uint32_t module, uint64_t address);
+/* How much a function that begins at `start` makes room for in its first instructions. */
+bool code_room(struct unwind_space *space, uint32_t module, uint64_t start, uint64_t *ret_bytes);
 /* Follow straight code from the program counter to its return, as far as it touches the stack. */
 bool code_return(struct walk *walk, uint32_t module);
 
