@@ -120,6 +120,8 @@ static void thread_json(const struct dump_view *view, const struct dump_thread *
 	json_member_str(json, "state",
 			thread->has_sample ? thread_state_name((enum thread_state)thread->state)
 					   : "unreadable");
+	if (thread->flags & SAMPLE_RECOVERED)
+		json_member_bool(json, "native_recovered", true);
 	frames_json(view, thread, json);
 	json_end(json);
 }

@@ -127,6 +127,8 @@ static void put_thread(const struct dump_view *view, const struct dump_thread *t
 	put_styled(view, style, state_words(thread), out);
 	if (has_gil)
 		put_styled(view, STYLE_STATE_RUNNING_GIL, ", holds the GIL", out);
+	if (thread->flags & SAMPLE_RECOVERED)
+		buf_puts(out, ", native frames found by searching");
 	buf_putc(out, ')');
 	if (*thread->name) {
 		buf_puts(out, ": \"");

@@ -90,6 +90,8 @@ enum {
 	SAMPLE_PAUSED = 2,  /* read while the thread was paused */
 	SAMPLE_STEPPED = 4, /* single-stepped to a whole chain first */
 	SAMPLE_LATE = 8,    /* its tick came late by more than one period */
+	SAMPLE_RECOVERED =
+		16, /* a caller among its native frames was found by searching the stack */
 };
 
 /*

@@ -40,7 +40,7 @@ struct rest {
 	uint32_t n_ticks;
 	int64_t until_ns; /* the last of them */
 	struct node_id node;
-	uint8_t state;
+	uint8_t state, flags;
 };
 
 /* Where a paused thread stood. */
@@ -92,6 +92,7 @@ struct member {
 	uint8_t n_asked; /* how often for its name */
 	bool is_listed;	 /* while the list of threads is compared */
 	bool was_stepped;
+	bool is_recovered; /* SAMPLE_RECOVERED */
 	uint8_t fault;		  /* enum python_fault that its last sample was dropped for */
 	uint8_t n_faults;	  /* such samples in a row */
 	int64_t avoided_until_ns; /* not read before this: it cost much and gave nothing */

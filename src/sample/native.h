@@ -62,6 +62,7 @@ struct native {
 	size_t n_frames;
 	enum unwind_outcome outcome;
 
+	bool was_recovered; /* what native_take() gave last: SAMPLE_RECOVERED */
 	struct native_module *modules;
 	size_t modules_cap;
 	struct merged merged;

@@ -87,6 +87,8 @@ static uint8_t sample_flags(const struct member *member, unsigned flags)
 		out |= SAMPLE_PAUSED;
 	if (member->was_stepped)
 		out |= SAMPLE_STEPPED;
+	if (member->is_recovered)
+		out |= SAMPLE_RECOVERED;
 	return (uint8_t)out;
 }
 
@@ -116,7 +118,8 @@ static int64_t take_cpu(const struct stream *stream, struct member *member, int6
 static int write_rest(struct stream *stream, uint32_t thread, struct rest *rest,
 		      struct account *account)
 {
-	struct capture_sample sample = {.thread = thread, .node = rest->node, .state = rest->state};
+	struct capture_sample sample = {
+		.thread = thread, .node = rest->node, .state = rest->state, .flags = rest->flags};
 
 	if (!rest->n_ticks)
 		return 0;
@@ -177,6 +180,7 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 			member->rest.until_ns = now_ns;
 			member->rest.node = member_node(member);
 			member->rest.state = member->state;
+			member->rest.flags = member->is_recovered ? SAMPLE_RECOVERED : 0;
 			continue;
 		}
 		sample = (struct capture_sample){

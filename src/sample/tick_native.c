@@ -43,11 +43,13 @@ int tick_read_held(struct tick *tick, struct member *member, unsigned flags)
 
 /* ---- nodes ---- */
 
-struct node_id tick_native_node(struct tick *tick, const struct python_stack *stack)
+struct node_id tick_native_node(struct tick *tick, struct member *member,
+				const struct python_stack *stack)
 {
 	const struct merged *merged = native_take(tick->native, stack);
 	struct python_stack shown = *stack;
 
+	member->is_recovered = tick->native->was_recovered;
 	if (merged->n > 0) {
 		shown.frames = merged->frames;
 		shown.n = merged->n;
@@ -63,6 +65,7 @@ static void take_alone(struct tick *tick, struct member *member, enum member_new
 
 	tick_set_native(tick, member);
 	member->news = (uint8_t)news;
+	member->is_recovered = tick->native->was_recovered;
 	if (merged->n > 0)
 		member->node = tree_stack(tick->tree, merged->frames, merged->n);
 }

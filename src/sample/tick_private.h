@@ -26,7 +26,8 @@ int tick_read_values(struct tick *tick, const struct member *member, int outcome
 /* python_read_paused() of a thread that the pauser holds, with its native stack where that is wanted. */
 int tick_read_held(struct tick *tick, struct member *member, unsigned flags) nodiscard;
 /* The node of the stack that was read last, with the native frames that are held. */
-struct node_id tick_native_node(struct tick *tick, const struct python_stack *stack);
+struct node_id tick_native_node(struct tick *tick, struct member *member,
+				const struct python_stack *stack);
 /* What tick_probe() does once it knows that the member may have run since its last stack. */
 int tick_probe_native(struct tick *tick, struct member *member, int64_t now_ns) nodiscard;
 

@@ -81,7 +81,7 @@ void tick_take(struct tick *tick, struct member *member, enum member_news news)
 
 	python_stack(tick->target->python, member->python, &stack);
 	if (tick->native)
-		member->node = tick_native_node(tick, &stack);
+		member->node = tick_native_node(tick, member, &stack);
 	else if (stack.n == 0)
 		member->node = tick->native_node;
 	else if (tick->locals->marker.v)
