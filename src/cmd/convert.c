@@ -8,14 +8,16 @@
 #include "base/vec.h"
 #include "cmd/capture_file.h"
 #include "cmd/command.h"
+#include "cmd/convert_import.h"
 #include "cmd/progress.h"
 #include "cmd/render.h"
 #include "cmd/sinks.h"
+#include "sample/naming.h"
 
 #define TIME_MOST_NS 3.2e17 /* ten years */
 
 struct options {
-	const char *output, *format, *thread;
+	const char *output, *format, *thread, *debug_dirs, *perf_map;
 	int64_t pid, from_ns, until_ns;
 	bool no_idle, subprocesses;
 	struct view_options view;
@@ -38,6 +40,10 @@ static const struct opt convert_opts[] = {
 	{0, "no-idle", OPT_FLAG, AT(no_idle), NULL,
 	 "without threads that wait, even when the recording was made with --idle"},
 	{'s', "subprocesses", OPT_FLAG, AT(subprocesses), NULL, "keep processes apart"},
+	{0, "debug-dir", OPT_STR, AT(debug_dirs), "DIR[:DIR...]",
+	 "where separate debug files of native code are (/usr/lib/debug by default)"},
+	{0, "perf-map", OPT_STR, AT(perf_map), "FILE",
+	 "names of JIT code (perf-PID.map) that the text of perf script has not"},
 	{0, NULL, OPT_FLAG, 0, NULL, NULL},
 };
 #undef AT
@@ -53,7 +59,12 @@ static const struct opt_command convert_options = {
 		 "  pyrometer convert in.pyro --mode cpu -o cpu.svg\n\n"
 		 "Of a damaged capture everything up to its last whole block is used; the exit "
 		 "code is\n"
-		 "1 then.  Threads that wait are shown when the recording was made with --idle.",
+		 "1 then.  Threads that wait are shown when the recording was made with --idle.\n\n"
+		 "Native frames without a name are looked up again, by the build ids of the files "
+		 "here.\n"
+		 "IN may also be a profile of another kind: collapsed stacks, pprof, speedscope, "
+		 "or the\n"
+		 "text of `perf script`; such have no samples to choose from.",
 	.opts = convert_opts,
 	.operand = "FILE",
 };
@@ -69,6 +80,8 @@ struct job {
 	struct tree tree;
 	struct render render;
 	struct capture_reader *reader;
+	struct symbolizer *symbolizer; /* native frames that have no names yet */
+	struct naming *naming;
 };
 
 /* ---- what comes before the fold: was the recording made with --idle? ---- */
@@ -107,6 +120,21 @@ static int look_first(struct capture_file *file, struct first_look *look, struct
 }
 
 /* ---- the conversion ---- */
+
+/* Addresses whose files were out of reach when they were recorded; without names they stay addresses. */
+static void start_naming(struct job *job)
+{
+	struct symbolizer_config config = {
+		.names = job->names, .tree = &job->tree, .debug_dirs = job->options.debug_dirs};
+	struct err err;
+
+	if (symbolizer_new(&config, &job->symbolizer, &err) < 0) {
+		log_warn("native frames stay as they are: %s", err.text);
+		return;
+	}
+	job->naming = naming_new(job->symbolizer, capture_fold_events(), job->render.fold);
+	naming_be_patient(job->naming);
+}
 
 static struct capture_fold_opts fold_opts(const struct job *job, const struct first_look *look)
 {
@@ -179,6 +207,29 @@ static int refuse_nothing(const struct job *job, struct err *err)
 		       (unsigned long long)facts->n_samples, job->input);
 }
 
+/* What is no capture may be another profile; `err` says why it is none. */
+static int import(struct job *job, struct err *err)
+{
+	const struct options *options = &job->options;
+	struct convert_import what = {
+		.path = job->input,
+		.choice = &job->choice,
+		.output = &job->output,
+		.perf_map = options->perf_map,
+		.keep_markers = options->subprocesses || options->view.threads,
+		.by_function = options->view.function || options->view.nolineno,
+	};
+	bool has_filter = options->thread || options->pid || options->from_ns ||
+			  options->until_ns || options->no_idle || options->view.mode;
+	int r = convert_import(&what, has_filter, err);
+
+	if (r == -EPIPE)
+		return EXIT_CODE_OK;
+	if (r < 0)
+		log_error("%s", err->text);
+	return r == 0 ? EXIT_CODE_OK : what.is_output_error ? EXIT_CODE_OUTPUT : EXIT_CODE_FAILED;
+}
+
 static int convert(struct job *job)
 {
 	struct first_look look = {0};
@@ -191,13 +242,16 @@ static int convert(struct job *job)
 	if (output_open(&job->output, job->options.output, &err) < 0)
 		return log_error("%s", err.text), EXIT_CODE_OUTPUT;
 	if (look_first(&job->file, &look, &err) < 0)
-		return log_error("%s is not a capture: %s", job->input, err.text), EXIT_CODE_FAILED;
+		return import(job, &err);
 	job->names = names_new();
 	tree_init(&job->tree);
 	render_start(&job->render, &job->choice, &job->options.view, fold_opts(job, &look),
 		     job->names, &job->tree, &job->output);
-	job->reader =
-		capture_reader_new(job->names, &job->tree, capture_fold_events(), job->render.fold);
+	if (look.flags & CAPTURE_NATIVE)
+		start_naming(job);
+	job->reader = capture_reader_new(job->names, &job->tree,
+					 job->naming ? naming_events() : capture_fold_events(),
+					 job->naming ? (void *)job->naming : job->render.fold);
 	damaged = read_capture(job, &err);
 	r = damaged < 0 ? damaged : refuse_nothing(job, &err);
 	if (r == 0)
@@ -214,6 +268,8 @@ static int convert(struct job *job)
 static void job_done(struct job *job)
 {
 	capture_reader_free(job->reader);
+	naming_free(job->naming);
+	symbolizer_free(job->symbolizer);
 	render_done(&job->render);
 	output_done(&job->output);
 	capture_file_done(&job->file);

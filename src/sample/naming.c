@@ -18,6 +18,7 @@ struct naming {
 	struct map64 process_of; /* thread -> process, as the stream numbers them */
 	struct held *ring;	 /* NAMING_MAX_HELD */
 	uint32_t first, n;
+	bool is_patient;
 };
 
 struct naming *naming_new(struct symbolizer *symbolizer, const struct capture_events *events,
@@ -30,6 +31,11 @@ struct naming *naming_new(struct symbolizer *symbolizer, const struct capture_ev
 	naming->ctx = ctx;
 	naming->ring = xcalloc(NAMING_MAX_HELD, sizeof(*naming->ring));
 	return naming;
+}
+
+void naming_be_patient(struct naming *naming)
+{
+	naming->is_patient = true;
 }
 
 void naming_free(struct naming *naming)
@@ -80,6 +86,10 @@ static int on_sample(void *ctx, const struct capture_sample *sample)
 	bool is_ready = symbolizer_ask(naming->symbolizer, held.process, sample->node);
 	int r = 0;
 
+	if (!is_ready && naming->is_patient) {
+		(void)symbolizer_node(naming->symbolizer, held.process, sample->node);
+		is_ready = true;
+	}
 	if (is_ready && !naming->n)
 		return pass(naming, &held);
 	if (naming->n == NAMING_MAX_HELD) {
@@ -118,7 +128,8 @@ static int on_process(void *ctx, const struct capture_process *process)
 {
 	struct naming *naming = ctx;
 
-	symbolizer_add_process(naming->symbolizer, process->id, process->pid);
+	if (!naming->is_patient)
+		symbolizer_add_process(naming->symbolizer, process->id, process->pid);
 	return naming->events->process ? naming->events->process(naming->ctx, process) : 0;
 }
 

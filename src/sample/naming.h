@@ -36,6 +36,11 @@ struct naming;
 /* All are borrowed; `events` get nodes of the symbolizer's tree. */
 struct naming *naming_new(struct symbolizer *symbolizer, const struct capture_events *events,
 			  void *ctx) nodiscard;
+/*
+ * For streams out of files, where nobody waits at the other end: each sample waits for its names, nothing is held, and
+ * processes, which are long gone, are not looked at.
+ */
+void naming_be_patient(struct naming *naming);
 void naming_free(struct naming *naming); /* what is held is dropped: the end lets it go */
 
 /* For whoever produces the stream, with the naming as ctx. */
