@@ -182,7 +182,9 @@ int protocol_receive(int fd, void *data, size_t cap, int fds[PROTOCOL_MAX_FDS], 
 	take_fds(&message, fds);
 	if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return (int)n;
-	for (size_t i = 0; i < PROTOCOL_MAX_FDS; i++)
+	for (size_t i = 0; i < PROTOCOL_MAX_FDS; i++) {
 		cleanup_close_fd(&fds[i]);
+		fds[i] = -1;
+	}
 	return -EMSGSIZE;
 }
