@@ -146,18 +146,25 @@ void elf_close(struct elf *elf)
 
 int elf_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret_vaddr)
 {
+	const Elf64_Phdr *found = NULL;
+
 	for (size_t i = 0; i < elf->n_segments; i++) {
 		const Elf64_Phdr *segment = &elf->segments[i];
 		/* Mappings begin at a page, segments anywhere in it. */
 		uint64_t slack = segment->p_offset & 4095;
+		uint64_t page = segment->p_offset - slack;
 
-		if (segment->p_type != PT_LOAD || offset < segment->p_offset - slack ||
-		    offset - (segment->p_offset - slack) >= segment->p_filesz + slack)
+		if (segment->p_type != PT_LOAD || offset < page ||
+		    offset - page >= segment->p_filesz + slack)
 			continue;
-		*ret_vaddr = segment->p_vaddr + (offset - segment->p_offset);
-		return 0;
+		/* The page also holds the end of the segment before, whose mapping does not begin here. */
+		if (!found || offset == page)
+			found = segment;
 	}
-	return -ENOENT;
+	if (!found)
+		return -ENOENT;
+	*ret_vaddr = found->p_vaddr + (offset - found->p_offset);
+	return 0;
 }
 
 int elf_offset(const struct elf *elf, uint64_t vaddr, uint64_t len, uint64_t *ret_offset)

@@ -43,7 +43,10 @@ struct elf_range {
 	uint64_t size;
 };
 
-/* The address that byte `offset` of the file is linked for; -ENOENT when no segment holds it. */
+/*
+ * The address that byte `offset` of the file is linked for; -ENOENT when no segment holds it.  The offset of a mapping
+ * is that of the page its segment begins in, so there the segment counts that begins, not the one that ends.
+ */
 int elf_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret_vaddr) nodiscard;
 
 /* A section by its whole name; -ENOENT also when the file has no section headers. */

@@ -157,6 +157,20 @@ static bool ask_kernel(struct native *native, pid_t tid)
 	return true;
 }
 
+/* A system call's arguments are still in their registers: vfork() keeps its return address in the first. */
+static void set_arguments(struct native *native, const struct thread_view *view)
+{
+#if defined(__x86_64__)
+	static const uint8_t registers[] = {UNWIND_RDI, UNWIND_RSI, UNWIND_RDX, 10, 8, 9};
+#else
+	static const uint8_t registers[] = {0, 1, 2, 3, 4, 5};
+#endif
+
+	static_assert(array_len(registers) == array_len(view->args), "of the same calls");
+	for (size_t i = 0; view->number >= 0 && i < array_len(registers); i++)
+		unwind_regs_set(&native->regs, registers[i], view->args[i]);
+}
+
 void native_hold_waiting(struct native *native, pid_t tid, const struct thread_view *view)
 {
 	size_t len;
@@ -167,6 +181,7 @@ void native_hold_waiting(struct native *native, pid_t tid, const struct thread_v
 	native->regs.known = 0;
 	unwind_regs_set(&native->regs, UNWIND_SP, view->sp);
 	unwind_regs_set(&native->regs, UNWIND_PC, view->pc);
+	set_arguments(native, view);
 	native->has_regs = native->is_waiting = true;
 	len = stack_bytes(native, view->sp, 0);
 	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);

@@ -127,8 +127,12 @@ static enum unwind_outcome step_told(struct walk *walk, const struct cfi_rule *r
 	default:
 		break;
 	}
-	/* A handler may run on a stack of its own, anywhere; a function's frame lies below its caller's. */
-	if (!(rule->flags & CFI_SIGNAL) && walk->regs.r[UNWIND_SP] <= sp && UNWIND_PC == 16)
+	/*
+	 * A handler may run on a stack of its own, anywhere; a function's frame lies below its caller's, but for a
+	 * leaf that has taken its return address off the stack (vfork).
+	 */
+	if (!(rule->flags & CFI_SIGNAL) && UNWIND_PC == 16 &&
+	    (walk->regs.r[UNWIND_SP] < sp || (walk->regs.r[UNWIND_SP] == sp && walk->n > 1)))
 		return UNWIND_LOOP;
 	walk->flags = rule->flags & CFI_SIGNAL ? UNWIND_FRAME_EXACT : 0;
 	return UNWIND_OUTCOMES;

@@ -19,7 +19,8 @@
 
 #define SEARCH_MAX_CHOICES 16	     /* functions to search for in one stack; musl needs 5 */
 #define SEARCH_MAX_BYTES (16u << 10) /* of stack looked at for one caller */
-#define SEARCH_MAX_CHECKS 2000	     /* words whose code was looked at, in all: 0.7 us each */
+#define SEARCH_MAX_REALIGNED 512 /* bytes from a realigned frame's address to where it is kept */
+#define SEARCH_MAX_CHECKS 2000	 /* words whose code was looked at, in all: 0.7 us each */
 
 struct choice {
 	size_t n;		 /* frames up to the one whose caller is looked for */
@@ -138,10 +139,47 @@ static bool is_target_fit(struct searching *searching, const struct choice *choi
 /* A function with frame pointers has saved one that lies further up, or none. */
 static bool is_record_fit(const struct choice *choice, const struct unwind_regs *caller)
 {
-	if (choice->rule.cfa == CFI_CFA_BAD || choice->rule.reg != UNWIND_FP)
+	if (choice->rule.cfa != CFI_CFA_REG || choice->rule.reg != UNWIND_FP)
 		return true;
 	uint64_t fp = caller->r[UNWIND_FP];
 	return unwind_regs_has(caller, UNWIND_FP) && (!fp || fp >= caller->r[UNWIND_SP]);
+}
+
+/*
+ * A function that realigns its stack keeps the frame's address in a word near the base of its own part, and
+ * copies the return address there: only the original has such a word below it, which tells the base as well.
+ */
+static bool find_base(struct walk *walk, const struct choice *choice, uint64_t cfa,
+		      struct unwind_regs *regs)
+{
+	const struct cfi_rule *rule = &choice->rule;
+	uint64_t sp = choice->regs.r[UNWIND_SP];
+
+	if (rule->cfa != CFI_CFA_DEREF || unwind_regs_has(regs, rule->reg))
+		return true;
+	for (uint64_t at = cfa - 8; at >= sp && cfa - at <= SEARCH_MAX_REALIGNED; at -= 8) {
+		uint64_t word;
+
+		if (!walk_read(walk, at, &word))
+			return false;
+		if (word + (uint64_t)(int64_t)rule->add != cfa)
+			continue;
+		unwind_regs_set(regs, rule->reg, at - (uint64_t)(int64_t)rule->off);
+		return true;
+	}
+	return false;
+}
+
+/* What a function that nothing is known of pushed first, if that is a frame pointer: it leads to a record. */
+static void find_record(struct walk *walk, uint64_t slot, struct unwind_regs *caller)
+{
+	uint64_t fp, pc, target;
+
+	if (!walk_read(walk, slot - 8, &fp) || fp & 7 || fp <= slot ||
+	    fp - slot > SEARCH_MAX_BYTES || !walk_read(walk, fp + 8, &pc) ||
+	    !code_is_call(walk->space, pc & UNWIND_ADDRESS_MASK, &target))
+		return;
+	unwind_regs_set(caller, UNWIND_FP, fp);
 }
 
 /* The caller's registers when `slot` holds its return address. */
@@ -153,6 +191,8 @@ static bool assume(struct walk *walk, const struct choice *choice, uint64_t slot
 	if (choice->rule.cfa != CFI_CFA_BAD) {
 		uint64_t cfa = slot - (uint64_t)(int64_t)return_offset(&choice->rule);
 
+		if (!find_base(walk, choice, cfa, &caller))
+			return false;
 		if (unwind_step_from(&choice->rule, &caller, cfa, walk_read, walk) !=
 		    UNWIND_STEPPED)
 			return false;
@@ -160,6 +200,8 @@ static bool assume(struct walk *walk, const struct choice *choice, uint64_t slot
 		caller.known = 0; /* which registers it saved, nobody knows */
 		unwind_regs_set(&caller, UNWIND_SP, slot + 8);
 		unwind_regs_set(&caller, UNWIND_PC, word & UNWIND_ADDRESS_MASK);
+		if (slot > choice->regs.r[UNWIND_SP])
+			find_record(walk, slot, &caller);
 	}
 	*ret_caller = caller;
 	return true;

@@ -45,7 +45,7 @@ enum {
 };
 
 #define UNWIND_NO_MODULE UINT32_MAX
-#define UNWIND_MAX_FRAMES 1024 /* of one stack, whatever the caller has room for */
+#define UNWIND_MAX_FRAMES 4096 /* of one stack, whatever the caller has room for */
 
 struct unwind_frame {
 	uint64_t pc;

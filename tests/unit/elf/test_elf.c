@@ -130,6 +130,9 @@ static void elf_knows_where_segments_are_linked(void **state)
 		/* The page before belongs to its neighbour too, so ask for the first byte of its own. */
 		assert_int_equal(elf_vaddr(elf, segments[i].p_offset + 1, &vaddr), 0);
 		assert_true(vaddr == segments[i].p_vaddr + 1 || page == 0);
+		/* The page as a mapping begins with it is its own. */
+		assert_int_equal(elf_vaddr(elf, page, &vaddr), 0);
+		assert_true(vaddr == segments[i].p_vaddr - (segments[i].p_offset - page));
 	}
 	uint64_t vaddr;
 	assert_int_equal(elf_vaddr(elf, 1ull << 60, &vaddr), -ENOENT);
