@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Field numbers of profile.proto, the labels with a meaning of their own, and the tables of a file. */
+/* Field numbers of profile.proto, the labels with a meaning of their own, a file's tables, and its samples on their
+ * way into profiles. */
 #ifndef FORMAT_PPROF_PRIVATE_H
 #define FORMAT_PPROF_PRIVATE_H
 
@@ -66,6 +67,7 @@ enum {
 
 #define PPROF_KERNEL_FILE "[kernel.kallsyms]" /* as perf and Go's tools name the kernel's mapping */
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
@@ -160,5 +162,59 @@ struct str_id pprof_string_id(struct pprof_frames *frames, uint32_t index);
 const char *pprof_string_text(struct pprof_frames *frames, uint32_t index);
 /* Push the frames of a location, the innermost inlined one first. */
 void pprof_push_location(struct pprof_frames *frames, uint32_t index);
+
+/* ---- samples into profiles: pprof_samples.c ---- */
+
+#define PPROF_MAX_LABELS_PER_SAMPLE 64
+
+struct pprof_label {
+	uint64_t key, str; /* strings; str 0: a number */
+	int64_t num;
+};
+
+struct pprof_series;
+
+struct pprof_samples {
+	const struct pprof_tables *tables;
+	struct names *names;
+	const struct pprof_split *split;
+	struct stack stack;
+	struct arena arena; /* of one look-up of labels */
+	uint64_t seed;
+	struct pprof_frames frames;
+	int64_t *sample_value; /* per type: the value of one sample; 0: it does not tell */
+
+	struct pprof_series *series;
+	size_t n_series, series_cap;
+
+	/* Of the sample at hand. */
+	int64_t *values;
+	size_t n_values;
+	struct pprof_label labels[PPROF_MAX_LABELS_PER_SAMPLE];
+	size_t n_labels;
+
+	/* What the labels of the last sample meant. */
+	struct pprof_label last_labels[PPROF_MAX_LABELS_PER_SAMPLE];
+	size_t n_last_labels;
+	struct pprof_series *at_series; /* NULL: nothing known yet */
+	struct node_id at_base;
+	size_t at_state;
+};
+
+/* All is borrowed.  Tables have to be complete. */
+void pprof_samples_init(struct pprof_samples *samples, const struct pprof_tables *tables,
+			const struct format_limits *limits, struct names *names,
+			const struct pprof_split *split);
+void pprof_samples_done(struct pprof_samples *samples); /* all-zero is fine */
+
+/* A sample: begin, what it has in any order (locations innermost first, a value per type), add. */
+void pprof_sample_begin(struct pprof_samples *samples);
+int pprof_sample_location(struct pprof_samples *samples, uint32_t index, struct err *err) nodiscard;
+int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err *err) nodiscard;
+int pprof_sample_label(struct pprof_samples *samples, const struct pprof_label *label,
+		       struct err *err) nodiscard;
+int pprof_sample_add(struct pprof_samples *samples, struct err *err) nodiscard;
+/* Where there was none: the types are all that is known, and stay. */
+int pprof_samples_none(struct pprof_samples *samples, struct err *err) nodiscard;
 
 #endif
