@@ -93,8 +93,11 @@ static struct frame_id make_line_frame(struct pprof_frames *frames,
 	frame.name = name ? pprof_string_id(frames, name) : names_cstr(frames->names, UNKNOWN_NAME);
 	frame.file = pprof_string_id(frames, function->file);
 	frame.first_line = function->start_line;
-	frame.kind = (uint8_t)kind_of(frames, mapping, names_text(frames->names, frame.name, NULL),
-				      names_text(frames->names, frame.file, NULL));
+	frame.kind = location->kind;
+	if (frame.kind == FRAME_OTHER)
+		frame.kind = (uint8_t)kind_of(frames, mapping,
+					      names_text(frames->names, frame.name, NULL),
+					      names_text(frames->names, frame.file, NULL));
 	if (frame.kind == FRAME_PYTHON && function->system_name &&
 	    pprof_string_id(frames, function->system_name).v != frame.name.v)
 		frame.qualname = pprof_string_id(frames, function->system_name);
@@ -109,7 +112,7 @@ static struct frame_id make_bare_frame(struct pprof_frames *frames,
 				       const struct pprof_location *location)
 {
 	const struct pprof_mapping *mapping = mapping_of(frames, location);
-	struct frame frame = {.kind = FRAME_NATIVE};
+	struct frame frame = {.kind = location->kind ? location->kind : FRAME_NATIVE};
 	char name[32];
 
 	snprintf(name, sizeof(name), "0x%" PRIx64, location->address);

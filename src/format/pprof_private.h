@@ -101,6 +101,7 @@ struct pprof_location {
 	uint64_t address;
 	uint32_t mapping;	      /* index + 1; 0: none */
 	uint32_t first_line, n_lines; /* into lines, innermost first */
+	uint8_t kind;		      /* enum frame_kind; FRAME_OTHER: the file does not say */
 };
 
 struct pprof_line {

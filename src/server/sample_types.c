@@ -12,25 +12,36 @@ static const char *column_type(const struct profile *profile, size_t column)
 
 /* ---- names ---- */
 
-const char *sample_types_metric(const struct profile *profile)
+const char *sample_types_metric_of(const char *type)
 {
 	static const struct {
 		const char *part;
 		const char *metric;
 	} rules[] = {
-		{"cpu", "process_cpu"}, {"alloc_", "memory"},	     {"inuse_", "memory"},
-		{"space", "memory"},	{"objects", "memory"},	     {"mutex_", "mutex"},
-		{"block_", "block"},	{"goroutine", "goroutines"}, {"contentions", "mutex"},
-		{"delay", "mutex"},	{"lock_", "mutex"},	     {"exception", "exceptions"},
+		{"off_cpu", "off_cpu"},	     {"cpu", "process_cpu"}, {"alloc_", "memory"},
+		{"inuse_", "memory"},	     {"space", "memory"},    {"objects", "memory"},
+		{"mutex_", "mutex"},	     {"block_", "block"},    {"goroutine", "goroutines"},
+		{"contentions", "mutex"},    {"delay", "mutex"},     {"lock_", "mutex"},
+		{"exception", "exceptions"},
 	};
 
+	for (size_t i = 0; i < array_len(rules); i++)
+		if (strstr(type, rules[i].part))
+			return rules[i].metric;
+	return NULL;
+}
+
+const char *sample_types_metric(const struct profile *profile)
+{
 	for (size_t c = 0; c < profile->n_columns; c++)
 		if (strcmp(column_type(profile, c), "wall") == 0)
 			return "wall";
-	for (size_t c = 0; c < profile->n_columns; c++)
-		for (size_t i = 0; i < array_len(rules); i++)
-			if (strstr(column_type(profile, c), rules[i].part))
-				return rules[i].metric;
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		const char *metric = sample_types_metric_of(column_type(profile, c));
+
+		if (metric)
+			return metric;
+	}
 	return "process_cpu"; /* "samples" alone */
 }
 

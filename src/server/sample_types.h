@@ -13,6 +13,8 @@
 
 /* "process_cpu", "wall", "memory", …: by the first sample type that says. */
 const char *sample_types_metric(const struct profile *profile);
+/* Of one sample type; NULL: no rule knows it. */
+const char *sample_types_metric_of(const char *type);
 /* Bits of the columns that are levels. */
 uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
 			     bool is_all);

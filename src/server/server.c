@@ -12,10 +12,14 @@
 #define BUDGET_BODIES 4
 #define SOURCE_MAX_BYTES ((size_t)2 << 20)
 
+#define OTLP_SERVICE "/opentelemetry.proto.collector.profiles.v1development.ProfilesService"
+
 static const struct http_route routes[] = {
 	{"/push.v1.PusherService/Push", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_push, 0},
 	{"/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0},
 	{"/pyroscope/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0},
+	{"/v1development/profiles", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_http, 0},
+	{OTLP_SERVICE "/Export", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_grpc, 0},
 	{"/api/v1/source", HTTP_ALLOW_PUT, HTTP_LANE_INGEST, handle_source, SOURCE_MAX_BYTES},
 	{"/api/v1/services", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_services, 0},
 	{"/api/v1/labels", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_labels, 0},

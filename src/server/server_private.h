@@ -54,10 +54,11 @@ struct server {
 };
 
 /* Handlers; ctx is the server. */
-http_handler_fn handle_push;	 /* upload_push.c */
-http_handler_fn handle_ingest;	 /* upload_ingest.c */
-http_handler_fn handle_source;	 /* upload_source.c */
-http_handler_fn handle_services; /* question_services.c */
+http_handler_fn handle_push;			    /* upload_push.c */
+http_handler_fn handle_otlp_http, handle_otlp_grpc; /* upload_otlp.c */
+http_handler_fn handle_ingest;			    /* upload_ingest.c */
+http_handler_fn handle_source;			    /* upload_source.c */
+http_handler_fn handle_services;		    /* question_services.c */
 http_handler_fn handle_labels;
 http_handler_fn handle_label_values;
 http_handler_fn handle_timeline; /* question_timeline.c */

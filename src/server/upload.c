@@ -90,6 +90,16 @@ struct codec_loan *upload_loan(struct upload *upload)
 	return &upload->loan;
 }
 
+const struct http_limits *upload_limits(const struct upload *upload)
+{
+	return &upload->server->config.limits;
+}
+
+struct names *upload_names(struct upload *upload)
+{
+	return upload->names;
+}
+
 struct arena *upload_arena(struct upload *upload)
 {
 	return &upload->arena;
@@ -128,12 +138,6 @@ static bool is_dropped_label(const char *name)
 	return strncmp(name, "__", 2) == 0;
 }
 
-struct splitting {
-	struct upload *upload;
-	const struct upload_origin *origin;
-	struct item **first; /* of this pprof */
-};
-
 static bool labels_equal(const struct labels *a, const struct labels *b)
 {
 	for (size_t i = 0; a->n == b->n && i < a->n; i++)
@@ -143,10 +147,10 @@ static bool labels_equal(const struct labels *a, const struct labels *b)
 	return a->n == b->n;
 }
 
-static int on_series(void *ctx, const struct labels *labels, struct profile **ret_profile,
-		     struct err *err)
+int upload_split_series(void *ctx, const struct labels *labels, struct profile **ret_profile,
+			struct err *err)
 {
-	struct splitting *splitting = ctx;
+	struct upload_split *splitting = ctx;
 	struct labels all = *splitting->origin->labels;
 	struct item *item;
 	int r = 0;
@@ -233,30 +237,63 @@ static int split_gauges(struct upload *upload, struct item *item,
 	return 0;
 }
 
+void upload_split_begin(struct upload_split *split, struct upload *upload,
+			const struct upload_origin *origin)
+{
+	*split = (struct upload_split){.upload = upload,
+				       .origin = origin,
+				       .first = upload->last,
+				       .n_before = upload->n_items};
+}
+
+int upload_split_end(struct upload_split *split, struct err *err)
+{
+	const struct upload_origin *origin = split->origin;
+	size_t n = split->upload->n_items - split->n_before, index = 0;
+	int r = 0;
+
+	/* split_gauges() appends: only the n first are as read. */
+	for (struct item *item = *split->first; r == 0 && index < n; item = item->next, index++) {
+		sample_types_rename(&item->profile, origin->types);
+		set_times(&item->profile, origin);
+		r = set_metric(split->upload, item, origin, err);
+		if (r == 0)
+			r = set_id(item, origin->id, index, err);
+		if (r == 0)
+			r = split_gauges(split->upload, item, origin, err);
+	}
+	return r;
+}
+
+void upload_split_drop(struct upload_split *split)
+{
+	struct item *item = *split->first;
+
+	while (item) {
+		struct item *next = item->next;
+
+		profile_done(&item->profile);
+		free(item);
+		item = next;
+	}
+	*split->first = NULL;
+	split->upload->last = split->first;
+	split->upload->n_items = split->n_before;
+}
+
 int upload_pprof(struct upload *upload, const void *data, size_t len,
 		 const struct upload_origin *origin, struct err *err)
 {
-	struct item **first = upload->last;
-	struct splitting splitting = {.upload = upload, .origin = origin, .first = first};
-	struct pprof_split split = {.series = on_series, .ctx = &splitting, .loan = &upload->loan};
-	size_t n_before = upload->n_items, n, index = 0;
+	struct upload_split splitting;
+	struct pprof_split split = {
+		.series = upload_split_series, .ctx = &splitting, .loan = &upload->loan};
 	int r;
 
 	if (!len)
 		return err_set(err, ERR_CORRUPT, "the profile is empty");
+	upload_split_begin(&splitting, upload, origin);
 	r = pprof_read_split(data, len, &format_limits_server, upload->names, &split, err);
-	n = upload->n_items - n_before;
-	/* split_gauges() appends: only the n first are as read. */
-	for (struct item *item = *first; r == 0 && index < n; item = item->next, index++) {
-		sample_types_rename(&item->profile, origin->types);
-		set_times(&item->profile, origin);
-		r = set_metric(upload, item, origin, err);
-		if (r == 0)
-			r = set_id(item, origin->id, index, err);
-		if (r == 0)
-			r = split_gauges(upload, item, origin, err);
-	}
-	return r;
+	return r < 0 ? r : upload_split_end(&splitting, err);
 }
 
 static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len, struct buf *out,

@@ -54,6 +54,8 @@ struct upload_unit {
 	bool is_gauge;
 };
 
+struct item; /* a profile in it */
+
 struct upload *upload_new(struct server *server) nodiscard;
 void upload_free(struct upload *upload);
 struct codec_loan *upload_loan(struct upload *upload);
@@ -62,6 +64,25 @@ struct arena *upload_arena(struct upload *upload);
 /* Errors: ERR_CORRUPT, ERR_LIMIT, ERR_USAGE, ERR_UNSUPPORTED. */
 int upload_pprof(struct upload *upload, const void *data, size_t len,
 		 const struct upload_origin *origin, struct err *err) nodiscard;
+
+/*
+ * One profile whose samples come in, split by their labels: begin, give upload_split_series to the reader (as struct
+ * pprof_split takes it), end; or drop what came, when the profile turns out to be broken.
+ */
+struct upload_split {
+	struct upload *upload;
+	const struct upload_origin *origin; /* borrowed until the end */
+	struct item **first;
+	size_t n_before;
+};
+void upload_split_begin(struct upload_split *split, struct upload *upload,
+			const struct upload_origin *origin);
+int upload_split_series(void *split, const struct labels *labels, struct profile **ret_profile,
+			struct err *err) nodiscard;
+int upload_split_end(struct upload_split *split, struct err *err) nodiscard;
+void upload_split_drop(struct upload_split *split);
+struct names *upload_names(struct upload *upload);
+const struct http_limits *upload_limits(const struct upload *upload);
 
 /* Bodies that do not say what they count; UPLOAD_SPEEDSCOPE may. */
 enum upload_kind {
@@ -76,6 +97,13 @@ int upload_counts(struct upload *upload, enum upload_kind kind, const void *data
 		  struct err *err) nodiscard;
 /* Hands the upload over: it is freed when the store is done. */
 void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx);
+
+/*
+ * The body of a request behind its Content-Encoding: in place, or in `inflated`, which is the caller's to
+ * release with buf_done() in any case.
+ */
+int upload_body(struct upload *upload, const struct http_request *request, struct buf *inflated,
+		const uint8_t **ret_body, size_t *ret_len, struct err *err) nodiscard;
 
 /* ---- answers ---- */
 

@@ -13,9 +13,7 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
-#include "codec/gzip.h"
 #include "codec/json.h"
-#include "codec/zstd.h"
 #include "http/multipart.h"
 #include "server/attime.h"
 #include "server/rpc.h"
@@ -239,29 +237,8 @@ static int read_body(struct ingest *ingest, struct err *err)
 
 static int read_encoding(struct ingest *ingest, struct err *err)
 {
-	const struct http_request *request = &ingest->exchange->request;
-	const char *encoding = http_request_header(request, "content-encoding");
-	size_t max_bytes = ingest->server->config.limits.max_inflated_bytes;
-	struct codec_limits limits = codec_limits_of(max_bytes);
-	int r;
-
-	ingest->body = request->body;
-	ingest->len = request->body_len;
-	if (!encoding || strcmp(encoding, "identity") == 0)
-		return 0;
-	buf_init(&ingest->inflated, max_bytes);
-	if (strcmp(encoding, "gzip") == 0)
-		r = gzip_decompress(ingest->body, ingest->len, &limits, upload_loan(ingest->upload),
-				    &ingest->inflated, err);
-	else if (strcmp(encoding, "zstd") == 0)
-		r = zstd_decompress(ingest->body, ingest->len, &limits, upload_loan(ingest->upload),
-				    &ingest->inflated, err);
-	else
-		return err_set(err, ERR_UNSUPPORTED,
-			       "this Content-Encoding is not known; use gzip, zstd or none");
-	ingest->body = (const uint8_t *)ingest->inflated.data;
-	ingest->len = ingest->inflated.len;
-	return r;
+	return upload_body(ingest->upload, &ingest->exchange->request, &ingest->inflated,
+			   &ingest->body, &ingest->len, err);
 }
 
 /* ---- the request ---- */
