@@ -80,10 +80,8 @@ struct unwind_args {
 	/* Opens the file behind a mapping, as maps_open(); a negative result leaves that module without table. */
 	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);
 	void *ctx;
-	struct memory *
-		memory; /* of the process, borrowed: the vDSO's table, code that no file tells; may be NULL */
-	const char *
-		cache; /* folder for tables by build id (see unwind/cache.h), borrowed; NULL: keep none */
+	struct memory
+		*memory; /* of the process, borrowed: the vDSO, code without a file; may be NULL */
 };
 
 struct unwind_space;
