@@ -80,8 +80,8 @@ struct unwind_args {
 	/* Opens the file behind a mapping, as maps_open(); a negative result leaves that module without table. */
 	int (*open)(void *ctx, const struct mapping *mapping, struct err *err);
 	void *ctx;
-	struct memory
-		*memory; /* of the process, borrowed: the vDSO, code without a file; may be NULL */
+	/* Of the process, borrowed: the vDSO's pages, code without a file.  May be NULL. */
+	struct memory *memory;
 };
 
 struct unwind_space;
