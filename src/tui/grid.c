@@ -237,6 +237,7 @@ void grid_puts_right(struct grid *grid, struct grid_place at, enum tui_style sty
 {
 	int columns = text_columns(text, strlen(text));
 
+	at = place_inside(grid, at);
 	at.cut = GRID_CUT_START;
 	if (columns < at.room) {
 		at.column += at.room - columns;

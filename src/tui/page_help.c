@@ -89,7 +89,6 @@ bool page_help_key(struct tui *tui, uint32_t key)
 		tui->help.top += 10;
 		return true;
 	case '?':
-	case 'q':
 	case 0x1b:
 	case '\r':
 		tui->shows_help = false;

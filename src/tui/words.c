@@ -90,6 +90,8 @@ static void with_line(char out[WORDS_NAME_MAX], const char *place, uint32_t line
 	room = sizeof(text) - strlen(number) - 1;
 	if (len > room)
 		place += len - room;
+	while (((uint8_t)*place & 0xc0) == 0x80)
+		place++;
 	snprintf(text, sizeof(text), "%s%s", place, number);
 	copy(out, text);
 }
