@@ -10,9 +10,9 @@
 #include "tui/tui_private.h"
 
 #define TAB_STOP 8
-#define TEXT_LINES_MAX 200000
-#define LINE_BYTES 1024	 /* shown of one line */
-#define CONTEXT_LINES 2u /* above the first and below the last line of the function */
+#define TEXT_LINES_MAX 65536u /* of one function */
+#define LINE_BYTES 1024	      /* shown of one line */
+#define CONTEXT_LINES 2u      /* above the first and below the last line of the function */
 
 /* The function that takes most, where none was chosen. */
 static struct frame_id busiest(const struct look *look, struct arena *arena)
@@ -26,14 +26,14 @@ static struct frame_id busiest(const struct look *look, struct arena *arena)
 
 /* ---- text ---- */
 
-/* Where the lines [first, last] of a text begin and end; returns how many there are. */
-static uint32_t lines_cut(const char *text, size_t len, uint32_t first, uint32_t last,
+/* Where `most` lines of a text from line `first` on begin and end; returns how many there are. */
+static uint32_t lines_cut(const char *text, size_t len, uint32_t first, uint32_t most,
 			  struct source_line *lines)
 {
 	const char *at = text, *end = text + len;
 	uint32_t n = 0;
 
-	for (uint32_t line = 1; at < end && line <= last; line++) {
+	for (uint32_t line = 1; at < end && n < most; line++) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t line_len = (size_t)((stop ? stop : end) - at);
 
@@ -73,32 +73,47 @@ static const char *text_get(struct tui *tui, const char *file, size_t *ret_len)
 	return text ? arena_strndup(&page->arena, text, *ret_len) : NULL;
 }
 
+/* The lines of the function as far as they are known, and some around them: numbers can be anything. */
+static uint32_t lines_span(const struct frame *frame, const struct line_row *rows, size_t n_rows,
+			   uint32_t *ret_first)
+{
+	uint32_t first = frame->first_line ? frame->first_line : UINT32_MAX, last = 0;
+
+	for (size_t i = 0; i < n_rows; i++) {
+		first = rows[i].line ? min_of(first, rows[i].line) : first;
+		last = max_of(last, rows[i].line);
+	}
+	last = max_of(first, last);
+	*ret_first = first - min_of(first - 1, CONTEXT_LINES);
+	last = min_of(last, UINT32_MAX - CONTEXT_LINES) + CONTEXT_LINES;
+	return min_of(last - *ret_first, TEXT_LINES_MAX - 1) + 1;
+}
+
+/* Is a line that has values behind the end of the text?  Then the file was changed. */
+static bool ends_early(const struct source_page *page, uint32_t n, const struct line_row *rows,
+		       size_t n_rows)
+{
+	return !n || (n_rows && rows[n_rows - 1].line > page->lines[n - 1].line);
+}
+
 static size_t lines_with_text(struct tui *tui, const struct line_row *rows, size_t n_rows)
 {
 	struct source_page *page = &tui->source;
 	const struct frame *frame = names_frame_get(tui->shot.names, page->frame);
 	size_t len = 0;
 	const char *text = text_get(tui, names_text(tui->shot.names, frame->file, NULL), &len);
-	uint32_t first = frame->first_line ? frame->first_line : 1, last = 1, n;
+	uint32_t first, n;
 
 	if (!text)
 		return 0;
-	for (size_t i = 0; i < n_rows; i++) {
-		first = rows[i].line ? min_of(first, rows[i].line) : first;
-		last = max_of(last, rows[i].line);
-	}
-	first -= min_of(first - 1, CONTEXT_LINES);
-	last = min_of(last, UINT32_MAX - CONTEXT_LINES) + CONTEXT_LINES;
-	last = min_of(last, first + TEXT_LINES_MAX);
-	page->lines = arena_array(&page->arena, last - first + 1, sizeof(*page->lines));
-	n = lines_cut(text, len, first, last, page->lines);
-	if (n)
-		values_lay(page->lines, n, rows, n_rows);
-	/* A file that was changed, and is shorter now. */
-	if (!n || page->lines[n - 1].line + CONTEXT_LINES < last) {
+	n = lines_span(frame, rows, n_rows, &first);
+	page->lines = arena_array(&page->arena, n, sizeof(*page->lines));
+	n = lines_cut(text, len, first, n, page->lines);
+	if (ends_early(page, n, rows, n_rows)) {
 		page->why = "the file has fewer lines than what ran: it was changed";
 		return 0;
 	}
+	values_lay(page->lines, n, rows, n_rows);
 	page->why = NULL;
 	return n;
 }

@@ -31,7 +31,8 @@ static void sums_clear(struct sums *sums, uint32_t n)
 	memset(sums->state_ns, 0, sizeof(sums->state_ns));
 	for (int i = 0; i < MEASURE_COUNT; i++) {
 		sums->of[i] = vec_grow(sums->of[i], &sums->caps[i], n, sizeof(*sums->of[i]));
-		memset(sums->of[i], 0, n * sizeof(*sums->of[i]));
+		if (n)
+			memset(sums->of[i], 0, n * sizeof(*sums->of[i]));
 	}
 }
 
