@@ -35,6 +35,7 @@ void eh_oracle_close(struct eh_oracle *oracle)
 {
 	if (!oracle)
 		return;
+	dwarf_cfi_end(oracle->cfi);
 	elf_end(oracle->elf);
 	close(oracle->fd);
 	free(oracle);
