@@ -8,7 +8,8 @@
 A frame is (name, place); truths.raw_stacks() of texts "name (place)" will not do, for C++ has brackets of its own.
 A stack is *wrong* when its functions of known order are not the beginning of a path that the program announced, when a
 strange Python function or one of our libraries stands between them, or when an evaluation loop that runs no Python frame
-lies anywhere but innermost.  It is *complete* when its outermost frame is where threads begin.
+lies anywhere but innermost.  It is *complete* when it has native frames and no marker says that some are not known; then it has to begin where
+threads do.
 """
 
 import collections
@@ -30,10 +31,13 @@ VARIANTS = {
     "keep": ["-g", "-fno-omit-frame-pointer"],
     "bare": ["-fno-omit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fno-exceptions", "-fno-unwind-tables"],
 }
-BASES = re.compile(r"_start|__?_?clone3?|thread_start|_start_c|__restore_base")
+# Where threads begin; a libc without symbols has its address only.
+BASES = re.compile(r"_start|(__GI_)?_*clone3?|thread_start|(libc|ld-musl|libpthread)[^ ]*\+0x[0-9a-f]+")
 EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*|_PyEval_EvalFrame")
 
-Verdict = collections.namedtuple("Verdict", "samples native complete wrong unnamed kinds")
+CUT = "[native frames not known]"
+
+Verdict = collections.namedtuple("Verdict", "samples native complete wrong shapes")
 
 
 class Unfit(Exception):
@@ -158,7 +162,20 @@ def is_python(frame):
 
 
 def is_marker(frame):
-    return not frame[1] and frame[0].startswith("[")
+    return not frame[1] and frame[0].startswith(("[", "thread "))
+
+
+def is_native(frame):
+    return not is_python(frame) and not is_marker(frame)
+
+
+def descendants(way, through=""):
+    """A way and all that lies below it, through functions of such names."""
+    found, left = [], [way]
+    while left:
+        found.append(left.pop())
+        left.extend(below for name, below in found[-1].items() if name.startswith(through))
+    return found
 
 
 # ---- judging ------------------------------------------------------------------------------------
@@ -187,39 +204,57 @@ class Truth:
 
     def wrong(self, stack):
         """What is wrong with a stack; None when nothing is."""
-        at, last = self.ways, None
-        frames = [frame for frame in stack if not is_marker(frame)]
-        for i, frame in enumerate(frames):
+        is_bare = not any(is_native(frame) for frame in stack)  # without native frames, and said so
+        at, last = [self.ways], None
+        for i, frame in enumerate(stack):
+            if frame[0] == CUT:  # it goes on anywhere below
+                at = [below for way in at for below in descendants(way)]
+                continue
+            if is_marker(frame):
+                continue
+            if is_bare:
+                at = [below for way in at for below in descendants(way, "metal")]
             name = plain(frame[0])
             name = name.rpartition(".")[2] if is_python(frame) else name
-            if name in self.names and not (last in self.open and is_python(frame) and name not in at):
-                if name not in at:
+            below = [way[name] for way in at if name in way]
+            if below:
+                at, last = below, name
+            elif is_python(frame):
+                if last not in self.open:
                     return f"{name} below {last}"
-                at, last = at[name], name
-            elif is_python(frame) and last not in self.open:
-                return f"stranger {frame[0]} below {last}"
-            elif EVAL.fullmatch(name) and i + 1 < len(frames):
+            elif name in self.names or (name.startswith("metal") and "closure" not in name
+                                        and "metal_module" not in frame[1]):
+                return f"{name} below {last}"
+            elif EVAL.fullmatch(name) and i + 1 < len(stack):
                 return f"an evaluation without frames below {last}"
-            elif name.startswith("metal") and "closure" not in name and "metal_module" not in frame[1]:
-                return f"unknown {name} below {last}"
         return None
 
+    def shape_of(self, stack):
+        """The function that tells where a stack is, for counts: the last that is no callback and no work."""
+        for frame in reversed(stack):
+            name = plain(frame[0]).rpartition(".")[2] if is_python(frame) else plain(frame[0])
+            if name in self.names and not name.startswith(("spin", "back", "metal_work", "metal_on_signal", "nap")):
+                return name.removesuffix("_down")
+        return "?"
+
     def judge(self, stacks):
-        native = complete = samples = unnamed = 0
-        wrong, kinds = collections.Counter(), collections.Counter()
+        native = complete = samples = 0
+        wrong, shapes = collections.Counter(), {}
         for stack, count in stacks.items():
             samples += count
-            frames = [frame for frame in stack if not is_marker(frame)]
-            kinds[next((frame[0] for frame in reversed(frames) if plain(frame[0]) in self.names), "?")] += count
-            if all(is_python(frame) for frame in frames):
-                continue
-            native += count
-            complete += count if frames and BASES.fullmatch(plain(frames[0][0])) else 0
-            unnamed += count if any("libmetal" in frame[0] and "+0x" in frame[0] for frame in frames) else 0
+            shape = shapes.setdefault(self.shape_of(stack), collections.Counter())
+            has_native = any(map(is_native, stack))
+            is_whole = has_native and not any(frame[0] == CUT for frame in stack)
+            if is_whole and not BASES.fullmatch(plain(stack[0][0])):
+                wrong["begins with " + stack[0][0], stack] += count
             why = self.wrong(stack)
+            shape.update(samples=count, native=count * has_native, complete=count * is_whole,
+                         wrong=count * bool(why))
+            native += count * has_native
+            complete += count * is_whole
             if why:
                 wrong[why, stack] += count
-        return Verdict(samples, native, complete, wrong, unnamed, kinds)
+        return Verdict(samples, native, complete, wrong, shapes)
 
 
 # ---- running them -------------------------------------------------------------------------------
@@ -236,10 +271,10 @@ def numpy_folder(python):
 class Target:
     """A native truth program that runs; Unfit when it cannot on this interpreter."""
 
-    def __init__(self, python, program, folder, how):
+    def __init__(self, python, program, folder, how, wanted=""):
         env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8",
                **numpy_folder(python)}
-        self.process = subprocess.Popen([python.path, "-u", TARGETS / f"truth_{program}.py", how, folder], env=env,
+        self.process = subprocess.Popen([python.path, "-u", TARGETS / f"truth_{program}.py", how, folder, wanted], env=env,
                                         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         start_new_session=True)
         self.pid = self.process.pid

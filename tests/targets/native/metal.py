@@ -9,16 +9,18 @@ no shapes at all, where a program cannot load a library), and the first line tha
 """
 import json
 import os
+import re
 import sys
 
 FOLDER = sys.argv[2]
+WANTED = re.compile(sys.argv[3] if len(sys.argv) > 3 else "")  # of "libmetal_omit.so metal_deep"
 
 # What is on the stack of a shape when it has come to the bottom.
 SHAPES = {
     "metal_call": ["metal_call"],
     "metal_deep": ["metal_deep metal_deep_down*1100"],
     "metal_sixty": ["metal_sixty metal_sixty_down*60"],
-    "metal_tail_first": ["metal_tail_second", "metal_tail_first"],
+    "metal_tail_first": ["metal_tail_second"],
     "metal_aligned": ["metal_aligned"],
     "metal_variable": ["metal_variable"],
     "metal_all": ["metal_all metal_all_down"],
@@ -31,15 +33,20 @@ SHAPES = {
     "metal_cpp_throw": ["metal_cpp_throw metal::pass metal::fail"],
     "metal_rust_call": ["metal_rust_call metal_rust::inner::through metal_rust::inner::bottom"],
 }
+# And on the way there or back.
+ASIDES = {
+    "metal_tail_first": "metal_tail_first",
+    "metal_raise": "metal_raise metal_handle",
+    "metal_alarm": "metal_alarm metal_handle",
+    "metal_elsewhere": "metal_elsewhere metal_handle",
+}
 WORK = {"libmetal_cpp.so": "metal::work", "libmetal_rust.so": "metal_rust::inner::work"}
 
 
 def shapes_of(library):
-    if library == "libmetal_cpp.so":
-        return ["metal_cpp_call", "metal_cpp_throw"]
-    if library == "libmetal_rust.so":
-        return ["metal_rust_call"]
-    return sorted(name for name in SHAPES if "cpp" not in name and "rust" not in name)
+    own = [word for word in ("cpp", "rust") if word in library]
+    return sorted(name for name in SHAPES if WANTED.search(library + " " + name)
+                  and (own[0] in name if own else "cpp" not in name and "rust" not in name))
 
 
 def work_of(library):
@@ -87,8 +94,7 @@ def libraries():
 
 
 def shape_paths(before, name, after):
-    return [" ".join((before, shape, after)) if " " in shape or shape == name or "second" in shape
-            else " ".join((before, shape)) for shape in SHAPES[name]]
+    return [" ".join((before, way, after)) for way in SHAPES[name]] + [before + " " + ASIDES.get(name, name)]
 
 
 def say(paths, may_call_others=()):

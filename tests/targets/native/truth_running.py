@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""truth_running.py ctypes|module FOLDER: runs through all shapes for ever, and through what libraries others have made.
+"""truth_running.py ctypes|module|none FOLDER [REGEX]: runs through all shapes (those that REGEX finds) for ever, and through what libraries others
+have made.
 
 Runs on Python 2.7 and 3.6+.
 """
@@ -185,12 +186,9 @@ def main():
             shapes.append((function, nothing, loader.callback(back)))
             paths += metal.shape_paths("<module> main cycle go_back", name, "back spin")
             paths += metal.shape_paths("<module> main cycle go_down", name, metal.work_of(library))
-            paths += ["<module> main cycle go_down " + path.replace("metal_on_signal", "metal_work")
-                      for path in metal.SHAPES["metal_alarm"][:1]]
-    paths.append("<module> main cycle go_back metal_alarm metal_work")
     way = "<module> main cycle chain"
     for language, library, name, function in LINKS:
-        if library in libraries:
+        if (library, name) in known:
             links[language] = known[library, name] + (loader.callback(function),)
             way += " " + metal.SHAPES[name][0] + " " + function.__name__
     paths.append(way + " spin")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""truth_waiting.py ctypes|module FOLDER: a thread for every way to wait; each waits for ever, or again and again.
+"""truth_waiting.py ctypes|module|none FOLDER: a thread for every way to wait; each waits for ever, or again and again.
 
 Runs on Python 2.7 and 3.6+.
 """
