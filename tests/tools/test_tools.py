@@ -69,6 +69,17 @@ def test_results_are_added_up_in_the_last_line(tmp_path):
     assert result.returncode == 0
 
 
+@pytest.mark.parametrize("second,last", [("", "5 passed, 0 failed"), ("<failure/>", "4 passed, 1 failed")])
+def test_what_failed_beside_another_counts_as_it_did_alone(tmp_path, second, last):
+    case = '<testsuites><testsuite><testcase classname="a" name="b">%s</testcase></testsuite></testsuites>'
+    write_results(tmp_path)
+    (tmp_path / "pytest.xml").write_text(case % "<failure/>")
+    (tmp_path / "pytest-again.xml").write_text(case % second)
+    result = run(sys.executable, ROOT / "tools" / "test-report", tmp_path)
+    assert result.stdout.splitlines()[-1] == last
+    assert ("disturbed: a.b" in result.stdout) == (not second)
+
+
 def test_a_failure_a_skip_and_a_missing_log_are_told(tmp_path):
     write_results(tmp_path, unit="FAIL", suite='<testsuites><testsuite><testcase classname="a" name="b">'
                                                '<skipped message="needs go"/></testcase></testsuite></testsuites>')
