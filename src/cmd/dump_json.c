@@ -42,10 +42,10 @@ static void native_json(const struct dump_view *view, const struct frame *frame,
 	json_key(json, "locals");
 	json_null(json);
 	json_member_bool(json, frame->kind == FRAME_KERNEL ? "is_kernel" : "is_native", true);
-	if (!frame->build_id.v)
-		return;
-	json_member_str(json, "build_id", dump_view_name(view, frame->build_id));
-	json_member_uint(json, "address", frame->address);
+	if (frame->build_id.v)
+		json_member_str(json, "build_id", dump_view_name(view, frame->build_id));
+	if (frame->address)
+		json_member_uint(json, "address", frame->address);
 }
 
 /* Members of py-spy's, all of them always there, then ours. */
