@@ -12,7 +12,9 @@
 #include "cmd/recording.h"
 #include "cmd/summary.h"
 #include "proc/process.h"
+#include "sample/naming.h"
 #include "sample/postmortem.h"
+#include "symbol/symbol.h"
 
 #define DUMP_MAX_BYTES ((size_t)256 << 20)
 /* How long values may be, by how often -l was given. */
@@ -133,21 +135,42 @@ static int dump_process(struct job *job, struct err *err)
 	return r;
 }
 
+/* Names are asked of files of this machine whose build ids are those of the core. */
+static int dump_core_named(struct job *job, const struct postmortem_config *config, struct err *err)
+{
+	struct symbolizer_config symbols = {.names = job->names, .tree = &job->tree};
+	const struct capture_end end = {.text = ""};
+	struct symbolizer *symbolizer;
+	struct naming *naming;
+	int r = symbolizer_new(&symbols, &symbolizer, err);
+
+	if (r < 0)
+		return r;
+	naming = naming_new(symbolizer, dump_view_events(), &job->view);
+	r = postmortem_read(config, job->names, &job->tree, naming_events(), naming, err);
+	if (r == 0)
+		r = naming_events()->end(naming, &end); /* waits for names */
+	naming_free(naming);
+	symbolizer_free(symbolizer);
+	return r;
+}
+
 static int dump_core(struct job *job, struct err *err)
 {
 	struct postmortem_config config = {
 		.path = job->options.core,
 		.locals = {.max_chars = chars_wanted(job)},
+		.with_native = job->options.native,
 	};
 
+	if (config.with_native && !job->options.addresses)
+		return dump_core_named(job, &config, err);
 	return postmortem_read(&config, job->names, &job->tree, dump_view_events(), &job->view,
 			       err);
 }
 
 static int dump(struct job *job, struct err *err)
 {
-	if (job->options.native && job->options.core)
-		log_warn("native frames of core files are not in this version: Python frames only");
 	if (job->options.kernel && job->options.core)
 		return err_set(err, ERR_USAGE, "--kernel: a core file has no kernel frames");
 	if (job->options.kernel) {

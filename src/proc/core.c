@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proc/core.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static int read_head(struct core *core, Elf64_Ehdr *head, struct err *err)
 	    memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
 		return bad(err, "it is no ELF file");
 	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    head->e_machine != EM_X86_64)
+	    head->e_machine != REGISTERS_MACHINE)
 		return bad(err, "it is of another kind of machine");
 	if (head->e_type != ET_CORE)
 		return bad(err, "it is a program or a library");
@@ -133,6 +134,10 @@ static int take_status(struct core *core, struct cursor desc, struct err *err)
 	memcpy(&status, bytes, sizeof(status));
 	core->threads = vec_grow(core->threads, &core->threads_cap, core->n_threads + 1,
 				 sizeof(*core->threads));
+	core->regs =
+		vec_grow(core->regs, &core->regs_cap, core->n_threads + 1, sizeof(*core->regs));
+	static_assert(sizeof(core->regs->raw) == sizeof(status.pr_reg), "as ptrace gives them");
+	memcpy(&core->regs[core->n_threads].raw, &status.pr_reg, sizeof(status.pr_reg));
 	core->threads[core->n_threads++] = status.pr_pid;
 	return 0;
 }
@@ -151,6 +156,17 @@ static int take_info(struct core *core, struct cursor desc, struct err *err)
 	/* The program's name only: arguments hold secrets (as process_command()). */
 	utf8_printable(core->command, sizeof(core->command), text, strcspn(text, " "));
 	return 0;
+}
+
+/* NT_AUXV: pairs of words, as the program got them when it started. */
+static void take_auxv(struct core *core, struct cursor desc)
+{
+	while (cursor_left(&desc) >= 16) {
+		uint64_t type = cursor_le64(&desc), value = cursor_le64(&desc);
+
+		if (type == AT_SYSINFO_EHDR)
+			core->vdso = value;
+	}
 }
 
 /* ---- files that were mapped ---- */
@@ -177,7 +193,8 @@ static void add_gap(struct core *core, const struct core_mapped *mapped, raddr_t
 		.end = end,
 		.file = mapped->file + 1,
 		.file_from = mapped->from + (start - mapped->start),
-		.perms = MAPPING_READ,
+		.perms =
+			core_file_perms(core, mapped->file, mapped->from + (start - mapped->start)),
 	};
 
 	if (start < end)
@@ -279,6 +296,9 @@ static int take_note(struct core *core, uint32_t type, struct cursor desc, struc
 		return take_status(core, desc, err);
 	case NT_PRPSINFO:
 		return take_info(core, desc, err);
+	case NT_AUXV:
+		take_auxv(core, desc);
+		return 0;
 	case NT_FILE:
 		return take_files(core, desc, err);
 	default:
@@ -340,6 +360,8 @@ static void make_maps(struct core *core)
 		maps_feed(&core->maps, line, (size_t)len);
 		if (segment->file)
 			feed_path(core, core->files[segment->file - 1].path);
+		else if (core->vdso && segment->start == core->vdso)
+			feed_path(core, "[vdso]");
 		maps_feed(&core->maps, "\n", 1);
 	}
 	maps_finish(&core->maps);
@@ -383,6 +405,7 @@ void core_free(struct core *core)
 	free(core->files);
 	free(core->mapped);
 	free(core->threads);
+	free(core->regs);
 	free(core->notes);
 	free(core);
 }
@@ -414,6 +437,14 @@ int core_open_file(void *ctx, const struct mapping *mapping, struct err *err)
 pid_t core_pid(const struct core *core)
 {
 	return core->pid;
+}
+
+int core_regs(const struct core *core, size_t i, struct pause_regs *ret_regs)
+{
+	if (i >= core->n_threads)
+		return -ESRCH;
+	registers_tell(&core->regs[i], ret_regs);
+	return 0;
 }
 
 const pid_t *core_threads(const struct core *core, size_t *ret_n)

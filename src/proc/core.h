@@ -7,7 +7,7 @@
  * the one in the core has been replaced since, and is not used.
  *
  * The file is hostile: headers, notes, counts and offsets are compared with limits before they are used, and what
- * does not fit is ERR_CORRUPT with the reason.  ELF, 64-bit, x86-64, as the kernel (SIGABRT …) and gdb's gcore write
+ * does not fit is ERR_CORRUPT with the reason.  ELF, 64-bit, of our own kind of processor, as the kernel (SIGABRT …) and gdb's gcore write
  * it.  One thread uses a struct core.
  */
 #ifndef PROC_CORE_H
@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "proc/maps.h"
 #include "proc/memory.h"
+#include "proc/pause.h"
 
 #define CORE_MAX_SEGMENTS 131072u
 #define CORE_MAX_NOTES (64u << 20) /* bytes */
@@ -40,6 +41,8 @@ int core_open_file(void *ctx, const struct mapping *mapping, struct err *err) no
 pid_t core_pid(const struct core *core);
 /* Its threads, the one that got the signal first. */
 const pid_t *core_threads(const struct core *core, size_t *ret_n);
+/* The registers that a thread of that list had; its floating point ones are not told. */
+int core_regs(const struct core *core, size_t i, struct pause_regs *ret_regs) nodiscard;
 /* The start of its command line, printable; "" where the core does not say. */
 const char *core_command(const struct core *core);
 

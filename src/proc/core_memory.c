@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "proc/core_private.h"
 
 #define HEAD_BYTES 4096u
+#define PAGE_BYTES 4096u
+#define FILE_MAX_SEGMENTS 128 /* of a program or library */
 #define FILE_NOT_OPEN (-1)
 #define FILE_UNUSABLE (-2)
 
@@ -85,6 +88,37 @@ int core_file_fd(struct core *core, uint32_t index)
 			file->fd = FILE_UNUSABLE;
 	}
 	return file->fd >= 0 ? file->fd : -ENOENT;
+}
+
+static bool covers(const Elf64_Phdr *head, uint64_t from)
+{
+	uint64_t page = PAGE_BYTES - 1, end;
+
+	return head->p_type == PT_LOAD &&
+	       !__builtin_add_overflow(head->p_offset, head->p_filesz, &end) &&
+	       from >= (head->p_offset & ~page) && from < end;
+}
+
+uint8_t core_file_perms(struct core *core, uint32_t index, uint64_t from)
+{
+	int fd = core_file_fd(core, index);
+	uint8_t perms = MAPPING_READ;
+	Elf64_Ehdr head;
+
+	if (fd < 0 || core_pread(fd, &head, sizeof(head), 0) < 0 ||
+	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(Elf64_Phdr) ||
+	    head.e_phnum > FILE_MAX_SEGMENTS)
+		return perms;
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr segment;
+
+		if (core_pread(fd, &segment, sizeof(segment), head.e_phoff + i * sizeof(segment)) <
+		    0)
+			break;
+		if (covers(&segment, from) && segment.p_flags & PF_X)
+			perms |= MAPPING_EXEC;
+	}
+	return perms;
 }
 
 /* ---- reading ---- */

@@ -4,6 +4,7 @@
 #define PROC_CORE_PRIVATE_H
 
 #include "proc/core.h"
+#include "proc/registers_private.h"
 
 struct core_segment {
 	raddr_t start, end;
@@ -41,7 +42,9 @@ struct core {
 	size_t notes_len, notes_cap;
 	pid_t pid;
 	pid_t *threads;
-	size_t n_threads, threads_cap;
+	struct registers *regs; /* of each thread */
+	size_t n_threads, threads_cap, regs_cap;
+	raddr_t vdso; /* where the kernel put its own code; 0: not told */
 	struct maps maps;
 	char command[CORE_COMMAND_MAX];
 };
@@ -49,6 +52,8 @@ struct core {
 extern const struct memory_ops core_memory_ops;
 /* All `len` bytes at `at`; -EFAULT past the file's end. */
 int core_pread(int fd, void *into, size_t len, uint64_t at) nodiscard;
+/* How a program or library wants that place of it mapped (MAPPING_*): what gcore leaves out has no header that says so. */
+uint8_t core_file_perms(struct core *core, uint32_t index, uint64_t from) nodiscard;
 /* The open file, checked, or negative. */
 int core_file_fd(struct core *core, uint32_t index) nodiscard;
 

@@ -219,14 +219,7 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs)
 
 	if (!pauser_is_holding(pauser))
 		return -ESRCH;
-	*ret_regs = (struct pause_regs){
-		.pc = registers_pc(registers),
-		.sp = registers_sp(registers),
-		.fp = registers_fp(registers),
-		.tls = registers_tls(registers),
-		.syscall = registers_syscall(registers),
-	};
-	registers_all(registers, ret_regs->all);
+	registers_tell(registers, ret_regs);
 	return 0;
 }
 

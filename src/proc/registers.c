@@ -96,9 +96,76 @@ static bool is_repairable(const struct registers *registers)
 	return registers->raw.cs == CODE_SEGMENT_64;
 }
 
+#elif defined(__aarch64__)
+
+uint64_t registers_pc(const struct registers *registers)
+{
+	return registers->raw.pc;
+}
+
+uint64_t registers_sp(const struct registers *registers)
+{
+	return registers->raw.sp;
+}
+
+uint64_t registers_fp(const struct registers *registers)
+{
+	return registers->raw.regs[29];
+}
+
+/* tpidr_el0 is in a set of its own, which would cost another call in the pause. */
+uint64_t registers_tls(const struct registers *registers)
+{
+	(void)registers;
+	return 0;
+}
+
+void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS])
+{
+	memcpy(ret_all, registers->raw.regs, 31 * sizeof(ret_all[0]));
+	ret_all[31] = registers->raw.sp;
+	ret_all[32] = registers->raw.pc;
+}
+
+/* The kernel forgets the number before it stops (arch/arm64/kernel/signal.c, do_signal()). */
+int64_t registers_syscall(const struct registers *registers)
+{
+	(void)registers;
+	return -1;
+}
+
+/* And with it how the call could be started again: what returns EINTR by itself returns it. */
+static int64_t syscall_result(const struct registers *registers)
+{
+	return (int64_t)registers->raw.regs[0];
+}
+
+static void set_syscall_result(struct registers *registers, int64_t value)
+{
+	registers->raw.regs[0] = (uint64_t)value;
+}
+
+static bool is_repairable(const struct registers *registers)
+{
+	(void)registers;
+	return false;
+}
+
 #else
-#error "registers.c knows no other processor than x86-64 yet"
+#error "registers.c knows x86-64 and aarch64 only"
 #endif
+
+void registers_tell(const struct registers *registers, struct pause_regs *ret_regs)
+{
+	*ret_regs = (struct pause_regs){
+		.pc = registers_pc(registers),
+		.sp = registers_sp(registers),
+		.fp = registers_fp(registers),
+		.tls = registers_tls(registers),
+		.syscall = registers_syscall(registers),
+	};
+	registers_all(registers, ret_regs->all);
+}
 
 int registers_repair_eintr(pid_t tid, struct registers *registers)
 {

@@ -14,6 +14,13 @@
 #include "base/compiler.h"
 #include "proc/pause.h"
 
+/* e_machine of a core file whose registers these are. */
+#if defined(__aarch64__)
+#define REGISTERS_MACHINE EM_AARCH64
+#else
+#define REGISTERS_MACHINE EM_X86_64
+#endif
+
 struct registers {
 	struct user_regs_struct raw;
 };
@@ -27,6 +34,7 @@ uint64_t registers_fp(const struct registers *registers);
 uint64_t registers_tls(const struct registers *registers);
 /* As pause_regs.all has them. */
 void registers_all(const struct registers *registers, uint64_t ret_all[PAUSE_REGS]);
+void registers_tell(const struct registers *registers, struct pause_regs *ret_regs);
 bool registers_are_equal(const struct registers *a, const struct registers *b);
 /* Number of the system call that the tracee was stopped in, -1: none. */
 int64_t registers_syscall(const struct registers *registers);

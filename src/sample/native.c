@@ -13,6 +13,8 @@
 #define RUN_MAX_READS 128
 #define RUN_MAX_READ_BYTES (1u << 20)
 
+#define STILL_TRIES 1024 /* UNWIND_LATER, each with some files or functions more */
+
 static_assert((int)PAUSE_REGS == (int)UNWIND_REGS, "both number registers as DWARF does");
 
 struct native *native_new(struct target *target, struct names *names, struct capture_stats *stats)
@@ -60,7 +62,7 @@ void native_refresh(struct native *native, int64_t now_ns, bool has_news)
 
 void native_forget(struct native *native)
 {
-	native->has_regs = native->is_waiting = native->is_unwound = false;
+	native->has_regs = native->is_waiting = native->is_still = native->is_unwound = false;
 	native->n_bytes = native->n_frames = 0;
 }
 
@@ -115,7 +117,7 @@ static void unwind(struct native *native)
 		.sp = native->regs.r[UNWIND_SP],
 		.bytes = native->bytes,
 		.len = native->n_bytes,
-		.memory = native->is_waiting ? native->target->memory : NULL,
+		.memory = native->is_waiting || native->is_still ? native->target->memory : NULL,
 	};
 
 	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
@@ -190,6 +192,20 @@ void native_hold_waiting(struct native *native, pid_t tid, const struct thread_v
 	unwind(native);
 	if ((native->outcome != UNWIND_BASE || has_recovered(native)) && ask_kernel(native, tid))
 		unwind(native);
+}
+
+/* Nothing moves, and nothing waits for us: as many attempts as its files need. */
+void native_hold_still(struct native *native, const struct pause_regs *regs)
+{
+	native_forget(native);
+	native->regs.known = (1ull << UNWIND_REGS) - 1;
+	memcpy(native->regs.r, regs->all, sizeof(regs->all));
+	native->has_regs = native->is_still = true;
+	for (int i = 0; i < STILL_TRIES; i++) {
+		unwind(native);
+		if (native->outcome != UNWIND_LATER)
+			break;
+	}
 }
 
 /* ---- frames ---- */

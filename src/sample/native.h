@@ -55,6 +55,7 @@ struct native {
 	size_t n_bytes;
 	struct unwind_regs regs;
 	bool has_regs; /* something is held */
+	bool is_still; /* of a core: all of its memory can be read */
 	bool is_waiting; /* in place: more of its stack can be read until somebody proves that it slept */
 	bool is_unwound;
 	struct unwind_frame frames[UNWIND_MAX_FRAMES];
@@ -86,6 +87,9 @@ bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *r
 void native_hold(struct native *native, const struct mem_span *span);
 /* Of a thread that waits, as it was looked at last; reads its stack, and unwinds it. */
 void native_hold_waiting(struct native *native, pid_t tid, const struct thread_view *view);
+
+/* Of a thread of a process that has ended. */
+void native_hold_still(struct native *native, const struct pause_regs *regs);
 
 /* ---- its frames ---- */
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "format/marker.h"
 #include "proc/core.h"
+#include "sample/native.h"
 
 #define PROCESS_ID 1
 #define NATIVE_MARKER "[no Python]"
@@ -21,6 +22,8 @@ struct postmortem {
 	struct names *names;  /* of the stream's writing side */
 	struct tree tree;
 	struct locals locals;
+	struct native *native; /* NULL: not wanted */
+	struct capture_stats stats;
 	struct capture_writer *writer;
 	struct capture_reader *reader;
 	struct err *err;
@@ -43,12 +46,17 @@ static int attach(struct postmortem *dead, struct err *err)
 		.pid = core_pid(dead->core),
 		.with_columns = true,
 		.with_collector = true,
+		.with_evals = dead->config->with_native,
 		.open = core_open_file,
 		.ctx = dead->core,
 	};
 	int r = python_attach(&args, &dead->target.python, err);
 
+	dead->target.core = dead->core;
+	dead->target.maps = *args.maps;
 	dead->target.memory = args.memory;
+	if (r == 0 && dead->config->with_native)
+		dead->native = native_new(&dead->target, dead->names, &dead->stats);
 	return r < 0 ? err_prefix(err, r, "%s (%s)", dead->config->path, core_command(dead->core))
 		     : r;
 }
@@ -84,7 +92,39 @@ static int write_sample(struct postmortem *dead, const struct member *member, bo
 	return r < 0 ? r : locals_write(&dead->locals, member, dead->writer);
 }
 
-static int read_thread(struct postmortem *dead, struct member *member)
+/* Where among the core's threads; false: Python thinks that it is there, and the kernel did not. */
+static bool hold_native(struct postmortem *dead, pid_t tid)
+{
+	struct pause_regs regs;
+	size_t n;
+	const pid_t *tids = core_threads(dead->core, &n);
+
+	native_forget(dead->native);
+	for (size_t i = 0; i < n; i++)
+		if (tids[i] == tid && core_regs(dead->core, i, &regs) == 0) {
+			native_hold_still(dead->native, &regs);
+			return true;
+		}
+	return false;
+}
+
+/* `stack` NULL: of a thread without Python.  The frames that are true. */
+static struct node_id find_node(struct postmortem *dead, pid_t tid,
+				const struct python_stack *stack)
+{
+	const struct merged *merged = NULL;
+
+	if (dead->native && hold_native(dead, tid))
+		merged = native_take(dead->native, stack && stack->n ? stack : NULL);
+	if (merged && merged->n)
+		return tree_stack(&dead->tree, merged->frames, merged->n);
+	if (stack && stack->n)
+		return tree_stack(&dead->tree, stack->frames, stack->n);
+	return tree_child(&dead->tree, (struct node_id){0},
+			  marker_frame(dead->names, NATIVE_MARKER));
+}
+
+static int read_thread(struct postmortem *dead, struct member *member, pid_t tid)
 {
 	struct python_stack stack;
 	int r = python_read_paused(dead->target.python, member->python, 0);
@@ -94,7 +134,7 @@ static int read_thread(struct postmortem *dead, struct member *member)
 	if (locals_are_wanted(&dead->locals))
 		r = locals_read(&dead->locals, member);
 	python_stack(dead->target.python, member->python, &stack);
-	member->node = tree_stack(&dead->tree, stack.frames, stack.n);
+	member->node = find_node(dead, tid, &stack);
 	return r;
 }
 
@@ -114,7 +154,7 @@ static int write_thread(struct postmortem *dead, const struct python_look *look,
 
 	if (r < 0)
 		return r;
-	r = read_thread(dead, &member);
+	r = read_thread(dead, &member, known->tid);
 	if (r != PYTHON_COMPLETE)
 		return min_of(r, 0);
 	return write_sample(dead, &member, known->holds_gil);
@@ -136,8 +176,7 @@ static int write_native(struct postmortem *dead, pid_t tid)
 		.id = member.id, .process = PROCESS_ID, .tid = tid, .name = ""};
 	int r = capture_write_thread(dead->writer, &thread);
 
-	member.node = tree_child(&dead->tree, (struct node_id){0},
-				 marker_frame(dead->names, NATIVE_MARKER));
+	member.node = find_node(dead, tid, NULL);
 	return r < 0 ? r : write_sample(dead, &member, false);
 }
 
@@ -172,6 +211,7 @@ static int open_core(struct postmortem *dead, struct err *err)
 static void postmortem_done(struct postmortem *dead)
 {
 	locals_done(&dead->locals);
+	native_free(dead->native);
 	python_free(dead->target.python);
 	core_free(dead->core);
 	capture_writer_free(dead->writer);

@@ -15,6 +15,7 @@
 struct postmortem_config {
 	const char *path;
 	struct locals_config locals;
+	bool with_native; /* native frames; their names are the caller's business (symbol/symbol.h) */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "proc/core.h"
 #include "proc/rights.h"
 
 #define SETTLE_POLL_MS 1
@@ -13,6 +14,8 @@ int target_open_mapping(void *ctx, const struct mapping *mapping, struct err *er
 {
 	const struct target *target = ctx;
 
+	if (target->core)
+		return core_open_file(target->core, mapping, err);
 	if (!mapping_is_file(mapping))
 		return err_set(err, -ENOENT, "no file is mapped there");
 	int fd = maps_open(target->process.id.pid, mapping, NULL);

@@ -27,6 +27,8 @@ struct target {
 	struct maps maps;
 	struct memory *memory;
 	struct python *python;
+	struct core *
+		core; /* of one that has ended: maps and memory are the core's, borrowed; else NULL */
 };
 
 enum {

@@ -5,12 +5,19 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/procfs.h>
+#include <sys/user.h>
 #include <unistd.h>
 
 #include "proc/core.h"
 
+#if defined(__aarch64__)
+#define CORE_MACHINE EM_AARCH64
+#else
+#define CORE_MACHINE EM_X86_64
+#endif
 #define DATA_AT 0x1000
 #define DATA_ADDR 0x7f0000000000ull
 #define FILE_ADDR 0x7f0000100000ull
@@ -52,11 +59,14 @@ static void make_image(struct image *image, const char *path)
 	*image = (struct image){
 		.head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB},
 			 .e_type = ET_CORE,
-			 .e_machine = EM_X86_64,
+			 .e_machine = CORE_MACHINE,
 			 .e_phoff = offsetof(struct image, segments),
 			 .e_phentsize = sizeof(Elf64_Phdr),
 			 .e_phnum = 3},
 	};
+	/* In the order of ptrace's registers, each its number. */
+	for (size_t i = 0; i < array_len(status.pr_reg); i++)
+		((uint64_t *)&status.pr_reg)[i] = 0x1000 + i;
 	put_note(image, NT_PRSTATUS, &status, sizeof(status));
 	put_note(image, NT_PRPSINFO, &info, sizeof(info));
 	put_files(image, 1, path);
@@ -121,6 +131,73 @@ static void core_has_memory_files_threads_and_a_name(void **state)
 	int again = core_open_file(core, mapping, NULL);
 	assert_true(again >= 0);
 	close(again);
+	core_free(core);
+	unlink(path);
+	close(fd);
+}
+
+static void threads_have_the_registers_they_ended_with(void **state)
+{
+	struct image image;
+	struct pause_regs regs;
+
+	(void)state;
+	make_image(&image, "/x");
+	struct core *core = open_image(&image);
+	assert_int_equal(core_regs(core, 0, &regs), 0);
+#if defined(__x86_64__)
+	assert_int_equal(regs.pc, 0x1000 + offsetof(struct user_regs_struct, rip) / 8);
+	assert_int_equal(regs.sp, 0x1000 + offsetof(struct user_regs_struct, rsp) / 8);
+	assert_int_equal(regs.all[6], 0x1000 + offsetof(struct user_regs_struct, rbp) / 8);
+	assert_int_equal(regs.all[16], regs.pc);
+#endif
+	assert_int_equal(core_regs(core, 1, &regs), -ESRCH);
+	core_free(core);
+}
+
+static void the_kernels_own_code_has_its_name(void **state)
+{
+	const uint64_t words[] = {6, 4096, AT_SYSINFO_EHDR, DATA_ADDR, 0, 0, 99};
+	struct image image;
+
+	(void)state;
+	make_image(&image, "/x");
+	put_note(&image, NT_AUXV, words, sizeof(words));
+	image.segments[0].p_filesz = image.notes_len;
+	struct core *core = open_image(&image);
+	assert_string_equal(maps_find(core_maps(core), DATA_ADDR)->path, "[vdso]");
+	core_free(core);
+}
+
+/* gcore leaves code out, and with it the header that would say that it is code. */
+static void code_without_a_segment_is_known_by_its_file(void **state)
+{
+	struct image image;
+	Elf64_Ehdr head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3},
+			   .e_phoff = sizeof(Elf64_Ehdr),
+			   .e_phentsize = sizeof(Elf64_Phdr),
+			   .e_phnum = 2};
+	Elf64_Phdr segments[] = {
+		{.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = 0x1000},
+		{.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0x1040, .p_filesz = 0x100},
+	};
+	char path[] = "/tmp/test_core_XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 0x2000), 0);
+	assert_int_equal(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(pwrite(fd, segments, sizeof(segments), sizeof(head)), sizeof(segments));
+	make_image(&image, path);
+	struct core *core = open_image(&image);
+	assert_false(maps_find(core_maps(core), FILE_ADDR)->perms & MAPPING_EXEC);
+	assert_true(maps_find(core_maps(core), FILE_ADDR + 0x1000)->perms & MAPPING_EXEC);
+	core_free(core);
+
+	segments[1].p_offset = UINT64_MAX - 8; /* and what makes no sense is none */
+	assert_int_equal(pwrite(fd, segments, sizeof(segments), sizeof(head)), sizeof(segments));
+	core = open_image(&image);
+	assert_false(maps_find(core_maps(core), FILE_ADDR + 0x1000)->perms & MAPPING_EXEC);
 	core_free(core);
 	unlink(path);
 	close(fd);
@@ -219,6 +296,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(core_has_memory_files_threads_and_a_name),
+		cmocka_unit_test(threads_have_the_registers_they_ended_with),
+		cmocka_unit_test(the_kernels_own_code_has_its_name),
+		cmocka_unit_test(code_without_a_segment_is_known_by_its_file),
 		cmocka_unit_test(a_file_that_is_gone_or_no_file_is_not_mapped),
 		cmocka_unit_test(claims_that_cannot_be_are_refused),
 		cmocka_unit_test(a_core_cut_anywhere_is_refused_or_has_less),
