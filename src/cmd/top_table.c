@@ -12,6 +12,7 @@
 #define PLACE_MAX_BYTES 1024
 #define GROUPS_SHOWN 8
 #define NAMES_SHOWN 4
+#define STATE_COLUMNS 21   /* "runs without the GIL" */
 #define FIGURES_COLUMNS 39 /* what stands before a function, and one column to spare */
 
 /* ---- words ---- */
@@ -137,16 +138,22 @@ static int by_size(const void *a, const void *b)
 	return x->first < y->first ? -1 : 1;
 }
 
-/* The innermost frame that is code. */
+/* The innermost frame of Python, which says more than where it waits in the C library; else of any code. */
 static uint32_t code_of(const struct top *top, struct node_id node)
 {
 	const struct tree *tree = &timeline_profile(top->timeline)->tree;
+	uint32_t code = 0;
 
-	for (uint32_t at = node.v; at; at = tree->parent[at])
-		if (names_frame_get(top->names, (struct frame_id){tree->frame[at]})->kind !=
-		    FRAME_MARKER)
-			return tree->frame[at];
-	return 0;
+	for (uint32_t at = node.v; at; at = tree->parent[at]) {
+		struct frame_id id = {tree->frame[at]};
+		uint8_t kind = names_frame_get(top->names, id)->kind;
+
+		if (kind == FRAME_PYTHON)
+			return id.v;
+		if (kind != FRAME_MARKER && !code)
+			code = id.v;
+	}
+	return code;
 }
 
 static size_t find_groups(const struct top *top, struct arena *arena, struct group **ret_groups)
@@ -189,7 +196,8 @@ static void put_group(const struct top *top, const struct group *group, const st
 	if (group->first->frame)
 		put_place(top, frame, frame->line, place, sizeof(place));
 	buf_printf(out, "%6zu  ", group->n);
-	term_cell(out, term, style_of_state(state), style_words_of_state(state), 18, TERM_LEFT);
+	term_cell(out, term, style_of_state(state), style_words_of_state(state), STATE_COLUMNS,
+		  TERM_LEFT);
 	buf_puts(out, "  ");
 	term_puts(out, term, STYLE_PLAIN, place);
 	buf_puts(out, ": ");
@@ -207,7 +215,7 @@ static void put_threads(const struct top *top, const struct term *term, struct a
 	size_t n = find_groups(top, arena, &groups), left_out = 0;
 
 	buf_putc(out, '\n');
-	term_puts(out, term, STYLE_HEAD, "Threads  now                 where");
+	term_puts(out, term, STYLE_HEAD, "Threads  now                    where");
 	buf_putc(out, '\n');
 	for (size_t i = 0; i < n && i < GROUPS_SHOWN; i++)
 		put_group(top, &groups[i], term, out);

@@ -99,6 +99,32 @@ def collector():
     server.server_close()
 
 
+@pytest.fixture
+def terminal():
+    """Terminals that are closed, whatever happens."""
+    pytest.importorskip("pyte", reason="needs pyte, a terminal in Python")
+    from screens import Terminal
+    made = []
+
+    def open_terminal(argv, **options):
+        made.append(Terminal(argv, **options))
+        return made[-1]
+
+    yield open_terminal
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def page(pyrometer, terminal):
+    """top of a process, with its first picture drawn."""
+    def begin(target, *options, **more):
+        shown = terminal([pyrometer, "top", "-p", target.pid, "--delay", "0.1", *options], **more)
+        shown.wait_for(r"^PID \d+ ")
+        return shown
+    return begin
+
+
 def wait_until(condition, seconds=10.0, what="condition"):
     """Poll condition() until it is true; fail after `seconds`, generous because machines are shared."""
     deadline = time.monotonic() + seconds

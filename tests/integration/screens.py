@@ -25,17 +25,47 @@ APPLICATION = {"up": "\x1bOA", "down": "\x1bOB", "right": "\x1bOC", "left": "\x1
 OWN_SEQUENCES = re.compile(rb"\x1b\[[?>]?[0-9;]*[A-Za-z@`]|\x1b[()][0AB]|\x1b[=>78cDEHM]|\x1b\]0;[^\x07\x1b]*\x07")
 
 
+class Screen(pyte.Screen):
+    """With what ncurses uses of an xterm and pyte does not know: scrolling a region, repeating a character."""
+    last = " "
+
+    def draw(self, data):
+        super().draw(data)
+        self.last = data[-1:] or self.last
+
+    def repeat(self, count=1):
+        super().draw(self.last * (count or 1))
+
+    def scroll(self, count, at, move):
+        column, row = self.cursor.x, self.cursor.y
+        for _ in range(count or 1):
+            self.cursor.y = at
+            move()
+        self.cursor.x, self.cursor.y = column, row
+
+    def scroll_up(self, count=1):
+        self.scroll(count, self.margins.bottom if self.margins else self.lines - 1, self.index)
+
+    def scroll_down(self, count=1):
+        self.scroll(count, self.margins.top if self.margins else 0, self.reverse_index)
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down", "b": "repeat"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down", "repeat"}
+
+
 class Terminal:
     """A program on a pty of that size."""
 
     def __init__(self, argv, rows=24, columns=80, env=None, cwd=None):
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, rows)
+        self.stream = Stream(self.screen)
         self.raw = bytearray()
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns, tell=False)
         self.before = termios.tcgetattr(self.slave)
-        environment = {**os.environ, "TERM": "screen-256color", "LC_ALL": "C.UTF-8", **(env or {})}
+        environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         for name in ("NO_COLOR", "COLORTERM"):
             if name not in (env or {}):
                 environment.pop(name, None)
