@@ -9,7 +9,8 @@
  *   - the identity part of the code object (first line, pointers to its names and tables, its version), and
  *   - where a version does not number its code objects (before 3.12), length, hash and first characters of
  *     its name, file name and qualified name.
- * From 3.13 on an interpreter counts its code objects (layout.h: is_code_generation), and reading the count
+ * From 3.13 on an interpreter counts its code objects (layout.h: is_code_generation), 3.12 does for all of them (in
+ * _Py_next_func_version, a variable that has to be found by its symbol), and reading the count
  * after the stack replaces reading the proofs: while it is what it was when an entry was proven, no address
  * has got another code object.
  *

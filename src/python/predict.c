@@ -87,9 +87,10 @@ static void add_collector(const struct python *python, struct track *track)
 /* Last: who reads it after the stack knows that the stack's codes are not younger. */
 static void add_count(const struct python *python, struct track *track)
 {
-	if (python->layout.is_code_generation != NO_FIELD)
-		add_span(track, track->interp + python->layout.is_code_generation,
-			 &track->count_read, sizeof(track->count_read));
+	raddr_t counter = track_counter(python, track);
+
+	if (counter)
+		add_span(track, counter, &track->count_read, sizeof(track->count_read));
 }
 
 /* ---- windows ---- */
@@ -264,6 +265,7 @@ void track_learn(struct python *python, struct track *track)
 	add_collector(python, track);
 	add_count(python, track);
 	track->n_changed = 0;
+	track->proofs_ns = 0;
 	track->is_dirty = false;
 }
 

@@ -211,12 +211,19 @@ static int settle_code(struct python *python, struct track *track, struct raw_fr
 			   &frame->offset);
 }
 
+raddr_t track_counter(const struct python *python, const struct track *track)
+{
+	if (python->layout.is_code_generation != NO_FIELD)
+		return track->interp + python->layout.is_code_generation;
+	return python->code_counter;
+}
+
 /* Where the count is known no proofs are read, unless it moves all the time. */
 void track_take_count(const struct python *python, struct track *track)
 {
 	uint32_t count = track->spans[track->n_spans - 1].ok ? track->count_read : 0;
 
-	if (python->layout.is_code_generation == NO_FIELD)
+	if (!track_counter(python, track))
 		return;
 	if (track->count && count != track->count) {
 		track->is_dirty |= track->n_restless == 0;

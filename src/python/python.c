@@ -47,6 +47,7 @@ int python_new(const struct python_args *args, const struct runtime *runtime,
 	python->layout = runtime->layout;
 	python->runtime = runtime->addr;
 	python->old_gil = runtime->gil;
+	python->code_counter = runtime->code_counter;
 	memcpy(python->version, runtime->version, sizeof(python->version));
 	code_cache_init(&python->codes, python->names, &python->layout, &python->stats);
 	python->codes.with_columns = args->with_columns;

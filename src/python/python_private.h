@@ -99,6 +99,8 @@ struct track {
 	uint32_t count;	      /* of code objects; 0: none that proves anything */
 	bool has_holes;	      /* some window was not readable, last time */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
+	int64_t proofs_ns; /* when all its proofs were last read behind a stack; 0: not as they are now */
+	bool has_proofs_again; /* that reading is in the second half of the bytes */
 	uint8_t n_restless; /* reads for which proofs are still wanted, since the count has moved */
 	uint8_t n_changed;  /* walks that found another chain, since the last learning */
 	uint32_t n_resolved; /* codes that the last walk had to read itself, after the stack */
@@ -161,7 +163,8 @@ struct python {
 	struct layout layout;
 	raddr_t runtime;
 	struct old_gil old_gil;
-	raddr_t old_lock; /* what old_gil.lock pointed to at the last look */
+	raddr_t code_counter; /* as in struct runtime */
+	raddr_t old_lock;     /* what old_gil.lock pointed to at the last look */
 	pid_t pid;
 	char version[32];
 	char place[PYTHON_MAX_PLACE_BYTES];
@@ -228,7 +231,9 @@ int track_walk(struct python *python, struct track *track) nodiscard;
 /* As track_walk()'s outcome for an error of reading: only the end of the target is an error. */
 int track_outcome(struct python *python, int r);
 
-/* prove.c: what the read says about the count of code objects. */
+/* prove.c: where code objects are counted, for all interpreters (3.12) or for the track's (3.13+); 0: nowhere known. */
+raddr_t track_counter(const struct python *python, const struct track *track);
+/* What the read says about the count of code objects. */
 void track_take_count(const struct python *python, struct track *track);
 /*
  * Note the count with every code of the last walk, which was whole and true.  Of no other: 3.14+ counts a code as gone
@@ -246,7 +251,8 @@ void threads_done(struct python *python);
 
 /* runtime.c: find _PyRuntime and the layout. */
 struct runtime {
-	raddr_t addr; /* before 3.7 that of interp_head */
+	raddr_t addr;	      /* before 3.7 that of interp_head */
+	raddr_t code_counter; /* 3.12: the variable that numbers code objects; 0: not known */
 	struct layout layout;
 	char version[32];
 	struct old_gil gil;

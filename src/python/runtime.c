@@ -85,6 +85,8 @@ static int choose_layout(struct search *search, const struct module *module, rad
 		if (!layout)
 			return search_unsupported(search, &version);
 		runtime->layout = *layout;
+		if (layout->co_version != NO_FIELD)
+			runtime->code_counter = module->code_counter;
 	}
 	memcpy(runtime->version, version.text, sizeof(runtime->version));
 	return 0;

@@ -43,6 +43,7 @@ static void find_symbols(const struct elf *elf, uint64_t bias, struct module *mo
 		{.name = "gil_mutex"},
 		{.name = "PyInterpreterState_Head"},
 		{.name = "PyEval_ThreadsInitialized"},
+		{.name = "_Py_next_func_version"},
 	};
 	raddr_t *const into[array_len(symbols)] = {
 		NULL,
@@ -55,6 +56,7 @@ static void find_symbols(const struct elf *elf, uint64_t bias, struct module *mo
 		&module->gil_mutex,
 		&module->head_function,
 		&module->has_gil_function,
+		&module->code_counter,
 	};
 	struct elf_range section;
 

@@ -12,8 +12,9 @@ struct module {
 	raddr_t writable_start, writable_end; /* .data and .bss; 0: none */
 	raddr_t runtime;		      /* _PyRuntime */
 	raddr_t version;		      /* Py_Version */
-	bool is_python; /* has Py_GetVersion: a Python, whatever its version */
-	bool is_named;	/* its name begins with python or libpython */
+	raddr_t code_counter; /* 3.12: _Py_next_func_version, where symbols were left */
+	bool is_python;	      /* has Py_GetVersion: a Python, whatever its version */
+	bool is_named;	      /* its name begins with python or libpython */
 	/* Before 3.7: */
 	raddr_t interp_head, holder, lock, gil_cond, gil_mutex; /* variables */
 	raddr_t head_function;					/* PyInterpreterState_Head() */

@@ -4,7 +4,9 @@
  *
  *	GIL · count of codes, proofs · state, frames · state, frames · proofs, collector, count · GIL
  *
- * without the GIL where it does not matter, and without the first proofs where codes are numbered.
+ * without the GIL where it does not matter, and without the first proofs where codes are numbered, or where the
+ * call before read them behind its stack just now: at high rates each reading of proofs is the last of one sample
+ * and the first of the next, and they lie no further apart than in a call that reads them twice.
  *
  * The kernel copies spans in order, so that between the two readings of the stack there is a moment T.
  *   1. What is equal in both readings had that value at T, unless it changed and changed back within the call.
@@ -35,9 +37,10 @@
 #define CALL_NS 1200
 #define SPAN_NS 300
 #define BYTES_A_NS 10
-#define PACE_ONE 256	/* fixed point of that ratio */
-#define PACE_SLOW 2	/* times the best: too slow */
-#define PACE_RELAX 1024 /* the best is forgotten by this part with each call */
+#define PROOFS_FRESH_NS (30 * NS_PER_US) /* what a twofold read of 50 frames and codes may take */
+#define PACE_ONE 256			 /* fixed point of that ratio */
+#define PACE_SLOW 2			 /* times the best: too slow */
+#define PACE_RELAX 1024			 /* the best is forgotten by this part with each call */
 
 /* While a batch is read its outcomes are also: */
 enum { PENDING = 0xff };
@@ -80,25 +83,31 @@ static void add_stack(struct python *python, size_t *n, struct track *track, boo
 	add_windows(python, n, track, 0, track->n_windows, is_again);
 }
 
-static bool has_count(const struct python *python)
+/* Do the proofs have to be read before the stack, too?  Asked once for each call: take_results() has to agree. */
+static bool needs_first_proofs(const struct track *track)
 {
-	return python->layout.is_code_generation != NO_FIELD;
+	return !track->is_numbered && !track->proofs_ns;
 }
 
-static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil)
+static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil,
+		      int64_t now_ns)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
 	size_t behind = track->first_window + n_all;
 
 	if (with_gil)
 		add_again(python, n, &track->spans[0], track->gil_bytes);
-	if (has_count(python))
+	if (track_counter(python, track))
 		add_again(python, n, &track->spans[track->n_spans - 1], &track->count_first);
-	if (!track->is_numbered)
+	if (now_ns - track->proofs_ns > PROOFS_FRESH_NS)
+		track->proofs_ns = 0;
+	if (needs_first_proofs(track))
 		add_windows(python, n, track, track->n_windows, n_all, false);
+	track->has_proofs_again =
+		needs_first_proofs(track) || (!track->is_numbered && !track->has_proofs_again);
 	add_stack(python, n, track, false);
 	add_stack(python, n, track, true);
-	add_windows(python, n, track, track->n_windows, n_all, !track->is_numbered);
+	add_windows(python, n, track, track->n_windows, n_all, track->has_proofs_again);
 	for (size_t i = behind; i < track->n_spans; i++)
 		add_again(python, n, &track->spans[i], track->spans[i].into);
 	if (with_gil)
@@ -107,22 +116,25 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 
 /* The spans of a track are as good as both of their readings were.  Returns how many it had together. */
 static size_t take_results(const struct python *python, struct track *track,
-			   const struct mem_span *spans, bool with_gil)
+			   const struct mem_span *spans, bool with_gil, int64_t ended_ns)
 {
 	size_t n_stack = track->first_window - 1 + track->n_windows;
 	size_t n_proofs = track->n_proofs, at = 0;
 	struct mem_span *stack = track->spans + 1, *proofs = stack + n_stack;
 	bool gil_ok = with_gil && spans[at++].ok;
-	bool first_ok = !has_count(python) || spans[at++].ok;
+	bool first_ok = !track_counter(python, track) || spans[at++].ok, are_proofs_ok = true;
 
 	for (size_t i = 0; i < n_proofs; i++)
-		proofs[i].ok = track->is_numbered || spans[at++].ok;
+		proofs[i].ok = !needs_first_proofs(track) || spans[at++].ok;
 	for (size_t i = 0; i < n_stack; i++)
 		stack[i].ok = spans[at++].ok;
 	for (size_t i = 0; i < n_stack; i++)
 		stack[i].ok &= spans[at++].ok;
-	for (size_t i = 0; i < n_proofs; i++)
-		proofs[i].ok &= spans[at++].ok;
+	for (size_t i = 0; i < n_proofs; i++, at++) {
+		are_proofs_ok = are_proofs_ok && spans[at].ok;
+		proofs[i].ok &= spans[at].ok;
+	}
+	track->proofs_ns = are_proofs_ok ? ended_ns : 0;
 	for (size_t i = 1 + n_stack + n_proofs; i < track->n_spans; i++)
 		track->spans[i].ok = spans[at++].ok;
 	track->spans[track->n_spans - 1].ok &= first_ok;
@@ -229,8 +241,7 @@ static int has_same_count(struct python *python, const struct track *track)
 		return 1;
 	if (!track->count || track->count_first != track->count)
 		return 0;
-	r = memory_read(python->memory, track->interp + python->layout.is_code_generation, &count,
-			sizeof(count));
+	r = memory_read(python->memory, track_counter(python, track), &count, sizeof(count));
 	if (r < 0)
 		return r == -EFAULT || r == ERR_LIMIT ? 0 : r;
 	return count == track->count;
@@ -273,25 +284,27 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 			unsigned flags, uint8_t *outcomes)
 {
 	size_t n = 0, at = 0;
-	int64_t began_ns;
+	int64_t began_ns = clock_monotonic_ns(), ended_ns;
 	bool swift;
 	int r;
 
 	unit_begin(python, to - from);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			add_track(python, &n, python->tracks[threads[i]], !(flags & PYTHON_ANY));
+			add_track(python, &n, python->tracks[threads[i]], !(flags & PYTHON_ANY),
+				  began_ns);
 	if (n == 0)
 		return 0;
-	began_ns = python->chased_ns = clock_monotonic_ns();
+	python->chased_ns = began_ns = clock_monotonic_ns();
 	r = unit_readv(python, python->spans, n);
 	if (r < 0)
 		return r;
-	swift = is_swift(python, clock_monotonic_ns() - began_ns, n) || !(flags & PYTHON_ANY);
+	ended_ns = clock_monotonic_ns();
+	swift = is_swift(python, ended_ns - began_ns, n) || !(flags & PYTHON_ANY);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
 			at += take_results(python, python->tracks[threads[i]], python->spans + at,
-					   !(flags & PYTHON_ANY));
+					   !(flags & PYTHON_ANY), ended_ns);
 	for (size_t i = from; i < to && swift; i++) {
 		struct track *track = python->tracks[threads[i]];
 

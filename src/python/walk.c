@@ -346,7 +346,9 @@ static bool needs_learning(const struct python *python, struct track *track)
 		return true;
 	if (is_as_expected(&track->now, &track->last))
 		return false;
-	return track->n_proofs > 0 || track->count == 0 || ++track->n_changed >= SHRINK_AFTER;
+	if (track->n_proofs > 0 ? track->n_resolved > 0 : track->count == 0)
+		return true; /* codes that nobody expected */
+	return ++track->n_changed >= SHRINK_AFTER;
 }
 
 /* Rule 1 up to 3.10: a generator that is not being resumed has no f_back either, but is no base. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recording says against what is known to be true, for every interpreter here and every truth program.
 
-    python tests/bench/accuracy.py [--only REGEX] [--seconds N] [--modes 1k,10k,nonblocking] [--out FILE] [--peers]
+    python tests/bench/accuracy.py [--only REGEX] [--seconds N] [--modes 1k,10k,nonblocking,fastest] [--out FILE] [--peers]
 
 One line per interpreter, program and mode: samples; how many show a stack or a line that cannot be; the share that
 was dropped and of ticks that came too late to be given; the total-variation distance from the truth, and the floor
@@ -11,6 +11,7 @@ that was interrupted goes on there.  Then the sums of each interpreter against t
     1k           impossible 0, wrong lines 0, dropped < 0.1 %, distance <= floor + 0.01
     10k          impossible 0, wrong lines 0
     nonblocking  impossible 0; the share dropped is what it is
+    fastest      the same, as fast as it goes: readings that follow each other closely share proofs
 
 and the weights: CPU seconds in samples against the kernel's, wall seconds against the clock.  --peers puts other
 profilers beside it on the same programs, where they can be had (tests/peers.py).  In ./dev bench the seconds are few
@@ -36,7 +37,8 @@ import truths  # noqa: E402
 from profiles import cpu_seconds, read_pprof, summary  # noqa: E402
 
 PYROMETER = os.environ.get("PYROMETER_BIN", str(ROOT / "build" / "src" / "cmd" / "pyrometer"))
-MODES = {"1k": ["-r", "1000"], "10k": ["-r", "10000"], "nonblocking": ["-r", "10000", "--nonblocking"]}
+MODES = {"1k": ["-r", "1000"], "10k": ["-r", "10000"], "nonblocking": ["-r", "10000", "--nonblocking"],
+         "fastest": ["-r", "1000000", "--nonblocking"]}
 FEW = 20000  # samples below which a distance is printed, but not judged
 HEAD = (f"{'interpreter':22} {'program':11} {'mode':11} {'samples':>8} {'imposs.':>8} {'lines':>6} {'stale':>5} "
         f"{'dropped':>8} {'missed':>7} {'distance':>8} {'floor':>7}")
