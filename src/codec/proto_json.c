@@ -117,6 +117,7 @@ static int put_int(struct reader *reader, const struct proto_json_field *field,
 		return r;
 	switch (field->kind) {
 	case PROTO_JSON_INTS:
+	case PROTO_JSON_INT64S:
 		if (!is_in_list)
 			put_tag(reader->out, field->number, PROTO_VARINT);
 		buf_put_varint(reader->out, (uint64_t)value);
@@ -139,13 +140,15 @@ static int put_int(struct reader *reader, const struct proto_json_field *field,
 static int put_double(struct reader *reader, const struct proto_json_field *field,
 		      const struct json_event *event, struct err *err)
 {
+	bool is_in_list = reader->levels[reader->depth - 1].list != NULL;
 	uint64_t bits;
 	double value;
 
 	if (json_event_double(event, &value) < 0)
 		return wrong(event, "a number", err);
 	memcpy(&bits, &value, sizeof(bits));
-	put_tag(reader->out, field->number, PROTO_FIXED64);
+	if (field->kind == PROTO_JSON_DOUBLE || !is_in_list)
+		put_tag(reader->out, field->number, PROTO_FIXED64);
 	put_le64(reader->out, bits);
 	return 0;
 }
@@ -182,6 +185,19 @@ static int put_bytes(struct reader *reader, const struct proto_json_field *field
 	return r < 0 ? err_prefix(err, r, "%s", event->path) : 0;
 }
 
+static int put_enum(struct reader *reader, const struct proto_json_field *field,
+		    const struct json_event *event, struct err *err)
+{
+	if (event->kind != JSON_STRING)
+		return put_int(reader, field, event, err);
+	for (uint32_t i = 0; field->names[i]; i++)
+		if (json_event_is(event, field->names[i])) {
+			proto_put_uint(reader->out, field->number, i);
+			return 0;
+		}
+	return wrong(event, "one of the names that it can have", err);
+}
+
 static int put_value(struct reader *reader, const struct proto_json_field *field,
 		     const struct json_event *event, struct err *err)
 {
@@ -193,7 +209,10 @@ static int put_value(struct reader *reader, const struct proto_json_field *field
 			return wrong(event, "true or false", err);
 		proto_put_uint(reader->out, field->number, event->truth);
 		return 0;
+	case PROTO_JSON_ENUM:
+		return put_enum(reader, field, event, err);
 	case PROTO_JSON_DOUBLE:
+	case PROTO_JSON_DOUBLES:
 		return put_double(reader, field, event, err);
 	case PROTO_JSON_STRING:
 	case PROTO_JSON_BYTES:
@@ -237,6 +256,12 @@ static int begin_object(struct reader *reader, const struct json_event *event, s
 	return 0;
 }
 
+static bool is_packed(const struct proto_json_field *field)
+{
+	return field->kind == PROTO_JSON_INTS || field->kind == PROTO_JSON_INT64S ||
+	       field->kind == PROTO_JSON_FIXED64S || field->kind == PROTO_JSON_DOUBLES;
+}
+
 static int begin_array(struct reader *reader, const struct json_event *event, struct err *err)
 {
 	const struct proto_json_field *field = reader->depth ? field_of(reader, event->path) : NULL;
@@ -248,7 +273,7 @@ static int begin_array(struct reader *reader, const struct json_event *event, st
 		reader->skipped = 1;
 		return 0;
 	}
-	if (field->kind == PROTO_JSON_INTS || field->kind == PROTO_JSON_FIXED64S) {
+	if (is_packed(field)) {
 		level.begin = proto_begin(reader->out, field->number);
 		level.has_begin = true;
 	}

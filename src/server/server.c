@@ -12,6 +12,7 @@
 #define BUDGET_BODIES 4
 #define SOURCE_MAX_BYTES ((size_t)2 << 20)
 
+#define QUERIER "/querier.v1.QuerierService"
 #define OTLP_SERVICE "/opentelemetry.proto.collector.profiles.v1development.ProfilesService"
 
 static const struct http_route routes[] = {
@@ -21,6 +22,18 @@ static const struct http_route routes[] = {
 	{"/v1development/profiles", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_http, 0},
 	{OTLP_SERVICE "/Export", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_grpc, 0},
 	{"/api/v1/source", HTTP_ALLOW_PUT, HTTP_LANE_INGEST, handle_source, SOURCE_MAX_BYTES},
+	{QUERIER "/ProfileTypes", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_types, 0},
+	{QUERIER "/LabelNames", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_names, 0},
+	{QUERIER "/LabelValues", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_values, 0},
+	{QUERIER "/Series", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_series, 0},
+	{QUERIER "/SelectSeries", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_select_series,
+	 0},
+	{QUERIER "/SelectMergeStacktraces", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_stacks,
+	 0},
+	{QUERIER "/SelectMergeProfile", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_profile,
+	 0},
+	{QUERIER "/GetProfileStats", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_stats, 0},
+	{QUERIER "/AnalyzeQuery", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_analyze, 0},
 	{"/api/v1/services", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_services, 0},
 	{"/api/v1/labels", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_labels, 0},
 	{"/api/v1/labels/*", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_label_values, 0},

@@ -9,16 +9,16 @@
 
 static const struct proto_json_message message;
 static const struct proto_json_field fields[] = {
-	{"anInt", 1, PROTO_JSON_INT, NULL},
-	{"someInts", 2, PROTO_JSON_INTS, NULL},
-	{"aTime", 3, PROTO_JSON_FIXED64, NULL},
-	{"times", 4, PROTO_JSON_FIXED64S, NULL},
-	{"aDouble", 5, PROTO_JSON_DOUBLE, NULL},
-	{"aBool", 6, PROTO_JSON_BOOL, NULL},
-	{"aText", 7, PROTO_JSON_STRING, NULL},
-	{"bytes", 8, PROTO_JSON_BYTES, NULL},
-	{"id", 9, PROTO_JSON_ID, NULL},
-	{"inner", 10, PROTO_JSON_MESSAGE, &message},
+	{"anInt", 1, PROTO_JSON_INT, NULL, 0, NULL},
+	{"someInts", 2, PROTO_JSON_INTS, NULL, 0, NULL},
+	{"aTime", 3, PROTO_JSON_FIXED64, NULL, 0, NULL},
+	{"times", 4, PROTO_JSON_FIXED64S, NULL, 0, NULL},
+	{"aDouble", 5, PROTO_JSON_DOUBLE, NULL, 0, NULL},
+	{"aBool", 6, PROTO_JSON_BOOL, NULL, 0, NULL},
+	{"aText", 7, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"bytes", 8, PROTO_JSON_BYTES, NULL, 0, NULL},
+	{"id", 9, PROTO_JSON_ID, NULL, 0, NULL},
+	{"inner", 10, PROTO_JSON_MESSAGE, &message, 0, NULL},
 	{0},
 };
 static const struct proto_json_message message = {fields};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * querier.v1.QuerierService: what Grafana and profilecli ask, answered out of our store.
+ *
+ *	struct querier *call = querier_open(server, exchange, &method);
+ *	if (!call)
+ *		return;			(refused and finished)
+ *	... append the answer, as proto, to call->reply ...
+ *	querier_end(call, r, &err);	(finishes: the answer in the dress of the question, or the error of r)
+ *
+ * Requests and answers are protobuf here; JSON is turned into it and back by schema.  Times are milliseconds, and
+ * so are the rules of Pyroscope: a selection needs a range, metadata may be asked without one (of all times).
+ */
+#ifndef SERVER_QUERIER_H
+#define SERVER_QUERIER_H
+
+#include "codec/proto.h"
+#include "codec/proto_json.h"
+#include "server/question.h"
+#include "server/rpc.h"
+
+#define QUERIER_MAX_MATCHERS 16
+#define QUERIER_MAX_NAMES 64
+#define QUERIER_MAX_REPLY_BYTES (256u << 20)
+
+/* What a field of a request may be; messages number them differently. */
+enum querier_param {
+	QUERIER_NONE,
+	QUERIER_START,
+	QUERIER_END,
+	QUERIER_TYPE,	  /* a profile type */
+	QUERIER_SELECTOR, /* {a="b"} */
+	QUERIER_MATCHERS, /* several of these: what one of them takes */
+	QUERIER_NAME,
+	QUERIER_NAMES, /* label names, group by */
+	QUERIER_MAX_NODES,
+	QUERIER_FORMAT,
+	QUERIER_STEP,
+	QUERIER_AGGREGATION,
+	QUERIER_LIMIT,
+};
+
+#define QUERIER_FIELDS 12
+
+struct querier_method {
+	enum query_kind kind;		/* it is counted as */
+	uint8_t params[QUERIER_FIELDS]; /* enum querier_param by field number */
+	const struct proto_json_message *request, *reply;
+	bool needs_range;
+};
+
+struct querier {
+	struct server *server;
+	struct http_exchange *exchange;
+	const struct querier_method *method;
+	struct rpc rpc;
+	struct buf json_request; /* as proto */
+	int64_t start_ns;
+
+	const char *type, *selector_text, *name;
+	const char *matchers[QUERIER_MAX_MATCHERS];
+	const char *names[QUERIER_MAX_NAMES];
+	size_t n_matchers, n_names;
+	int64_t start_ms, end_ms, max_nodes, format, aggregation, limit;
+	double step_s;
+
+	const char *text; /* of the selector: type and labels */
+	struct selector selector;
+	struct store_query query; /* ready for the store */
+	struct buf reply;
+};
+
+struct querier *querier_open(struct server *server, struct http_exchange *exchange,
+			     const struct querier_method *method) nodiscard;
+void querier_end(struct querier *call, int r, const struct err *err);
+
+/* A message inside of the answer with one text, unless that is empty. */
+void querier_put_text(struct buf *out, uint32_t number, const char *text);
+void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);
+
+/* querier_schema.c */
+extern const struct proto_json_message querier_schema_profile_types_request,
+	querier_schema_profile_types, querier_schema_label_names_request,
+	querier_schema_label_values_request, querier_schema_names, querier_schema_series_request,
+	querier_schema_series, querier_schema_select_request, querier_schema_series_select_request,
+	querier_schema_select_series, querier_schema_select_stacks, querier_schema_stats,
+	querier_schema_pprof_profile, querier_schema_nothing;
+
+#endif

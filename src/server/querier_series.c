@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SelectSeries: sums over time.  A point is the sum of what falls into its step, not a rate, and stands at the
+ * right edge; steps without data have no point.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/querier.h"
+
+#define AVERAGE 1
+
+static double value_of(const struct querier *call, const struct store_point *point)
+{
+	double value = (double)point->value;
+
+	return call->aggregation == AVERAGE && point->n_profiles > 1
+		       ? value / (double)point->n_profiles
+		       : value;
+}
+
+static double total_of(const struct querier *call, const struct store_line *line)
+{
+	double total = 0;
+
+	for (size_t i = 0; i < line->n; i++)
+		total += value_of(call, &line->points[i]);
+	return total;
+}
+
+struct ranked {
+	const struct store_line *line;
+	double total;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+	const struct ranked *one = a, *two = b;
+
+	return (one->total < two->total) - (one->total > two->total);
+}
+
+static void put_double(struct buf *out, uint32_t number, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	buf_put_varint(out, (uint64_t)number << 3 | PROTO_FIXED64);
+	for (int i = 0; i < 8; i++)
+		buf_putc(out, (char)(bits >> (8 * i)));
+}
+
+static void put_line(struct querier *call, const struct store_line *line, int64_t step_ns)
+{
+	size_t begin = proto_begin(&call->reply, 1), point;
+
+	for (size_t i = 0; i < line->group.n; i++)
+		querier_put_label(&call->reply, 1, line->group.items[i].name,
+				  line->group.items[i].value);
+	for (size_t i = 0; i < line->n; i++) {
+		if (!line->points[i].covered_ns && !line->points[i].value)
+			continue;
+		point = proto_begin(&call->reply, 2);
+		put_double(&call->reply, 1, value_of(call, &line->points[i]));
+		proto_put_int(&call->reply, 2, (line->points[i].time_ns + step_ns) / NS_PER_MS);
+		proto_end(&call->reply, point);
+	}
+	proto_end(&call->reply, begin);
+}
+
+static void put_lines(struct querier *call, const struct store_line *lines, size_t n,
+		      int64_t step_ns)
+{
+	struct ranked *ranked = arena_array(&call->exchange->arena, n, sizeof(*ranked));
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ranked[n_kept].line = &lines[i];
+		ranked[n_kept].total = total_of(call, &lines[i]);
+		n_kept += ranked[n_kept].total > 0;
+	}
+	if (n_kept)
+		qsort(ranked, n_kept, sizeof(*ranked), compare_ranked);
+	if (call->limit > 0)
+		n_kept = min_of(n_kept, (size_t)call->limit);
+	for (size_t i = 0; i < n_kept; i++)
+		put_line(call, ranked[i].line, step_ns);
+}
+
+static int select_series(struct querier *call, struct err *err)
+{
+	struct store *store = call->server->store;
+	struct store_line *lines;
+	int64_t step_ns;
+	size_t n;
+	int r;
+
+	if (!(call->step_s >= 0.001) || call->step_s > 1e9)
+		return err_set(err, ERR_USAGE, "step must be >= 1ms");
+	step_ns = llround(call->step_s * 1e3) * NS_PER_MS;
+	if ((call->end_ms - call->start_ms) / (step_ns / NS_PER_MS) >= STORE_MAX_STEPS)
+		return err_set(err, ERR_USAGE,
+			       "more than %d steps: ask for a shorter range or a longer step",
+			       STORE_MAX_STEPS);
+	r = store->ops->timeline(store, &call->query, step_ns, call->names, call->n_names,
+				 &call->exchange->arena, &lines, &n, err);
+	if (r == 0)
+		put_lines(call, lines, n, step_ns);
+	return r;
+}
+
+void handle_querier_select_series(void *ctx, struct http_exchange *exchange)
+{
+	static const struct querier_method method = {
+		.kind = QUERY_TIMELINE,
+		.params = {[1] = QUERIER_TYPE,
+			   [2] = QUERIER_SELECTOR,
+			   [3] = QUERIER_START,
+			   [4] = QUERIER_END,
+			   [5] = QUERIER_NAMES,
+			   [6] = QUERIER_STEP,
+			   [7] = QUERIER_AGGREGATION,
+			   [9] = QUERIER_LIMIT},
+		.request = &querier_schema_series_select_request,
+		.reply = &querier_schema_select_series,
+		.needs_range = true,
+	};
+	struct querier *call = querier_open(ctx, exchange, &method);
+	struct err err;
+
+	if (call)
+		querier_end(call, select_series(call, &err), &err);
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""querier.v1.QuerierService, as Grafana and profilecli ask it: in proto and JSON, by Connect and gRPC."""
+
+import json
+import struct
+import time
+
+import pytest
+
+from serving import CPU, Server, field, pprof, push_request
+
+NOW = int(time.time()) // 60 * 60
+START, END = (NOW - 600) * 1000, NOW * 1000
+STACKS = {("main", "work", "foo"): 750 * 10**6, ("main", "work", "bar"): 250 * 10**6}
+
+
+@pytest.fixture(scope="module")
+def server(pyrometer, tmp_path_factory):
+    server = Server(pyrometer, tmp_path_factory.mktemp("querier") / "data")
+    for service, region, times in (("shop", "eu", 2), ("shop", "us", 1), ("cron", "eu", 1)):
+        body = pprof({stack: value * times for stack, value in STACKS.items()}, time_ns=(NOW - 300) * 10**9)
+        labels = {"__name__": "process_cpu", "service_name": service, "region": region}
+        answer = server.push([(labels, [(body, None)])])
+        assert answer.status == 200, answer.body
+    yield server
+    code, err = server.stop()
+    assert code == 0, err
+
+
+def ask(server, method, body, **headers):
+    return server.request("POST", f"/querier.v1.QuerierService/{method}", json.dumps(body).encode(),
+                          {"Content-Type": "application/json", **headers})
+
+
+def answer(server, method, **body):
+    got = ask(server, method, {"start": START, "end": END, **body})
+    assert got.status == 200, got.body
+    return got.json()
+
+
+def test_profile_types(server):
+    (one,) = answer(server, "ProfileTypes")["profileTypes"]
+    assert one == {"ID": CPU, "name": "process_cpu", "sampleType": "cpu", "sampleUnit": "nanoseconds",
+                   "periodType": "cpu", "periodUnit": "nanoseconds"}
+    assert ask(server, "ProfileTypes", {"start": 1000, "end": 4000}).json() == {}  # how Grafana asks whether we live
+    assert ask(server, "ProfileTypes", {}).json()["profileTypes"] == [one]
+
+
+def test_label_names_and_values(server):
+    names = answer(server, "LabelNames")["names"]
+    assert names == sorted(names) and {"region", "service_name", "__profile_type__", "__unit__"} <= set(names)
+    assert answer(server, "LabelValues", name="service_name")["names"] == ["cron", "shop"]
+    assert answer(server, "LabelValues", name="region", matchers=['{service_name=~"c.*"}'])["names"] == ["eu"]
+    assert answer(server, "LabelValues", name="__profile_type__")["names"] == [CPU]
+    assert answer(server, "LabelValues", name="nosuch") == {}
+    assert answer(server, "LabelNames", matchers=["{}"])["names"] == names
+    assert answer(server, "LabelNames", matchers=[""])["names"] == names
+
+
+def test_series(server):
+    whole = answer(server, "Series", matchers=[], labelNames=["service_name", "__profile_type__"])["labelsSet"]
+    assert [[pair["value"] for pair in one["labels"]] for one in whole] == [[CPU, "cron"], [CPU, "shop"]]
+    two = answer(server, "Series", matchers=['{region="us"}', '{service_name="cron"}'],
+                 labelNames=["region"])["labelsSet"]
+    assert [one["labels"][0]["value"] for one in two] == ["eu", "us"]
+
+
+def test_flame_graph(server):
+    got = answer(server, "SelectMergeStacktraces", profileTypeID=CPU, labelSelector='{service_name="shop"}',
+                 maxNodes=64, format="PROFILE_FORMAT_FLAMEGRAPH")["flamegraph"]
+    names, levels = got["names"], [[int(v) for v in level["values"]] for level in got["levels"]]
+    assert got["total"] == "3000000000" and got["maxSelf"] == "2250000000" and names[0] == "total"
+    boxes = {}
+    for level in levels:
+        x = 0
+        for gap, total, own, name in zip(*[iter(level)] * 4):
+            boxes[names[name]] = (x + gap, total, own)
+            x += gap + total
+    assert boxes == {"total": (0, 3 * 10**9, 0), "main": (0, 3 * 10**9, 0), "work": (0, 3 * 10**9, 0),
+                     "bar": (0, 750 * 10**6, 750 * 10**6), "foo": (750 * 10**6, 2250 * 10**6, 2250 * 10**6)}
+
+
+def test_what_is_cut_is_called_other(server):
+    got = answer(server, "SelectMergeStacktraces", profile_typeID=CPU, label_selector="{}", max_nodes=3)["flamegraph"]
+    assert "other" in got["names"] and got["total"] == "4000000000"
+
+
+def test_nothing_found_is_an_empty_graph(server):
+    got = answer(server, "SelectMergeStacktraces", profileTypeID=CPU, labelSelector='{service_name="nosuch"}')
+    assert got == {"flamegraph": {"names": ["total"], "levels": [{"values": ["0", "0", "0", "0"]}]}}
+
+
+def test_series_of_values(server):
+    got = answer(server, "SelectSeries", profileTypeID=CPU, labelSelector="{}", step=60, groupBy=["service_name"])
+    rows = {row["labels"][0]["value"]: row["points"] for row in got["series"]}
+    assert sum(point["value"] for point in rows["shop"]) == 3e9
+    assert sum(point["value"] for point in rows["cron"]) == 1e9
+    assert all((int(point["timestamp"]) - START) % 60_000 == 0 for point in rows["shop"])
+    best = answer(server, "SelectSeries", profileTypeID=CPU, labelSelector="{}", step=60, groupBy=["service_name"],
+                  limit=1)
+    assert [row["labels"][0]["value"] for row in best["series"]] == ["shop"]
+    assert answer(server, "SelectSeries", profileTypeID=CPU, labelSelector='{a="b"}', step=15) == {}
+
+
+def test_a_pprof_of_everything(server):
+    got = answer(server, "SelectMergeProfile", profileTypeID=CPU, labelSelector='{service_name="shop"}')
+    texts = got["stringTable"]
+    assert {"main", "work", "foo", "bar"} <= set(texts)
+    assert sum(int(value) for one in got["sample"] for value in one["value"]) == 3 * 10**9
+    assert [texts[int(t["type"])] for t in got["sampleType"]] == ["cpu"]
+
+
+def test_stats(server):
+    got = answer(server, "GetProfileStats")
+    assert got["dataIngested"] is True and int(got["oldestProfileTime"]) <= int(got["newestProfileTime"])
+    assert answer(server, "AnalyzeQuery", query=CPU + "{}") == {}
+
+
+def request_message(selector):
+    return field(1, CPU) + field(2, selector) + field(3, START) + field(4, END) + field(5, 64)
+
+
+def test_proto_and_grpc_say_the_same(server):
+    message = request_message('{service_name="shop"}')
+    path = "/querier.v1.QuerierService/SelectMergeStacktraces"
+    plain = server.request("POST", path, message, {"Content-Type": "application/proto"})
+    assert plain.status == 200 and b"foo" in plain.body
+    frame = b"\0" + struct.pack(">I", len(message)) + message
+    framed = server.request("POST", path, frame, {"Content-Type": "application/grpc", "TE": "trailers"})
+    assert framed.status == 200 and framed.body == b"\0" + struct.pack(">I", len(plain.body)) + plain.body
+
+
+@pytest.mark.parametrize("method,body,status,text", [
+    ("LabelValues", {"start": START, "end": END}, 400, "name is required"),
+    ("SelectSeries", {"profileTypeID": CPU, "labelSelector": "{}", "start": START, "end": END, "step": 0}, 400,
+     "step must be >= 1ms"),
+    ("SelectMergeStacktraces", {"profileTypeID": "bad", "labelSelector": "{}", "start": START, "end": END}, 400,
+     "profile-type selection must be of the form"),
+    ("SelectMergeStacktraces", {"profileTypeID": CPU, "labelSelector": "{a=}", "start": START, "end": END}, 400, ""),
+    ("SelectMergeStacktraces", {"profileTypeID": CPU, "labelSelector": "{}", "start": END, "end": START}, 400,
+     "query start time is after end time"),
+    ("SelectMergeStacktraces", {"unknownField": 1}, 400, "missing time range in the query"),
+    ("SelectMergeStacktraces", {"start": "x"}, 400, "start has to be an integer"),
+    ("SelectMergeStacktraces", {"format": "PROFILE_FORMAT_NONE"}, 400, "names"),
+    ("SelectSeries", {"profileTypeID": CPU, "labelSelector": "{}", "start": 1, "end": END, "step": 0.001}, 400, "steps"),
+])
+def test_bad_questions_are_answered_in_one_line(server, method, body, status, text):
+    got = ask(server, method, body)
+    assert got.status == status, got.body
+    assert got.json()["code"] == "invalid_argument" and text in got.json()["message"]
+
+
+def test_broken_json_is_an_invalid_argument(server):
+    got = server.request("POST", "/querier.v1.QuerierService/Series", b"{broken", {"Content-Type": "application/json"})
+    assert got.status == 400 and got.json()["code"] == "invalid_argument"
+
+
+GOLDEN = [f"{n:03}" for n in (1, 3, 4, 6, 8, 9, 11, 12, 16, 17, 21, 22, 24, 26, 28, 31, 32, 34, 35, 36, 37, 38, 39)]
+
+
+def shape(value):
+    """The kinds of a JSON value: what it has, not how much."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        merged = {}
+        for inner in map(shape, value):
+            if not isinstance(inner, dict):
+                return [inner]
+            merged.update(inner)
+        return [merged] if value else []
+    return type(value).__name__ if not isinstance(value, (int, float)) or isinstance(value, bool) else "number"
+
+
+@pytest.mark.parametrize("number", GOLDEN)
+def test_recorded_answers_have_the_same_shape(server, shared, number):
+    """Questions to a real Pyroscope: same status, and no member of another kind than its answer had."""
+    folder = shared / "corpus" / "pyroscope-http"
+    path = (folder / f"{number}.req.txt").read_text().split()[1]
+    body = json.loads((folder / f"{number}.req.body.bin").read_bytes()) if number != "038" else None
+    if body and body.get("start") and int(body["start"]) < int(body["end"]):
+        body["start"], body["end"] = START, END
+    if body and "labelSelector" in body and "goapp" in body["labelSelector"]:
+        body["labelSelector"] = "{}"
+    got = server.request("POST", path, json.dumps(body).encode() if body is not None else b"{broken",
+                         {"Content-Type": "application/json"})
+    want_status = int((folder / f"{number}.resp.txt").read_text().split()[1])
+    assert got.status == want_status, got.body
+    ours, theirs = shape(got.json()), shape(json.loads((folder / f"{number}.resp.body.bin").read_bytes()))
+    assert set(ours) - {"durationNanos"} <= set(theirs), (ours, theirs)  # of a pprof; theirs has none
+    for key in set(ours) & set(theirs):
+        assert type(ours[key]) is type(theirs[key]), (key, ours, theirs)
+    if want_status >= 400:
+        assert got.json()["code"] == json.loads((folder / f"{number}.resp.body.bin").read_bytes())["code"]
