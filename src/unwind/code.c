@@ -2,9 +2,10 @@
 /* The little that is read of machine code: calls before return addresses, and the way from a place to its return. */
 #include "unwind/walk_private.h"
 
-#define RETURN_MAX_BYTES 64 /* from the program counter to the return */
-#define PROLOGUE_BYTES 96   /* in which a function makes room on the stack */
-#define ENDING_BYTES 24	    /* in which a thread that has nothing left to do ends itself */
+#define RETURN_MAX_BYTES 64  /* from the program counter to the return */
+#define PROLOGUE_BYTES 96    /* in which a function makes room on the stack */
+#define SIGNAL_CONTEXT_AT 40 /* registers in struct ucontext, which the stack pointer stands at */
+#define ENDING_BYTES 24	     /* in which a thread that has nothing left to do ends itself */
 
 static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target);
 
@@ -58,6 +59,12 @@ bool code_return(struct walk *walk, uint32_t module)
 	return false;
 }
 
+bool code_signal(struct walk *walk)
+{
+	(void)walk;
+	return false; /* the kernel's own library has a rule */
+}
+
 #else
 
 /* The length of an indirect call (ff /2) by its ModRM byte and what follows. */
@@ -77,6 +84,36 @@ static size_t indirect_call_bytes(const uint8_t *code)
 	return bytes;
 }
 
+/* mov $15, %rax; syscall: rt_sigreturn, where handlers return to. */
+static bool is_signal_return(struct unwind_space *space, uint64_t address)
+{
+	static const uint8_t expected[] = {0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05};
+	uint8_t code[sizeof(expected)];
+
+	return space_code(space, unwind_module_at(space, address), address, code, sizeof(code)) &&
+	       memcmp(code, expected, sizeof(code)) == 0;
+}
+
+bool code_signal(struct walk *walk)
+{
+	/* The kernel's order of struct sigcontext, by DWARF numbers. */
+	static const uint8_t numbers[] = {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16};
+	struct unwind_regs next = {0};
+	uint64_t at = walk->regs.r[UNWIND_SP] + SIGNAL_CONTEXT_AT;
+
+	if (!is_signal_return(walk->space, walk->regs.r[UNWIND_PC]))
+		return false;
+	for (size_t i = 0; i < array_len(numbers); i++) {
+		uint64_t value;
+
+		if (!walk_read(walk, at + 8 * i, &value))
+			return false;
+		unwind_regs_set(&next, numbers[i], value);
+	}
+	walk->regs = next;
+	return true;
+}
+
 static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target)
 {
 	uint8_t code[8]; /* the eighth is there for a SIB byte that is none */
@@ -84,6 +121,8 @@ static bool is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_
 	int32_t distance;
 
 	*ret_target = 0;
+	if (is_signal_return(space, address))
+		return true; /* the kernel made the call */
 	if (!space_code(space, module, address - 7, code, 7))
 		return false;
 	code[7] = 0;
@@ -208,14 +247,38 @@ static size_t follow(struct returning *returning)
 	return 0;
 }
 
+/*
+ * push %rbp; mov %rsp, %rbp: where the thread stands right before or between these, the frame pointer is still the
+ * caller's.  A caller itself never stands there, but what follows a call that does not return may be the next function.
+ */
+static bool is_entered(const struct walk *walk, uint32_t module, uint64_t *ret_bytes)
+{
+	static const uint8_t expected[] = {0x55, 0x48, 0x89, 0xe5};
+	uint64_t pc = walk->regs.r[UNWIND_PC];
+	uint8_t code[sizeof(expected)];
+
+	if (!(walk->frames[walk->n - 1].flags & UNWIND_FRAME_EXACT))
+		return false;
+	for (uint64_t pushed = 0; pushed <= 1; pushed++) {
+		if (!space_code(walk->space, module, pc - pushed, code, sizeof(code)) ||
+		    memcmp(code, expected, sizeof(code)) != 0)
+			continue;
+		*ret_bytes = 8 * pushed;
+		return true;
+	}
+	return false;
+}
+
 bool code_return(struct walk *walk, uint32_t module)
 {
-	uint8_t code[RETURN_MAX_BYTES];
+	uint8_t code[RETURN_MAX_BYTES] = {0xc3};
 	struct returning returning = {
 		.walk = walk, .regs = walk->regs, .at = code, .end = code + sizeof(code)};
-	uint64_t target;
+	uint64_t target, bytes_pushed;
 
-	if (!space_code(walk->space, module, walk->regs.r[UNWIND_PC], code, sizeof(code)))
+	if (is_entered(walk, module, &bytes_pushed))
+		returning.regs.r[UNWIND_SP] += bytes_pushed;
+	else if (!space_code(walk->space, module, walk->regs.r[UNWIND_PC], code, sizeof(code)))
 		return false;
 	while (returning.at[0] != 0xc3 && !(returning.at[0] == 0xf3 && returning.at[1] == 0xc3)) {
 		size_t bytes = follow(&returning);

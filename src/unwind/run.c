@@ -100,6 +100,11 @@ static enum unwind_outcome step_untold(struct walk *walk, uint32_t module, uint6
 		frame->flags |= UNWIND_FRAME_BASE;
 		return UNWIND_BASE;
 	}
+	if (code_signal(walk)) { /* certain: nothing else looks like it */
+		frame->flags |= UNWIND_FRAME_SIGNAL;
+		walk->flags = UNWIND_FRAME_EXACT;
+		return UNWIND_OUTCOMES;
+	}
 	if (!code_return(walk, module) && !(keeps_records(walk, module) && walk_record(walk)))
 		return UNWIND_NO_TABLE;
 	frame->flags |= UNWIND_FRAME_RECOVERED;

@@ -38,7 +38,10 @@ enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck);
 
 /* ---- what instructions tell ---- */
 
-/* Is there a call right before `address`?  *ret_target: the address that it names, or 0. */
+/*
+ * Is there a call right before `address`, or do signal handlers return to it?  *ret_target: the address that the
+ * call names, or 0.
+ */
 bool code_is_call(struct unwind_space *space, uint64_t address, uint64_t *ret_target);
 /* Does what follows end the thread? */
 bool code_ends_thread(struct unwind_space *space, uint32_t module, uint64_t address);
@@ -46,5 +49,7 @@ bool code_ends_thread(struct unwind_space *space, uint32_t module, uint64_t addr
 bool code_room(struct unwind_space *space, uint32_t module, uint64_t start, uint64_t *ret_bytes);
 /* Follow straight code from the program counter to its return, as far as it touches the stack. */
 bool code_return(struct walk *walk, uint32_t module);
+/* At the return from a signal handler: the registers become those of what was interrupted. */
+bool code_signal(struct walk *walk);
 
 #endif
