@@ -33,7 +33,7 @@ VARIANTS = {
 }
 # Where threads begin; a libc without symbols has its address only.
 BASES = re.compile(r"_start|(__GI_)?_*clone3?|thread_start|(libc|ld-musl|libpthread)[^ ]*\+0x[0-9a-f]+")
-EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*|_PyEval_EvalFrame")
+EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*")  # but _PyEval_EvalFrame() calls these
 
 CUT = "[native frames not known]"
 
@@ -217,13 +217,15 @@ class Truth:
             name = plain(frame[0])
             name = name.rpartition(".")[2] if is_python(frame) else name
             below = [way[name] for way in at if name in way]
+            if is_native(frame) and not name.startswith("metal"):  # many programs have a main()
+                below = []
+                name = name if EVAL.fullmatch(name) else ""
             if below:
                 at, last = below, name
             elif is_python(frame):
                 if last not in self.open:
                     return f"{name} below {last}"
-            elif name in self.names or (name.startswith("metal") and "closure" not in name
-                                        and "metal_module" not in frame[1]):
+            elif name.startswith("metal") and not re.search("closure|unhappy|guard", name) and "metal_module" not in frame[1]:
                 return f"{name} below {last}"
             elif EVAL.fullmatch(name) and i + 1 < len(stack):
                 return f"an evaluation without frames below {last}"
