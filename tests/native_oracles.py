@@ -61,7 +61,7 @@ def libunwind(pid, scratch):
     if not program.exists():
         call("cc", "-O1", "-w", TARGETS / "oracle.c", "-o", program, "-lunwind-ptrace", "-lunwind-generic", "-lunwind")
     done = subprocess.run([program, str(pid)], capture_output=True, text=True, timeout=60, check=True)
-    threads, exact = {}, True
+    threads, frames, exact = {}, [], True
     for line in done.stdout.splitlines():
         first, second = line.split()
         if first == "thread":
@@ -164,3 +164,12 @@ def compare(dump, theirs, maps):
             if why:
                 found.append((tid, why))
     return found
+
+
+def is_theirs(why):
+    """Does theirs end early, or go where nothing is mapped?  Then ours cannot be judged by it."""
+    return why.startswith("theirs ends") or "theirs +" in why
+
+
+def ask(name, pid, scratch):
+    return libunwind(pid, scratch) if name == "libunwind" else gdb(pid)

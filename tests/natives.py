@@ -35,6 +35,7 @@ VARIANTS = {
 BASES = re.compile(r"_start|(__GI_)?_*clone3?|thread_start|(libc|ld-musl|libpthread)[^ ]*\+0x[0-9a-f]+")
 EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*")  # but _PyEval_EvalFrame() calls these
 
+MUSL = ("/libc.so", "/ld-musl-x86_64.so.1")  # its clone() has no name, or that of a label before it
 CUT = "[native frames not known]"
 
 Verdict = collections.namedtuple("Verdict", "samples native complete wrong shapes")
@@ -247,8 +248,9 @@ class Truth:
             shape = shapes.setdefault(self.shape_of(stack), collections.Counter())
             has_native = any(map(is_native, stack))
             is_whole = has_native and not any(frame[0] == CUT for frame in stack)
-            if is_whole and not BASES.fullmatch(plain(stack[0][0])):
-                wrong["begins with " + stack[0][0], stack] += count
+            first = next((frame for frame in stack if not is_marker(frame)), ("", ""))
+            if is_whole and not BASES.fullmatch(plain(first[0])) and not first[1].endswith(MUSL):
+                wrong["begins with " + first[0], stack] += count
             why = self.wrong(stack)
             shape.update(samples=count, native=count * has_native, complete=count * is_whole,
                          wrong=count * bool(why))

@@ -53,10 +53,14 @@ struct unwind_frame {
 	uint8_t flags;
 };
 
-/* The address whose function and line are those of the frame: a call can be the last thing in its function. */
+/*
+ * The address whose function and line are those of the frame: a call can be the last thing in its function, but
+ * nobody called the kernel's return from a handler, which begins there.
+ */
 static inline uint64_t unwind_frame_address(const struct unwind_frame *frame)
 {
-	return frame->flags & UNWIND_FRAME_EXACT ? frame->pc : frame->pc - 1;
+	return frame->flags & (UNWIND_FRAME_EXACT | UNWIND_FRAME_SIGNAL) ? frame->pc
+									 : frame->pc - 1;
 }
 
 /* How a stack ended.  Frames up to there are true in any case. */

@@ -3,15 +3,21 @@
  * Shapes of C.  Built several times: with and without frame pointers, with frame pointers alone (no tables), stripped,
  * and with its debug information in a file of its own.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/time.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "metal.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
 
 METAL_SHAPE long metal_work(long n)
 {
@@ -173,19 +179,26 @@ METAL_SHAPE long metal_raise(metal_callback callback, long n)
 	return raise(SIGUSR2) + 1;
 }
 
-/* One that comes at any instruction. */
+/* One that comes at any instruction, to this thread. */
 METAL_SHAPE long metal_alarm(metal_callback callback, long n)
 {
-	const struct itimerval soon = {.it_value = {.tv_usec = 200}};
+	const struct itimerspec soon = {.it_value = {.tv_nsec = 200000}};
+	struct sigevent event = {.sigev_signo = SIGALRM, .sigev_notify = SIGEV_THREAD_ID};
+	timer_t timer;
 	long sum = 0;
+
+	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
 
 	metal_signal_callback = callback;
 	metal_signal_n = n;
 	metal_has_run = 0;
 	metal_handle(SIGALRM, SA_RESTART);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+		return -1;
+	timer_settime(timer, 0, &soon, NULL);
 	while (!metal_has_run)
 		sum += metal_work(10);
+	timer_delete(timer);
 	return sum;
 }
 
