@@ -144,7 +144,7 @@ static void take_line(struct reader *reader, struct perf_text line)
 		stack_reset(&reader->stack);
 		reader->header = header;
 		reader->in_sample = true;
-		if (perf_take_frame(header.rest, &frame))
+		if (header.rest.len && perf_take_frame(header.rest, &frame))
 			take_frame(reader, &frame);
 	} else if (reader->in_sample && reader->has_frame && !reader->frame.line &&
 		   perf_take_place(line, &file, &number)) {

@@ -215,6 +215,15 @@ static char *find_name(char *name, const char *end)
 	return from;
 }
 
+/* "[abi:cxx11]": of interest to linkers only. */
+static void remove_abi_tags(char *name)
+{
+	char *tag, *end;
+
+	while ((tag = strstr(name, "[abi:")) && (end = strchr(tag, ']')))
+		memmove(tag, end + 1, strlen(end + 1) + 1);
+}
+
 void demangle_without_signature(char *name)
 {
 	char *clone = strstr(name, " [clone");
@@ -222,6 +231,7 @@ void demangle_without_signature(char *name)
 
 	if (clone)
 		*clone = '\0';
+	remove_abi_tags(name);
 	operator_end = operator_of(name);
 	parameters = find_parameters(name);
 	/* "operator()(int)": the first pair is the name's own. */

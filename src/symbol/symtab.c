@@ -127,6 +127,10 @@ static int compare(const void *left, const void *right, void *ctx)
 	size_t left_n = n_underscores(text + a->name), right_n = n_underscores(text + b->name);
 	if (left_n != right_n)
 		return left_n < right_n ? 1 : -1;
+	left_n = strlen(text + a->name);
+	right_n = strlen(text + b->name);
+	if (left_n != right_n)
+		return left_n < right_n ? 1 : -1;
 	return -strcmp(text + a->name, text + b->name);
 }
 
@@ -155,7 +159,7 @@ static bool covers(const struct entry *entry, uint64_t vaddr)
 
 const char *symtab_find(struct symtab *symtab, uint64_t vaddr)
 {
-	if (!symtab->is_sorted) {
+	if (!symtab->is_sorted && symtab->n) {
 		qsort_r(symtab->entries, symtab->n, sizeof(*symtab->entries), compare, symtab);
 		symtab->is_sorted = true;
 	}

@@ -22,7 +22,7 @@ int symtab_add(struct symtab *symtab, int fd, struct err *err) nodiscard;
 
 /*
  * The function at an address as linked, or NULL.  Of several at one address the one that programs call: global
- * before local, without underscores before with.  Borrowed until the next symtab_add().
+ * before local, without underscores before with, short before long.  Borrowed until the next symtab_add().
  */
 const char *symtab_find(struct symtab *symtab, uint64_t vaddr);
 

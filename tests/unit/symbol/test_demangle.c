@@ -32,6 +32,7 @@ static const struct {
 	{"_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back"},
 	{"_ZZ4mainENKUlvE_clEv", "main::{lambda()#1}::operator()"},
 	{"_ZNSt8functionIFviEEC1Ev", "std::function<void (int)>::function"},
+	{"_ZN6shapes8describeB5cxx11ERKSt6vectorIiSaIiEEi", "shapes::describe"},
 	{"_ZTV3Foo", "vtable for Foo"},
 	{"_Z1fPFviE", "f"},
 	{"_ZN4core3f32E", "core::f32"},
