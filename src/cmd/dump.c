@@ -24,7 +24,7 @@ static const uint32_t chars_of[] = {0, 128, 1024, 4000};
 
 struct options {
 	int64_t pid;
-	const char *core;
+	const char *core, *debug_dirs;
 	int64_t locals; /* how often -l was given */
 	int colour;	/* enum term_when */
 	bool json, nonblocking, subprocesses, native, kernel, addresses, full_files;
@@ -42,6 +42,8 @@ static const struct opt dump_opts[] = {
 	 "with native frames, in their true order between Python's"},
 	{0, "kernel", OPT_FLAG, AT(kernel), NULL,
 	 "with the kernel's frames, too, where they are allowed (see pyrometer doctor)"},
+	{0, "debug-dir", OPT_STR, AT(debug_dirs), "DIR[:DIR...]",
+	 "where separate debug files of native code are (/usr/lib/debug by default)"},
 	{0, "addresses", OPT_FLAG, AT(addresses), NULL,
 	 "no names for native frames: the address of each in its file"},
 	{0, "full-filenames", OPT_FLAG, AT(full_files), NULL,
@@ -127,6 +129,7 @@ static int dump_process(struct job *job, struct err *err)
 	};
 	recording->sinks = &job->sinks;
 	recording->is_nameless = job->options.addresses;
+	recording->debug_dirs = job->options.debug_dirs;
 	r = recording_start(recording, NULL, job->names, &job->tree, err);
 	if (r == 0)
 		r = recording_run(recording, err);
@@ -138,7 +141,8 @@ static int dump_process(struct job *job, struct err *err)
 /* Names are asked of files of this machine whose build ids are those of the core. */
 static int dump_core_named(struct job *job, const struct postmortem_config *config, struct err *err)
 {
-	struct symbolizer_config symbols = {.names = job->names, .tree = &job->tree};
+	struct symbolizer_config symbols = {
+		.names = job->names, .tree = &job->tree, .debug_dirs = job->options.debug_dirs};
 	const struct capture_end end = {.text = ""};
 	struct symbolizer *symbolizer;
 	struct naming *naming;
@@ -147,6 +151,7 @@ static int dump_core_named(struct job *job, const struct postmortem_config *conf
 	if (r < 0)
 		return r;
 	naming = naming_new(symbolizer, dump_view_events(), &job->view);
+	naming_be_patient(naming);
 	r = postmortem_read(config, job->names, &job->tree, naming_events(), naming, err);
 	if (r == 0)
 		r = naming_events()->end(naming, &end); /* waits for names */

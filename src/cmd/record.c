@@ -25,7 +25,7 @@
 
 struct options {
 	int64_t pid;
-	const char *output, *format;
+	const char *output, *format, *debug_dirs;
 	int64_t duration_ns;
 	double rate_hz;
 	bool nonblocking, subprocesses, columns, no_gc, native, kernel, capture, hideprogress;
@@ -60,6 +60,8 @@ static const struct opt record_opts[] = {
 	 "with native frames, in their true order between Python's"},
 	{0, "kernel", OPT_FLAG, AT(kernel), NULL,
 	 "with the kernel's frames, too, where they are allowed (see pyrometer doctor)"},
+	{0, "debug-dir", OPT_STR, AT(debug_dirs), "DIR[:DIR...]",
+	 "where separate debug files of native code are (/usr/lib/debug by default)"},
 	{0, "capture", OPT_FLAG, AT(capture), NULL, "", .is_hidden = true},
 	{0, "hideprogress", OPT_FLAG, AT(hideprogress), NULL, "", .is_hidden = true},
 	RECORD_PUSH_OPTIONS(AT(push)),
@@ -236,6 +238,7 @@ static int start(struct job *job, struct err *err)
 		.with_sources = job->options.push.with_source,
 	};
 	recording->streams = job->options.capture ? LAUNCH_CAPTURE : LAUNCH_SHARE;
+	recording->debug_dirs = job->options.debug_dirs;
 	recording->sinks = &job->sinks;
 	recording->on_beat = summary_beat;
 	recording->beat_ctx = &job->progress;

@@ -2,6 +2,7 @@
 #include "cmd/recording.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,19 +102,40 @@ static void give_up_rights(void)
 		  held & DROPPED_DUMPABLE ? "yes" : "no");
 }
 
+/*
+ * Where the target's files are, in its own mount namespace: opened now, since it takes rights that the front gives
+ * up.  The root of a program that is still to be started is ours.
+ */
+static void add_root(struct recording *recording)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)recording->config.pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		symbolizer_add_root(recording->symbolizer, fd);
+}
+
 /* Without names native frames are addresses, which `convert` can name later: no reason not to record. */
 static void start_naming(struct recording *recording, struct names *names, struct tree *tree)
 {
-	struct symbolizer_config config = {.names = names, .tree = tree, .trusts_paths = true};
+	struct symbolizer_config config = {
+		.names = names,
+		.tree = tree,
+		.debug_dirs = recording->debug_dirs,
+		.trusts_paths = true,
+	};
 	struct err err;
 
 	if (!recording->config.with_native || recording->is_nameless)
 		return;
-	if (symbolizer_new(&config, &recording->symbolizer, &err) < 0)
+	if (symbolizer_new(&config, &recording->symbolizer, &err) < 0) {
 		log_warn("native frames stay addresses: %s", err.text);
-	else
-		recording->naming =
-			naming_new(recording->symbolizer, sinks_events(), recording->sinks);
+		return;
+	}
+	add_root(recording);
+	recording->naming = naming_new(recording->symbolizer, sinks_events(), recording->sinks);
 }
 
 static int start_session(struct recording *recording, struct names *names, struct tree *tree,

@@ -38,6 +38,7 @@ struct recording {
 	struct sinks *sinks; /* borrowed; the recording adds its own listener */
 	struct session *session;
 	bool is_nameless;	       /* native frames stay addresses, on wish */
+	const char *debug_dirs;	       /* of separate debug files; NULL: the usual */
 	struct symbolizer *symbolizer; /* with native frames; */
 	struct naming *naming;	       /* NULL: they stay addresses */
 	struct launch launch;

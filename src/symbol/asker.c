@@ -36,6 +36,8 @@ void asker_done(struct asker *asker)
 {
 	cleanup_close_fd(&asker->worker);
 	nursery_stop(&asker->nursery);
+	for (size_t i = 0; i < asker->n_roots; i++)
+		close(asker->roots[i]);
 	for (size_t i = 0; i < asker->n_files; i++) {
 		cleanup_close_fd(&asker->files[i].fd);
 		free(asker->files[i].waiting);
@@ -72,6 +74,14 @@ static struct asker_file *file_of(struct asker *asker, struct str_id build_id, s
 	asker->files[asker->n_files] =
 		(struct asker_file){.build_id = build_id, .path = path, .fd = -1};
 	return &asker->files[asker->n_files++];
+}
+
+void asker_add_root(struct asker *asker, int fd)
+{
+	if (asker->n_roots < ASKER_MOST_ROOTS)
+		asker->roots[asker->n_roots++] = fd;
+	else
+		close(fd);
 }
 
 void asker_add_file(struct asker *asker, const char *build_id, const char *path, int fd)
@@ -262,6 +272,8 @@ static int open_file(struct asker *asker, struct asker_file *file)
 		.trusts_path = asker->config->trusts_paths,
 		.debug_dirs =
 			asker->config->debug_dirs ? asker->config->debug_dirs : FILES_DEBUG_DIRS,
+		.roots = asker->roots,
+		.n_roots = asker->n_roots,
 	};
 	struct protocol_request request = {.kind = PROTOCOL_OPEN,
 					   .object = (uint32_t)(file - asker->files)};

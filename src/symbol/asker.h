@@ -19,6 +19,7 @@
 
 /* Workers that were lost, after which nobody is asked any more. */
 #define ASKER_MOST_RESTARTS 100
+#define ASKER_MOST_ROOTS 16
 
 enum asker_answer {
 	ASKER_NEW, /* not asked yet */
@@ -55,6 +56,8 @@ struct asker {
 	uint32_t worker_number;
 	struct asker_file *files;
 	size_t n_files, files_cap;
+	int roots[ASKER_MOST_ROOTS];
+	size_t n_roots;
 	struct map64 file_of; /* build id, or path without one */
 	size_t next_file;     /* taken in turn */
 	uint32_t *answers;    /* by frame id: enum asker_answer */
@@ -79,6 +82,7 @@ int asker_init(struct asker *asker, const struct symbolizer_config *config,
 	       struct err *err) nodiscard;
 void asker_done(struct asker *asker);
 
+void asker_add_root(struct asker *asker, int fd);
 void asker_add_file(struct asker *asker, const char *build_id, const char *path, int fd);
 
 /* What is known of a frame with an address; asks when it is new. */

@@ -78,6 +78,12 @@ void symbolizer_add_file(struct symbolizer *symbolizer, const char *build_id, co
 			 int fd);
 
 /*
+ * A folder that is the root for the processes (a descriptor, taken): their files are looked for below it, before our
+ * own root.  Open /proc/PID/root while one has the right to; afterwards it needs none.
+ */
+void symbolizer_add_root(struct symbolizer *symbolizer, int fd);
+
+/*
  * A process whose JIT code has names in files.  `process` is the caller's number for it (capture_process.id;
  * 0 is "no process").  Looks for /tmp/perf-PID.map and /tmp/jit-PID.dump as the process sees them where
  * /proc/PID/root may be opened, else in our own /tmp, each only when its owner is the process's.

@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "symbol/asker.h"
-#include "symbol/symfiles.h"
 #include "symbol/processes.h"
+#include "symbol/symfiles.h"
 
 #define PERF_TRAMPOLINE "py::"
 
@@ -80,6 +80,11 @@ void symbolizer_add_file(struct symbolizer *symbolizer, const char *build_id, co
 			 int fd)
 {
 	asker_add_file(&symbolizer->asker, build_id, path, fd);
+}
+
+void symbolizer_add_root(struct symbolizer *symbolizer, int fd)
+{
+	asker_add_root(&symbolizer->asker, fd);
 }
 
 void symbolizer_add_process(struct symbolizer *symbolizer, uint32_t process, pid_t pid)

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -15,9 +17,21 @@
 
 #define LINK_MAX_BYTES 4096 /* of the sections that name files */
 
-int symfiles_open(const char *path)
+static int find_below(int root, const char *path)
 {
-	cleanup_fd int found = open(path, O_PATH | O_CLOEXEC);
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+
+	if (root == SYMFILES_OWN_ROOT)
+		return open(path, O_PATH | O_CLOEXEC);
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+int symfiles_open(int root, const char *path)
+{
+	cleanup_fd int found = find_below(root, path);
 	char again[64];
 	struct stat st;
 	int fd;
@@ -83,10 +97,10 @@ static bool has_section(const struct elf *elf, const char *name)
 
 /* ---- folders of debug files ---- */
 
-typedef int symfiles_try_fn(const char *dir, const void *ctx);
+typedef int symfiles_try_fn(int root, const char *dir, const void *ctx);
 
 /* The first descriptor that `try` gives for one of the folders; -ENOENT. */
-static int each_dir(const char *dirs, symfiles_try_fn *try, const void *ctx)
+static int each_dir(int root, const char *dirs, symfiles_try_fn *try, const void *ctx)
 {
 	char dir[PATH_MAX];
 	int fd = -ENOENT;
@@ -97,14 +111,14 @@ static int each_dir(const char *dirs, symfiles_try_fn *try, const void *ctx)
 		if (len && len < sizeof(dir)) {
 			memcpy(dir, dirs, len);
 			dir[len] = '\0';
-			fd = try(dir, ctx);
+			fd = try(root, dir, ctx);
 		}
 		dirs += len + (dirs[len] == ':');
 	}
 	return fd;
 }
 
-static int try_build_id(const char *dir, const void *ctx)
+static int try_build_id(int root, const char *dir, const void *ctx)
 {
 	const char *id = ctx;
 	char path[PATH_MAX];
@@ -113,14 +127,14 @@ static int try_build_id(const char *dir, const void *ctx)
 	if (snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id, id + 2) >=
 	    (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = symfiles_open(path);
+	fd = symfiles_open(root, path);
 	return fd >= 0 && has_build_id(fd, id) ? take_fd(&fd) : -ENOENT;
 }
 
-static int find_by_build_id(const char *dirs, const char *id)
+static int find_by_build_id(int root, const char *dirs, const char *id)
 {
 	return strlen(id) > 2 && strspn(id, "0123456789abcdef") == strlen(id)
-		       ? each_dir(dirs, try_build_id, id)
+		       ? each_dir(root, dirs, try_build_id, id)
 		       : -ENOENT;
 }
 
@@ -150,9 +164,9 @@ static bool has_checksum(int fd, uint32_t wanted)
 	return n == 0 && crc == wanted;
 }
 
-static int try_link(const char *path, const struct debug_link *link)
+static int try_link(int root, const char *path, const struct debug_link *link)
 {
-	cleanup_fd int fd = symfiles_open(path);
+	cleanup_fd int fd = symfiles_open(root, path);
 	char hex[FILES_BUILD_ID_CHARS];
 
 	if (fd < 0)
@@ -164,7 +178,7 @@ static int try_link(const char *path, const struct debug_link *link)
 	return -ENOENT;
 }
 
-static int try_link_in(const char *dir, const void *ctx)
+static int try_link_in(int root, const char *dir, const void *ctx)
 {
 	const struct debug_link *link = ctx;
 	char path[PATH_MAX];
@@ -172,10 +186,10 @@ static int try_link_in(const char *dir, const void *ctx)
 	if (snprintf(path, sizeof(path), "%s%s%s", dir, link->folder, link->name) >=
 	    (int)sizeof(path))
 		return -ENAMETOOLONG;
-	return try_link(path, link);
+	return try_link(root, path, link);
 }
 
-static int find_by_link(const struct elf *elf, const struct symfiles_wanted *wanted)
+static int find_by_link(int root, const struct elf *elf, const struct symfiles_wanted *wanted)
 {
 	cleanup_free uint8_t *bytes = NULL;
 	cleanup_free char *folder = NULL;
@@ -198,16 +212,16 @@ static int find_by_link(const struct elf *elf, const struct symfiles_wanted *wan
 	struct debug_link link = {
 		.name = (const char *)bytes, .folder = folder, .build_id = wanted->build_id};
 	memcpy(&link.crc, bytes + crc_at, sizeof(link.crc));
-	fd = try_link_in("", &link);
+	fd = try_link_in(root, "", &link);
 	if (fd < 0 && snprintf(beside, sizeof(beside), "%s.debug/%s", folder, link.name) <
 			      (int)sizeof(beside))
-		fd = try_link(beside, &link);
-	return fd >= 0 ? fd : each_dir(wanted->debug_dirs, try_link_in, &link);
+		fd = try_link(root, beside, &link);
+	return fd >= 0 ? fd : each_dir(root, wanted->debug_dirs, try_link_in, &link);
 }
 
 /* ---- .gnu_debugaltlink: a path and a build id ---- */
 
-static int find_alt(int debug_fd, const char *dirs)
+static int find_alt(int root, int debug_fd, const char *dirs)
 {
 	struct elf *elf = look_into(debug_fd);
 	cleanup_free uint8_t *bytes = NULL;
@@ -224,15 +238,15 @@ static int find_alt(int debug_fd, const char *dirs)
 	if (name_len >= len || len - name_len > ELF_BUILD_ID_MAX)
 		return -ENOENT;
 	to_hex(bytes + name_len, len - name_len, id);
-	fd = find_by_build_id(dirs, id);
+	fd = find_by_build_id(root, dirs, id);
 	if (fd < 0 && *bytes == '/')
-		fd = symfiles_open((const char *)bytes);
+		fd = symfiles_open(root, (const char *)bytes);
 	return fd >= 0 && has_build_id(fd, id) ? take_fd(&fd) : -ENOENT;
 }
 
 /* ---- all of them ---- */
 
-static int open_module(const struct symfiles_wanted *wanted)
+static int open_module(int root, const struct symfiles_wanted *wanted)
 {
 	cleanup_fd int fd = wanted->fd >= 0 ? fcntl(wanted->fd, F_DUPFD_CLOEXEC, 0) : -1;
 
@@ -240,36 +254,52 @@ static int open_module(const struct symfiles_wanted *wanted)
 		return take_fd(&fd);
 	if (wanted->path[0] != '/' || (!*wanted->build_id && !wanted->trusts_path))
 		return -ENOENT;
-	fd = symfiles_open(wanted->path);
+	fd = symfiles_open(root, wanted->path);
 	return fd >= 0 && (!*wanted->build_id || has_build_id(fd, wanted->build_id)) ? take_fd(&fd)
 										     : -ENOENT;
 }
 
-static int find_debug(const struct symfiles_wanted *wanted, int module)
+static int find_debug(int root, const struct symfiles_wanted *wanted, int module)
 {
 	struct elf *elf = module >= 0 ? look_into(module) : NULL;
 	bool has_own = elf && (has_section(elf, ".debug_info") || has_section(elf, ".zdebug_info"));
-	int fd = has_own ? -ENOENT : find_by_build_id(wanted->debug_dirs, wanted->build_id);
+	int fd = has_own ? -ENOENT : find_by_build_id(root, wanted->debug_dirs, wanted->build_id);
 
 	if (fd < 0 && elf && !has_own)
-		fd = find_by_link(elf, wanted);
+		fd = find_by_link(root, elf, wanted);
 	elf_close(elf);
 	return fd < 0 ? -1 : fd;
+}
+
+/* What is missing yet, below one root. */
+static void find_in(int root, const struct symfiles_wanted *wanted, struct symfiles *files)
+{
+	int fd;
+
+	if (files->module < 0) {
+		fd = open_module(root, wanted);
+		files->module = fd < 0 ? -1 : fd;
+	}
+	if (files->debug < 0)
+		files->debug = find_debug(root, wanted, files->module);
+	if (files->alt < 0 && (files->module >= 0 || files->debug >= 0)) {
+		fd = find_alt(root, files->debug >= 0 ? files->debug : files->module,
+			      wanted->debug_dirs);
+		files->alt = fd < 0 ? -1 : fd;
+	}
 }
 
 int symfiles_find(const struct symfiles_wanted *wanted, struct symfiles *ret_files)
 {
 	struct symfiles files = {.module = -1, .debug = -1, .alt = -1};
-	int fd = open_module(wanted);
 
-	if (fd >= 0)
-		files.module = fd;
-	files.debug = find_debug(wanted, files.module);
+	for (size_t i = 0; i < wanted->n_roots; i++)
+		find_in(wanted->roots[i], wanted, &files);
+	/* Without a build id our file of that path is another than theirs. */
+	if (*wanted->build_id || !wanted->n_roots)
+		find_in(SYMFILES_OWN_ROOT, wanted, &files);
 	if (files.module < 0 && files.debug < 0)
 		return -ENOENT;
-	fd = find_alt(files.debug >= 0 ? files.debug : files.module, wanted->debug_dirs);
-	if (fd >= 0)
-		files.alt = fd;
 	*ret_files = files;
 	return 0;
 }

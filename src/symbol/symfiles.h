@@ -14,6 +14,7 @@
 #define SYMBOL_SYMFILES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/compiler.h"
 
@@ -27,6 +28,9 @@ struct symfiles_wanted {
 	int fd; /* of the module, where somebody has opened it (borrowed); -1: open `path` */
 	bool trusts_path;	/* without a build id, too */
 	const char *debug_dirs; /* divided by colons */
+	/* Folders that are the root for whoever has the module (borrowed); they come before our own root. */
+	const int *roots;
+	size_t n_roots;
 };
 
 struct symfiles {
@@ -40,7 +44,11 @@ void symfiles_done(struct symfiles *files);
 /* Of an ELF file, in hex; "" when it has none. */
 void symfiles_build_id(int fd, char ret_hex[FILES_BUILD_ID_CHARS]);
 
-/* A regular file, without ever opening anything else (a device's open() can act); -errno. */
-int symfiles_open(const char *path) nodiscard;
+/*
+ * A regular file, without ever opening anything else (a device's open() can act).  No link leads out of `root`, a
+ * folder's descriptor; SYMFILES_OWN_ROOT: ours.  -errno.
+ */
+#define SYMFILES_OWN_ROOT (-1)
+int symfiles_open(int root, const char *path) nodiscard;
 
 #endif
