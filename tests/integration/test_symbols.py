@@ -218,6 +218,62 @@ def test_damaged_debug_information_costs_names_only(tool, tmp_path):
             assert all(answer for answer in answers)
 
 
+def test_convert_names_what_was_out_of_reach_when_it_was_recorded(pyrometer, spawn, tmp_path):
+    needs("objcopy", "strip")
+    library = build(tmp_path, "c")
+    ident = build_id(library)
+    place = tmp_path / "debug" / ".build-id" / ident[:2]
+    place.mkdir(parents=True)
+    run("objcopy", "--only-keep-debug", library, place / f"{ident[2:]}.debug")
+    run("strip", library)
+    target = spawn([sys.executable, "-c", f"""
+import ctypes
+work = ctypes.CDLL({str(library)!r}).visible
+print("ready", flush=True)
+while True:
+    work(1 << 20)
+"""], stdout=subprocess.PIPE, text=True)
+    assert target.stdout.readline() == "ready\n"
+    capture = tmp_path / "out.pyro"
+    run(pyrometer, "record", "-n", "-p", target.pid, "-d", "1", "-o", capture)
+    bare = run(pyrometer, "convert", capture, "-o", "-", "-f", "raw").stdout
+    assert f"{library.name}+0x" in bare and "hidden" not in bare
+    named = run(pyrometer, "convert", capture, "-o", "-", "-f", "raw", "--debug-dir", tmp_path / "debug").stdout
+    assert f"{library.name}+0x" not in named
+    assert re.search(r";visible \([^)]*\);hidden \(plain\.c:\d+\)", named), named[:2000]  # visible is exported
+    # And at once, where they are in reach.
+    at_once = run(pyrometer, "record", "-n", "-p", target.pid, "-d", "1", "-o", "-", "-f", "raw",
+                  "--debug-dir", tmp_path / "debug").stdout
+    assert ";hidden (" in at_once
+
+
+PERF_SCRIPT = """
+node  4711/4712 [002] 94564.109216:     250000 cpu-clock:u:
+	    7f12a0001a40 [unknown] ([unknown])
+	    55d0c0a1b2c3 uv__run_timers+0x43 (/usr/bin/node)
+
+python  4811 [002] 94564.359216:     250000 cpu-clock:u:
+	    7f12a0002a40 py::work:/srv/app.py+0x10 (/tmp/perf-4811.map)
+
+"""
+
+
+def test_convert_reads_what_perf_script_prints(pyrometer, tmp_path):
+    text, perf_map = tmp_path / "perf.txt", tmp_path / "perf-4711.map"
+    text.write_text(PERF_SCRIPT)
+    perf_map.write_text("7f12a0001a00 100 JS:*render /srv/app.js:14:9\n")
+    convert = [pyrometer, "convert", text, "-o", "-", "-f", "raw"]
+    assert sorted(run(*convert).stdout.splitlines()) == ["uv__run_timers (/usr/bin/node);[unknown] 1", "work (/srv/app.py) 1"]
+    assert sorted(run(*convert, "-t", "--perf-map", perf_map).stdout.splitlines()) == [
+        "process 4711;thread 4712: node;uv__run_timers (/usr/bin/node);render (/srv/app.js) 1",
+        "thread 4811: python;work (/srv/app.py) 1"]
+    refused = subprocess.run([*convert, "--from", "1"], capture_output=True, text=True)
+    assert refused.returncode == 1 and "is no capture" in refused.stderr
+    svg = tmp_path / "out.svg"
+    run(pyrometer, "convert", text, "-o", svg, "--perf-map", perf_map)
+    assert "render" in svg.read_text()
+
+
 def libraries_of(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/maps").read_text()

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -247,6 +248,52 @@ static void symbolizer_trusts_paths_only_when_told(void **state)
 	}
 }
 
+static void copy_self(const char *to)
+{
+	cleanup_fd int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int into = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	struct stat st;
+
+	assert_int_equal(fstat(from, &st), 0);
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(into, from, NULL, (size_t)left);
+
+		assert_true(n > 0);
+		left -= n;
+	}
+}
+
+/* As a container's files are seen from outside. */
+static void symbolizer_looks_below_the_root_of_the_target_first(void **state)
+{
+	char dir[] = "/tmp/symbols.XXXXXX", file[64], link[64];
+	struct fixture f;
+	struct node_id node;
+	int root;
+
+	(void)state;
+	outer();
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/program", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	copy_self(file);
+	assert_int_equal(symlink("/program", link), 0); /* the container's, not ours */
+	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	set_up(&f, (struct symbolizer_config){.trusts_paths = true, .without_dwarf = true});
+	symbolizer_add_root(f.symbolizer, root);
+	node = native(&f, (struct node_id){0}, "/program", f.build_id,
+		      linked((void *)call_address));
+	node = native(&f, node, "/link", "", linked((void *)call_address));
+	/* Without a build id our file of that path is not theirs. */
+	node = native(&f, node, f.path, "", linked((void *)call_address));
+	assert_memory_equal(words(&f, symbolizer_node(f.symbolizer, 0, node)), "outer outer test_",
+			    17);
+	tear_down(&f);
+	unlink(link);
+	unlink(file);
+	rmdir(dir);
+}
+
 static void symbolizer_answers_without_waiting(void **state)
 {
 	struct fixture f;
@@ -423,6 +470,7 @@ int main(void)
 		cmocka_unit_test(symbolizer_keeps_what_is_unknown),
 		cmocka_unit_test(symbolizer_takes_files_that_others_have_opened),
 		cmocka_unit_test(symbolizer_trusts_paths_only_when_told),
+		cmocka_unit_test(symbolizer_looks_below_the_root_of_the_target_first),
 		cmocka_unit_test(symbolizer_answers_without_waiting),
 		cmocka_unit_test(symbolizer_goes_on_after_its_worker_died),
 		cmocka_unit_test(symbolizer_goes_on_without_whom_it_cannot_start),
