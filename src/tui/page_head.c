@@ -39,10 +39,10 @@ static const char *badge_words(const struct tui *tui, char out[LINE_BYTES])
 
 	if (tui->facts.ended)
 		return "ENDED";
+	if (tui->facts.is_capture)
+		return tui->is_paused ? "" : "PLAYING";
 	if (!tui->is_paused)
 		return "";
-	if (tui->facts.is_capture)
-		return "STOPPED";
 	words_time(behind, tui->behind_ns);
 	if (tui->behind_ns <= 0)
 		return "PAUSED";

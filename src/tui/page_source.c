@@ -107,7 +107,7 @@ static size_t lines_with_text(struct tui *tui, const struct line_row *rows, size
 	if (!text)
 		return 0;
 	n = lines_span(frame, rows, n_rows, &first);
-	page->lines = arena_array(&page->arena, n, sizeof(*page->lines));
+	page->lines = arena_array(&page->arena, n + 1, sizeof(*page->lines));
 	n = lines_cut(text, len, first, n, page->lines);
 	if (ends_early(page, n, rows, n_rows)) {
 		page->why = "the file has fewer lines than what ran: it was changed";
@@ -115,6 +115,10 @@ static size_t lines_with_text(struct tui *tui, const struct line_row *rows, size
 	}
 	values_lay(page->lines, n, rows, n_rows);
 	page->why = NULL;
+	/* What is not known to be of any line stands below them all, so that the lines add up to the function. */
+	if (n_rows && !rows[0].line)
+		page->lines[n++] =
+			(struct source_line){.self = rows[0].self, .total = rows[0].total};
 	return n;
 }
 

@@ -163,6 +163,7 @@ static bool thread_is_wanted(const struct tui *tui, const struct tui_thread *thr
 	char place[WORDS_NAME_MAX];
 
 	if (!*tui->filter || strcasestr(thread->name, tui->filter) ||
+	    strcasestr(thread->process, tui->filter) ||
 	    strcasestr(style_words_of_state(thread->state), tui->filter))
 		return true;
 	leaf = thread_leaf(&tui->shot, thread->node);

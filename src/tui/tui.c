@@ -101,8 +101,10 @@ void tui_update(struct tui *tui, const struct tui_model *model)
 		forget_names(tui);
 	/* The range of a capture moves on by itself; one that the user just asked for is still to come. */
 	facts_take(&tui->facts, model);
-	if (model->slider)
+	if (model->slider) {
+		tui->is_paused |= !tui->shot.names;
 		tui->wanted = *model->slider;
+	}
 	shot_take(&tui->shot, model->profile, model->generation, model->elapsed_ns);
 	tui_touch_look(tui);
 }

@@ -18,8 +18,9 @@
  *
  * Keys, wherever they make sense: Tab and Shift-Tab change pages, arrows, PgUp, PgDn, Home and End move, Enter
  * goes into the selected thing, Esc back out; 1-4 sort (own share, share, own time, time), L lines or
- * functions, R starts from zero, Space pauses, / filters as typed, b compares with what was until now, z shows idle
- * time or hides it, m changes the measure, [ ] { } move and resize the range of a capture, ? help, q quits.
+ * functions, R starts from zero, Space pauses (plays a capture), / filters as typed, b compares with what was until
+ * now, z shows idle time or hides it, m changes the measure, [ ] { } move and resize the range of a capture, ? help,
+ * q quits.
  */
 #ifndef TUI_TUI_H
 #define TUI_TUI_H
@@ -144,7 +145,10 @@ enum tui_answer {
 };
 
 enum tui_answer tui_key(struct tui *tui, uint32_t key);
-/* Live: the picture is frozen.  A capture: the range stands still; else the caller moves it on. */
+/*
+ * Live: the picture is frozen.  A capture: the range stands still, as it does in the beginning; else the caller moves
+ * it on.
+ */
 bool tui_is_paused(const struct tui *tui);
 void tui_wanted_range(const struct tui *tui, int64_t *ret_from_ns, int64_t *ret_until_ns);
 

@@ -114,6 +114,24 @@ static enum tui_answer range_key(struct tui *tui, uint32_t key)
 	return TUI_SEEK;
 }
 
+#define PLAY_SHARE 20 /* of the whole is shown at a time, where the range was all of it */
+
+/* From the end, and from all of it, playing begins at the start. */
+static enum tui_answer play_toggle(struct tui *tui)
+{
+	struct tui_slider *range = &tui->wanted;
+	int64_t len = range->until_ns - range->from_ns;
+
+	tui->is_paused = !tui->is_paused;
+	if (tui->is_paused || range->until_ns < range->end_ns)
+		return TUI_DRAW;
+	if (len >= range->end_ns)
+		len = max_of(range->end_ns / PLAY_SHARE, (int64_t)1);
+	range->from_ns = 0;
+	range->until_ns = len;
+	return TUI_SEEK;
+}
+
 /* ---- what holds everywhere ---- */
 
 static void tab_turn(struct tui *tui, int by)
@@ -209,6 +227,8 @@ static enum tui_answer common_key(struct tui *tui, uint32_t key)
 		break;
 	case ' ':
 	case 'p':
+		if (tui->facts.is_capture)
+			return play_toggle(tui);
 		tui->is_paused = !tui->is_paused;
 		break;
 	case 'b':

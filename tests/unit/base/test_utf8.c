@@ -97,6 +97,33 @@ static void utf8_columns_counts_wide_and_combining(void **state)
 	assert_int_equal(utf8_columns("e\xcc\x81", 3), 1);
 }
 
+static void utf8_code_columns_knows_the_database(void **state)
+{
+	static const struct {
+		uint32_t code;
+		int columns;
+	} cases[] = {{'a', 1},	   {0xe9, 1},	{0x301, 0},   {0x5b0, 0},   {0x64b, 0},
+		     {0x93f, 1},   {0x941, 0},	{0xe31, 0},   {0x1100, 2},  {0x2014, 1},
+		     {0x231a, 2},  {0x2588, 1}, {0x3042, 2},  {0xac00, 2},  {0xfe0f, 0},
+		     {0xff21, 2},  {0xfffd, 1}, {0x1d400, 1}, {0x1f600, 2}, {0x1f680, 2},
+		     {0x20000, 2}, {0xe000, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < array_len(cases); i++)
+		assert_int_equal(utf8_code_columns(cases[i].code), cases[i].columns);
+}
+
+static void utf8_codes_say_whether_they_run_left_and_print(void **state)
+{
+	(void)state;
+	assert_true(utf8_code_runs_left(0x5d0) && utf8_code_runs_left(0x627));
+	assert_false(utf8_code_runs_left('a') || utf8_code_runs_left(0x661));
+	assert_true(utf8_code_is_printable(0x301) && utf8_code_is_printable(0xfffd));
+	assert_false(utf8_code_is_printable(0x1b) || utf8_code_is_printable(0x85) ||
+		     utf8_code_is_printable(0x202e) || utf8_code_is_printable(0xe0041) ||
+		     utf8_code_is_printable(0xad));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +133,8 @@ int main(void)
 		cmocka_unit_test(utf8_printable_leaves_nothing_that_moves_a_cursor),
 		cmocka_unit_test(utf8_put_and_next_round_trip),
 		cmocka_unit_test(utf8_columns_counts_wide_and_combining),
+		cmocka_unit_test(utf8_code_columns_knows_the_database),
+		cmocka_unit_test(utf8_codes_say_whether_they_run_left_and_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

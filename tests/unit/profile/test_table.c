@@ -53,6 +53,57 @@ static struct func_row expected_func(const struct fixture *f, uint32_t func)
 	return row;
 }
 
+static struct frame_row expected_frame(const struct fixture *f, struct frame_id frame)
+{
+	struct frame_row row = {.frame = frame};
+
+	for (size_t i = 0; i < f->oracle.n; i++) {
+		const struct oracle_stack *stack = &f->oracle.stacks[i];
+		bool is_on = false;
+
+		for (size_t k = 0; k < stack->depth; k++)
+			is_on |= stack->frames[k].v == frame.v;
+		row.total += is_on ? stack->value : 0;
+		if (stack->depth && stack->frames[stack->depth - 1].v == frame.v)
+			row.self += stack->value;
+	}
+	return row;
+}
+
+static void frames_count_recursion_once(void **state)
+{
+	uint64_t seed = 31;
+
+	(void)state;
+	for (int round = 0; round < 500; round++) {
+		enum func_order order = round % 2 ? FUNC_BY_SELF : FUNC_BY_TOTAL;
+		struct frame_row *rows;
+		struct fixture f;
+		size_t n, expected = 0;
+
+		fixture_init(&f, &seed);
+		n = frame_table(&f.profile, 0, order, &f.arena, &rows);
+		for (size_t i = 0; i < n; i++) {
+			struct frame_row row = expected_frame(&f, rows[i].frame);
+
+			assert_int_equal(rows[i].self, row.self);
+			assert_int_equal(rows[i].total, row.total);
+			if (i && order == FUNC_BY_SELF)
+				assert_true(rows[i - 1].self >= rows[i].self);
+			if (i && order == FUNC_BY_TOTAL)
+				assert_true(rows[i - 1].total >= rows[i].total);
+		}
+		for (uint32_t frame = 1; frame < names_frame_count(f.names); frame++) {
+			struct frame_row row = expected_frame(&f, (struct frame_id){frame});
+			uint32_t func = names_func_of(f.names, row.frame).v;
+
+			expected += !is_marker(&f, func) && (row.self || row.total);
+		}
+		assert_int_equal(n, expected);
+		fixture_done(&f);
+	}
+}
+
 static void functions_count_recursion_once(void **state)
 {
 	uint64_t seed = 29;
@@ -277,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(functions_count_recursion_once),
+		cmocka_unit_test(frames_count_recursion_once),
 		cmocka_unit_test(lines_add_up_to_the_function),
 		cmocka_unit_test(callers_and_callees_each_add_up_to_the_total),
 		cmocka_unit_test(diff_rows_hold_both_sides_and_the_largest_change_is_first),
