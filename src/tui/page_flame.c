@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The flame graph as text: root on top, one line a level.  Columns are where boxes begin, rounded, so that boxes of one
- * level never overlap; what is narrower than a column is not drawn, and the last line of the foot says how much that is.
+ * The flame graph as text: root on top, one line a level.  Boxes begin and end at rounded columns, so that those of one
+ * level never overlap; what is narrower than a column is not drawn, and the last line says how much that is.
  */
 #include <stdio.h>
 #include <stdlib.h>

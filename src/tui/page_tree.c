@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The call tree: open and shut.  What takes a fair part of the time is open from the start, so that the way to where the
- * time goes shows without a key.
+ * The call tree: open and shut.  What takes a fair part of the time is open from the start, so that the way to where
+ * the time goes shows without a key.
  */
 #include <stdlib.h>
 
@@ -89,7 +89,7 @@ static void row_add(struct making *making, uint32_t node)
 	};
 }
 
-/* Depth first without recursion: children are sorted when their parent is opened, largest first onto the pile last. */
+/* Depth first without recursion; children are sorted when their parent is opened, the largest ends on top of the pile. */
 static void rows_fill(struct making *making, struct arena *arena)
 {
 	uint32_t *pile = arena_array(arena, making->profile->tree.n, sizeof(*pile));

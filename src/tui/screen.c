@@ -3,8 +3,8 @@
  * The painter: the one file that knows ncurses.
  *
  * ncurses counts columns with wcwidth().  Where that disagrees with the grid a character would push its neighbours
- * aside, so it is painted as U+FFFD.  An isolate that begins before a cell hangs on the cell to its left, as ncurses wants what
- * takes no room behind a character.
+ * aside, so it is painted as U+FFFD.  An isolate that begins before a cell hangs on the cell to its left, since ncurses
+ * takes what has no width only behind a character.
  */
 #include "tui/screen.h"
 

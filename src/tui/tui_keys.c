@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys: first the one who is asking for text, then the sheet of help, then the page that is shown, then what holds
- * everywhere.  Esc undoes the latest of: typing, help, what the page went into, the filter, the only thread, the comparison.
+ * Keys: first the filter that is being typed, then the sheet of help, then the page that is shown, then what holds
+ * everywhere.  Esc undoes the latest of: typing, help, what the page went into, the filter, the only thread, the
+ * comparison.
  */
 #include <string.h>
 

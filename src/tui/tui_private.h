@@ -2,9 +2,9 @@
 /*
  * What the files of the page share.
  *
- * A page is a file: it computes its rows from tui->look when it is shown and they are out of date, and draws them into a
- * pane.  `version` counts whatever rows are made from (data, filter, order, measure); a page whose `made_of` equals it has nothing
- * to compute.  Moving the choice changes no version, so keys cost a drawing.
+ * A page is a file: it computes its rows from the look when it is shown and they are out of date, and draws them into
+ * a pane.  `version` counts whatever rows are made from (data, filter, order, measure); a page whose `made_of` equals it
+ * has nothing to compute.  Moving the choice changes no version, so such keys cost a drawing.
  */
 #ifndef TUI_TUI_PRIVATE_H
 #define TUI_TUI_PRIVATE_H

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the terminal page costs without a terminal: CPU time of an update with a drawing, of a drawing alone, and of keys, for a
- * program of many threads with deep stacks, per page.
+ * What the terminal page costs without a terminal, per page: CPU time of an update with its drawing, and of the most
+ * expensive key, for a program of many threads with deep stacks.
  *
  *	tui_bench [THREADS [FRAMES]]		200 threads x 50 frames, 200 columns x 50 rows
  *
- * Two updates a second may take 3 % of a core, a key less than 50 ms: the last column of each line says how much of that
- * is used.
+ * Two updates a second may take 3 % of a core, a key less than 50 ms; each line says how much of that is used.
  */
 #include <stdio.h>
 #include <stdlib.h>

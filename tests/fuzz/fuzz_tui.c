@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The terminal page under random profiles, names, keys and sizes.  The input is a program: each byte says what happens next, the
- * bytes behind it with what.  However it looks, no cell may hold what a terminal would obey.
+ * The terminal page under random profiles, names, keys and sizes.  The input is a program: each byte says what happens
+ * next, the bytes behind it with what.  However it looks, no cell may hold what a terminal would obey.
  */
 #include <stdlib.h>
 

@@ -194,6 +194,48 @@ static void a_capture_and_an_end_look_as_they_should(void **state)
 	scene_done(&scene);
 }
 
+static void hostile_names_keep_their_columns(void **state)
+{
+	static const struct scene_frame stack[] = {
+		{"\xe5\x87\xa6\xe7\x90\x86\xe3\x81\x99\xe3\x82\x8b",
+		 "/srv/\xe6\x97\xa5\xe6\x9c\xac.py", 3, 1},
+		{"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "/srv/\xd8\xb9\xd8\xb1\xd8\xa8.py", 7, 6},
+		{"re\xcc\x81sume\xcc\x81", "/srv/re\xcc\x81.py", 9, 8},
+		{"\x1b]0;owned\x07\x1b[2J", "/srv/\xe2\x80\xaeyp.exe", 11, 10},
+		{"\xf0\x9f\x98\x80_and_a_very_long_name_that_has_to_be_cut_somewhere_in_the_middle",
+		 "/srv/a\nb\tc.py", 13, 12},
+	};
+	struct scene scene;
+	struct tui *tui = tui_new(&(struct tui_opts){0});
+	struct node_id node;
+
+	(void)state;
+	scene_init(&scene);
+	scene_threads(&scene, 1);
+	for (size_t n = 1; n <= array_len(stack); n++) {
+		node = scene_stack(&scene, (struct frame_id){0}, stack, n);
+		scene_add(&scene, node, STATE_RUNNING_GIL, (int64_t)n * 100000000, 0);
+	}
+	scene.threads[0] = (struct tui_thread){.pid = 1,
+					       .tid = 1,
+					       .name = "\xd7\xa9\xd7\x9c\x1b[7m\xe6\x97\xa5",
+					       .process = "",
+					       .state = STATE_RUNNING_GIL,
+					       .node = node,
+					       .wall_ns = 1};
+	scene.model.title = "python3 \x1b[31m\xe2\x80\xae.py";
+	scene.model.elapsed_ns = 1500000000;
+	tui_update(tui, &scene.model);
+	compare_sizes(tui, "hostile-functions");
+	tui_key(tui, '\t');
+	compare_sizes(tui, "hostile-threads");
+	tui_key(tui, '\t');
+	tui_key(tui, '\t');
+	compare_sizes(tui, "hostile-flame");
+	tui_free(tui);
+	scene_done(&scene);
+}
+
 static void a_terminal_without_unicode_gets_ascii_only(void **state)
 {
 	struct scene scene;
@@ -225,6 +267,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(help_filter_and_lines_look_as_they_should),
 		cmocka_unit_test(a_comparison_and_a_pause_look_as_they_should),
 		cmocka_unit_test(a_capture_and_an_end_look_as_they_should),
+		cmocka_unit_test(hostile_names_keep_their_columns),
 		cmocka_unit_test(a_terminal_without_unicode_gets_ascii_only),
 	};
 
