@@ -192,6 +192,10 @@ static void source_make(struct tui *tui, const struct pane *pane)
 	page->func = names_func_of(look->names, page->frame);
 	n_rows = line_table(&look->value, column, page->func, &page->arena, &rows);
 	totals_find(page, look, column);
+	page->n_callers =
+		func_callers(&look->value, column, page->func, &page->arena, &page->callers);
+	page->n_callees =
+		func_callees(&look->value, column, page->func, &page->arena, &page->callees);
 	n = lines_with_text(tui, rows, n_rows);
 	if (!n)
 		n = lines_alone(tui, rows, n_rows);
@@ -312,20 +316,34 @@ static void window_centre(struct list *list, int height)
 	list_show(list, height);
 }
 
+#define EDGES_FROM_ROWS 14 /* of the pane: less is needed for lines */
+#define EDGES_SHARE 4	   /* of a larger one that part is theirs */
+
+/* The window of lines, and below it callers and callees where there is room for both. */
+static int lines_end(const struct pane *pane)
+{
+	return pane->rows < EDGES_FROM_ROWS ? pane->rows : pane->rows - pane->rows / EDGES_SHARE;
+}
+
 static void source_draw(struct tui *tui, const struct pane *pane)
 {
 	struct source_page *page = &tui->source;
+	struct pane edges = *pane;
+	int end = lines_end(pane);
 
 	if (!page->frame.v) {
 		pane_say(pane, "no function yet: choose one and press Enter");
 		return;
 	}
+	edges.row += end;
+	edges.rows -= end;
+	source_edges_draw(tui, &edges);
 	title_draw(tui, pane);
 	heads_draw(pane, page->why);
-	window_centre(&page->list, pane->rows - 2);
+	window_centre(&page->list, end - 2);
 	if (!page->list.n)
 		pane_say(pane, "no samples of this function");
-	for (int row = 2; row < pane->rows; row++) {
+	for (int row = 2; row < end; row++) {
 		size_t i = page->list.top + (size_t)row - 2;
 
 		if (i >= page->list.n)

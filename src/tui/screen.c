@@ -163,7 +163,7 @@ int screen_open(int in, int out, enum term_when colour, struct screen **ret_scre
 	screen = xcalloc(1, sizeof(*screen));
 	screen->out_fd = out;
 	tcgetattr(out, &screen->termios);
-	screen->has_unicode = locale_set();
+	screen->has_unicode = locale_set() && term.has_unicode;
 	screen->in = stream_on(in, "r");
 	screen->out = stream_on(out, "w");
 	if (screen->in && screen->out)

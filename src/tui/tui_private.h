@@ -134,6 +134,8 @@ struct source_page {
 	struct source_line *lines;
 	struct list list;
 	const char *why; /* there is no text */
+	struct edge_row *callers, *callees;
+	size_t n_callers, n_callees;
 	int64_t self, total;
 	bool is_fresh; /* go to the hottest line */
 };
@@ -214,6 +216,9 @@ int page_foot_rows(const struct tui *tui);
 void page_foot_draw(struct tui *tui, const struct pane *pane);
 void page_help_draw(struct tui *tui, const struct pane *pane);
 bool page_help_key(struct tui *tui, uint32_t key);
+
+/* Who calls the function of the source page, and whom it calls, in the pane's rows. */
+void source_edges_draw(struct tui *tui, const struct pane *pane);
 
 /* ---- for pages ---- */
 

@@ -91,6 +91,7 @@ static void one_key_shows_the_hot_line_of_a_busy_program(void **state)
 	press(&session, "\r");
 	assert_has(chosen(&session), "s = s + i * i");
 	assert_has(chosen(&session), "61.0%");
+	assert_has(screen(&session), "75.0% work (service.py:22)"); /* who called it */
 	press(&session, "n");
 	assert_has(chosen(&session), "for i in range(n):");
 	press(&session, "\033");
