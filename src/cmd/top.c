@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pyrometer top: what a program does, while it does it. */
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,14 @@ static int print(struct buf *text)
 	return code;
 }
 
+/* To a pipe nobody says so before the next write, which command_print() forgives. */
+static bool reader_is_gone(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	return poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP);
+}
+
 /* One line per refresh, until the end; a reader of the pipe that had enough ends it. */
 static int stream_json(struct top *top, struct buf *text, struct err *err)
 {
@@ -87,7 +96,8 @@ static int stream_json(struct top *top, struct buf *text, struct err *err)
 	int64_t next_ns = clock_monotonic_ns() + top->options.delay_ns;
 	int r = 0, code = EXIT_CODE_OK;
 
-	while (r == 0 && code == EXIT_CODE_OK && !recording_has_ended(recording)) {
+	while (r == 0 && code == EXIT_CODE_OK && !recording_has_ended(recording) &&
+	       !reader_is_gone()) {
 		int64_t left_ms = (next_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
 
 		r = recording_wait(recording, (int)max_of(left_ms, (int64_t)0), err);

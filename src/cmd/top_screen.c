@@ -121,7 +121,7 @@ static void take_signals(struct page *page)
 	}
 }
 
-/* ---- refreshes ---- */
+/* ---- what is drawn ---- */
 
 static void show(struct page *page)
 {
@@ -144,18 +144,70 @@ static void update(struct page *page)
 	page->is_dirty = true;
 }
 
-/* A capture that is played: its range moves on by the time that has passed. */
-static void play(struct page *page)
+/* ---- the range of a capture ---- */
+
+struct range {
+	int64_t from_ns, until_ns;
+};
+
+static struct range range_of(const struct page *page)
+{
+	struct range range;
+
+	timeline_range(page->top->timeline, &range.from_ns, &range.until_ns);
+	return range;
+}
+
+static int64_t sign_of(int64_t value)
+{
+	return (value > 0) - (value < 0);
+}
+
+/*
+ * Ranges are made of whole windows, and those of long captures are long (format/timeline.h): where the wanted
+ * one is still the one that is shown, go as far into its direction as it takes to be another.
+ */
+static void show_range(struct page *page, struct range wanted)
 {
 	struct timeline *timeline = page->top->timeline;
-	int64_t from_ns, until_ns;
+	struct range before = range_of(page), after;
+	int64_t from_by = sign_of(wanted.from_ns - before.from_ns);
+	int64_t until_by = sign_of(wanted.until_ns - before.until_ns);
+	int64_t end_ns = timeline_end_ns(timeline);
 
-	tui_wanted_range(page->tui, &from_ns, &until_ns);
-	if (tui_is_paused(page->tui) || until_ns >= timeline_end_ns(timeline))
+	for (int64_t step_ns = TOP_WINDOW_NS; step_ns < 2 * end_ns; step_ns *= 2) {
+		timeline_show(timeline, wanted.from_ns, wanted.until_ns);
+		after = range_of(page);
+		if (after.from_ns != before.from_ns || after.until_ns != before.until_ns)
+			return;
+		wanted.from_ns = before.from_ns + from_by * step_ns;
+		wanted.until_ns = before.until_ns + until_by * step_ns;
+	}
+}
+
+/* A window at each refresh: at its own pace by default, faster and slower with the delay. */
+static void play(struct page *page)
+{
+	struct range range = range_of(page);
+
+	if (tui_is_paused(page->tui) || range.until_ns >= timeline_end_ns(page->top->timeline))
 		return;
-	timeline_show(timeline, from_ns + TOP_WINDOW_NS, until_ns + TOP_WINDOW_NS);
+	range.from_ns += TOP_WINDOW_NS;
+	range.until_ns += TOP_WINDOW_NS;
+	show_range(page, range);
 	update(page);
 }
+
+static void seek(struct page *page)
+{
+	struct range wanted;
+
+	tui_wanted_range(page->tui, &wanted.from_ns, &wanted.until_ns);
+	show_range(page, wanted);
+	update(page);
+}
+
+/* ---- refreshes ---- */
 
 static bool is_live(const struct page *page)
 {
@@ -179,15 +231,6 @@ static void refresh(struct page *page)
 }
 
 /* ---- keys ---- */
-
-static void seek(struct page *page)
-{
-	int64_t from_ns, until_ns;
-
-	tui_wanted_range(page->tui, &from_ns, &until_ns);
-	timeline_show(page->top->timeline, from_ns, until_ns);
-	update(page);
-}
 
 static void change_delay(struct page *page, bool is_faster)
 {
