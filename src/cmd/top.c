@@ -42,6 +42,8 @@ static const struct opt top_opts[] = {
 	 "in tables and JSON, show a function's first line instead of its hottest"},
 	{'n', "native", OPT_FLAG, AT(native), NULL,
 	 "with native frames, in their true order between Python's"},
+	{0, "kernel", OPT_FLAG, AT(kernel), NULL,
+	 "with the kernel's frames, too, where they are allowed (see pyrometer doctor)"},
 	{0, "nonblocking", OPT_FLAG, AT(nonblocking), NULL,
 	 "never pause the target: what cannot be proven is dropped, and the rest is biased"},
 	{'j', "json", OPT_FLAG, AT(json), NULL, "no page: a line of JSON for every picture"},

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/kernel_rights.h"
 #include "cmd/summary.h"
 #include "cmd/top_private.h"
 
@@ -31,10 +32,13 @@ int top_live_start(struct top *top, struct err *err)
 		.duration_ns = options->duration_ns,
 		.is_nonblocking = options->nonblocking,
 		.with_tree = options->subprocesses,
-		.with_native = options->native,
+		.with_native = options->native || options->kernel,
+		.with_kernel = options->kernel,
 		.with_idle = true,
 		.with_sources = true,
 	};
+	if (options->kernel)
+		kernel_rights_warn();
 	recording->streams = LAUNCH_CAPTURE_TERMINAL;
 	recording->sinks = &top->sinks;
 	top->begun_ns = clock_monotonic_ns();

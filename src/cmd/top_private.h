@@ -34,7 +34,7 @@ struct top_options {
 	double rate_hz;
 	int64_t duration_ns, delay_ns;
 	int colour; /* enum term_when */
-	bool subprocesses, gil, idle, function, nonblocking, native, json;
+	bool subprocesses, gil, idle, function, nonblocking, native, kernel, json;
 };
 
 struct top {
