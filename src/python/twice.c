@@ -313,7 +313,8 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 		r = judge(python, track, flags);
 		if (r < 0)
 			return r;
-		outcomes[i] = (uint8_t)r;
+		/* What many threads together are too much for is less each time: they share codes. */
+		outcomes[i] = r == PYTHON_OVER_BUDGET && to - from > 1 ? PENDING : (uint8_t)r;
 		if (track->is_dirty)
 			track_learn(python, track);
 	}
@@ -367,6 +368,8 @@ int python_read_waiting(struct python *python, const uint32_t *threads, size_t n
 		memset(ret_outcomes, PYTHON_TORN, n);
 	for (size_t i = 0; i < n; i++)
 		if (ret_outcomes[i] == PENDING)
-			ret_outcomes[i] = PYTHON_TORN;
+			ret_outcomes[i] = python_fault(python, threads[i]) == PYTHON_TOO_MUCH
+						  ? PYTHON_OVER_BUDGET
+						  : PYTHON_TORN;
 	return r == ERR_LIMIT ? 0 : r;
 }

@@ -41,7 +41,7 @@ static int read_stopped(struct tick *tick, struct member *member, unsigned flags
 /*
  * Interrupted, but not stopped within STOPS_WITHIN_NS: on a crowded machine it waits for a CPU.  Until it gets one
  * nothing of it moves, and the number of its time slices proves that it got none from before the interrupt until
- * after the read: as true as a pause.
+ * after the read: as true as a pause.  0: it got one, so that it can be paused now, or has no GIL any more.
  */
 static int read_queued(struct tick *tick, struct member *member, unsigned flags, uint64_t slices)
 {
@@ -54,10 +54,12 @@ static int read_queued(struct tick *tick, struct member *member, unsigned flags,
 	has_moved = thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices;
 	member->asleep_since_ns = 0;
 	member->state = running_state(member);
-	if (r == PYTHON_COMPLETE && !has_moved)
+	if (has_moved || r == PYTHON_NOT_RUNNING)
+		return 0;
+	if (r == PYTHON_COMPLETE)
 		tick_take(tick, member, MEMBER_PROVEN);
 	else
-		tick_lose(tick, member, has_moved);
+		tick_lose(tick, member, false);
 	return 1;
 }
 
