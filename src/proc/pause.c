@@ -58,11 +58,12 @@
 #include "proc/watchdog.h"
 
 /*
- * A nudged thread runs for a nap of ours, more of them while it waits for a CPU, and again as long as
- * it has not moved.
+ * A nudged thread runs for a nap of ours, more and longer ones while it waits for a CPU, and again as long as
+ * it has not moved.  Interrupted before it got one it would stop where it stands, however often.
  */
 #define NUDGE_NAP_NS (5 * NS_PER_US)
-#define NUDGE_MAX_NAPS 20
+#define NUDGE_SHORT_NAPS 20
+#define NUDGE_LONG_NAP_NS (100 * NS_PER_US)
 #define NUDGE_MAX_RUNS 8
 
 static void serve_wanted(struct pauser *pauser)
@@ -224,9 +225,9 @@ int pause_regs(struct pauser *pauser, struct pause_regs *ret_regs)
 }
 
 /* Sleep, so that a thread that shares our CPU can run; the slack of timers was taken off before. */
-static void nap(void)
+static void nap(int64_t ns)
 {
-	struct timespec time = clock_timespec(NUDGE_NAP_NS);
+	struct timespec time = clock_timespec(ns);
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
@@ -243,9 +244,11 @@ static enum pause_outcome run_briefly(struct pauser *pauser, int64_t deadline_ns
 	if (thread_cpu(&tracee->thread, &before) < 0)
 		before.slices = 0;
 	tracee_let_go_on(tracee, 0);
-	for (int i = 0; i < NUDGE_MAX_NAPS && now.slices <= before.slices; i++) {
-		nap();
+	for (int i = 0; now.slices <= before.slices; i++) {
+		nap(i < NUDGE_SHORT_NAPS ? NUDGE_NAP_NS : NUDGE_LONG_NAP_NS);
 		if (thread_cpu(&tracee->thread, &now) < 0)
+			break;
+		if (i >= NUDGE_SHORT_NAPS && clock_monotonic_ns() >= deadline_ns)
 			break;
 	}
 	/* Invariant 6: it may have gone to sleep. */

@@ -19,13 +19,12 @@ static enum thread_state running_state(const struct member *member)
 static int read_stopped(struct tick *tick, struct member *member, unsigned flags,
 			int64_t deadline_ns, bool *ret_is_stopped)
 {
-	int64_t give_up_ns = clock_monotonic_ns() + TICK_NUDGE_NS;
 	int nudges = 0, r;
 
 	*ret_is_stopped = true;
 	r = tick_read_held(tick, member, flags);
 	while (r == PYTHON_INCOMPLETE && nudges++ < TICK_MAX_NUDGES &&
-	       clock_monotonic_ns() < give_up_ns) {
+	       clock_monotonic_ns() < deadline_ns) {
 		enum pause_outcome outcome = pause_nudge(tick->pauser, deadline_ns);
 
 		if (outcome != PAUSE_STOPPED && outcome != PAUSE_STOPPED_ALREADY) {
