@@ -21,6 +21,7 @@
 #define SEARCH_MAX_BYTES (16u << 10) /* of stack looked at for one caller */
 #define SEARCH_MAX_REALIGNED 512 /* bytes from a realigned frame's address to where it is kept */
 #define SEARCH_MAX_CHECKS 2000	 /* words whose code was looked at, in all: 0.7 us each */
+#define SEARCH_MAX_WORDS 32768	 /* words read, in all: 10 ns each */
 
 struct choice {
 	size_t n;		 /* frames up to the one whose caller is looked for */
@@ -38,7 +39,7 @@ struct searching {
 	struct walk *walk;
 	struct choice choices[SEARCH_MAX_CHOICES];
 	size_t n;
-	uint32_t left_checks;
+	uint32_t left_checks, left_words;
 };
 
 static int32_t lowest_offset(const struct cfi_rule *rule)
@@ -235,10 +236,11 @@ static bool try_slot(struct searching *searching, const struct choice *choice, u
 
 static bool try_slots(struct searching *searching, struct choice *choice)
 {
-	while (choice->slot < choice->limit && searching->left_checks) {
+	while (choice->slot < choice->limit && searching->left_checks && searching->left_words) {
 		uint64_t slot = choice->slot;
 
 		choice->slot += 8;
+		searching->left_words--;
 		if (try_slot(searching, choice, slot))
 			return true;
 	}
@@ -283,7 +285,8 @@ static enum unwind_outcome try_choices(struct searching *searching)
 
 enum unwind_outcome search(struct walk *walk, enum unwind_outcome stuck)
 {
-	struct searching searching = {.walk = walk, .left_checks = SEARCH_MAX_CHECKS};
+	struct searching searching = {
+		.walk = walk, .left_checks = SEARCH_MAX_CHECKS, .left_words = SEARCH_MAX_WORDS};
 
 	walk->is_searching = true;
 	push_choice(&searching);
