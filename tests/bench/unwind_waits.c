@@ -11,12 +11,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "proc/maps.h"
 #include "proc/thread.h"
+#include "resident.h"
 #include "unwind/unwind.h"
 
 #define MAX_FRAMES 256
@@ -152,13 +152,11 @@ static void measure(struct unwind_space *space, const struct waiting *waiting, s
 	for (long i = 0; i < rounds; i++)
 		(void)run_all(space, waiting, n);
 	double each = (double)(clock_monotonic_ns() - start) / (double)rounds;
-	struct rusage usage;
-	getrusage(RUSAGE_SELF, &usage);
 	printf("threads %zu frames %zu first_us %.0f stack_ns %.0f per_60_frames_us %.2f modules "
 	       "%zu "
 	       "rss_kb %ld\n",
 	       n, frames, (double)first / 1e3, each / (double)n, each / (double)frames * 60 / 1e3,
-	       unwind_modules(space), usage.ru_maxrss);
+	       unwind_modules(space), resident_kb());
 }
 
 int main(int argc, char **argv)
