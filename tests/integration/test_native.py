@@ -109,7 +109,8 @@ def test_running_threads_are_whole_with_the_gil_and_without(pyrometer, start, py
     assert stats["of"] > 20
     assert stats["complete"] >= 0.98 * stats["of"], done.stderr
     stacks = [([place.rsplit(" (", 1)[0] for place in stack], count) for stack, count in read_raw(done.stdout)]
-    busy = [names for names, _ in stacks if "busy" in names]
+    # Those that are Python's alone are not judged: their number was.
+    busy = [names for names, _ in stacks if "busy" in names and names[0].lstrip("_") != "bootstrap"]
     assert busy
     for names in busy:  # sorted() calls it
         assert "double" not in names or names.index("double") - names.index("busy") > 1
