@@ -9,6 +9,10 @@
  * or nearly all of it (Debian's static 3.14 and 3.15, where the symbol has 1 kB and the loop 84 kB).  Such parts have
  * no symbol in a stripped file.  A part is what a direct jump out of the function leads to, that does not begin like
  * a function (no frame yet: CFA = rsp + 8) nor is the linker's stubs, and that jumps back or is a loop by its size.
+ *
+ * A function whose parts together are smaller than any loop has none: its instructions are functions of their own, which
+ * end in calls of each other (--with-tail-call-interp, 3.14+).  It calls nothing else, so that what stands directly on
+ * it, in the same file, is one of these.
  */
 #include <stdlib.h>
 
@@ -156,7 +160,29 @@ static int by_start(const void *a, const void *b)
 	return left->start < right->start ? -1 : left->start > right->start;
 }
 
-static void find_in(struct python *python, const struct elf *elf, uint64_t bias)
+static void add_handlers(struct python *python, const struct maps *maps, const struct mapping *file)
+{
+	for (size_t i = 0; i < maps->n && python->n_evals < PYTHON_MAX_EVAL_RANGES; i++) {
+		const struct mapping *mapping = &maps->items[i];
+
+		if (mapping->perms & MAPPING_EXEC && mapping_is_same_file(mapping, file))
+			python->evals[python->n_evals++] = (struct python_eval_range){
+				.start = mapping->start, .end = mapping->end, .is_handler = true};
+	}
+}
+
+/* All parts together. */
+static uint64_t measure(const struct search_parts *search)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < search->n; i++)
+		bytes += search->parts[i].end - search->parts[i].start;
+	return bytes;
+}
+
+static void find_in(struct python *python, const struct python_args *args,
+		    const struct runtime *runtime, const struct elf *elf, uint64_t bias)
 {
 	struct search_parts search = {.elf = elf};
 	struct elf_symbol symbol = {.name = python->layout.version < SINCE_DEFAULT
@@ -177,6 +203,8 @@ static void find_in(struct python *python, const struct elf *elf, uint64_t bias)
 		python->evals[python->n_evals++] = (struct python_eval_range){
 			.start = bias + search.parts[i].start, .end = bias + search.parts[i].end};
 	qsort(python->evals, python->n_evals, sizeof(*python->evals), by_start);
+	if (measure(&search) < LOOP_BYTES)
+		add_handlers(python, args->maps, runtime->file);
 }
 
 void evals_find(struct python *python, const struct python_args *args,
@@ -189,7 +217,7 @@ void evals_find(struct python *python, const struct python_args *args,
 	if (fd < 0 || elf_open(fd, &elf, NULL) < 0)
 		return;
 	if (elf_vaddr(elf, runtime->file->offset, &vaddr) == 0)
-		find_in(python, elf, runtime->file->start - vaddr);
+		find_in(python, args, runtime, elf, runtime->file->start - vaddr);
 	elf_close(elf);
 }
 

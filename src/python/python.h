@@ -217,14 +217,17 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
  */
 struct python_eval_range {
 	raddr_t start, end;
-	/* A function of its own that the evaluation function calls and that runs the frames for it (builds whose
-	   instructions are functions that end in calls of each other): it stands directly on the activation. */
+	/*
+	 * No part of it: where functions lie that it calls to run the frames for it (builds whose instructions are
+	 * functions that end in calls of each other).  One stands directly on the activation; elsewhere what lies
+	 * there is as any other function.
+	 */
 	bool is_handler;
 };
 
 #define PYTHON_MAX_EVAL_RANGES 64
 
-/* Borrowed, rising; empty where the function was not found, or python_args.with_evals was not asked for. */
+/* Borrowed, the parts first and rising; empty where the function was not found, or python_args.with_evals was not asked for. */
 size_t python_eval_ranges(const struct python *python, const struct python_eval_range **ret_ranges);
 
 /* ---- the values of a frame's locals ---- */

@@ -267,7 +267,7 @@ static void classify(struct native *native)
 		enum merge_kind kind = kind_of(native, &native->frames[i]);
 
 		native->parts[i] = (struct merge_frame){.kind = (uint8_t)kind};
-		if (kind == MERGE_CODE || kind == MERGE_MADE)
+		if (kind != MERGE_EVAL)
 			native->parts[i].id = frame_of(native, &native->frames[i]);
 	}
 }

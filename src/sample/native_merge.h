@@ -30,12 +30,12 @@
 enum merge_kind {
 	MERGE_CODE,
 	MERGE_EVAL,
-	MERGE_HANDLER, /* python_eval_range.is_handler */
-	MERGE_MADE,    /* code that is in no file */
+	MERGE_HANDLER, /* python_eval_range.is_handler; code as any other where it is not on an activation */
+	MERGE_MADE, /* code that is in no file */
 };
 
 struct merge_frame {
-	struct frame_id id; /* of MERGE_CODE and MERGE_MADE */
+	struct frame_id id; /* but of MERGE_EVAL */
 	uint8_t kind;	    /* enum merge_kind */
 };
 

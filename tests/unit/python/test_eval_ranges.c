@@ -81,7 +81,18 @@ static bool is_inside(const struct python *python, raddr_t addr)
 	size_t n = python_eval_ranges(python, &ranges);
 
 	for (size_t i = 0; i < n; i++)
-		if (addr >= ranges[i].start && addr < ranges[i].end)
+		if (!ranges[i].is_handler && addr >= ranges[i].start && addr < ranges[i].end)
+			return true;
+	return false;
+}
+
+static bool is_handler(const struct python *python, raddr_t addr)
+{
+	const struct python_eval_range *ranges;
+	size_t n = python_eval_ranges(python, &ranges);
+
+	for (size_t i = 0; i < n; i++)
+		if (ranges[i].is_handler && addr >= ranges[i].start && addr < ranges[i].end)
 			return true;
 	return false;
 }
@@ -89,7 +100,7 @@ static bool is_inside(const struct python *python, raddr_t addr)
 static void find_own(struct fixture *f, struct maps *maps,
 		     int (*open_file)(void *, const struct mapping *, struct err *))
 {
-	struct python_args args = {.open = open_file};
+	struct python_args args = {.open = open_file, .maps = maps};
 	struct runtime runtime = {0};
 
 	fixture_begin(f, 0x030c);
@@ -135,6 +146,20 @@ static void no_other_function_is_a_part(void **state)
 	fixture_end(&f);
 }
 
+static void functions_on_one_without_a_loop_are_its_instructions(void **state)
+{
+	struct fixture f;
+	struct maps maps;
+
+	(void)state;
+	find_own(&f, &maps, open_self);
+	assert_true(is_handler(f.python, (raddr_t)(uintptr_t)&note_call));
+	assert_false(is_handler(f.python, (raddr_t)(uintptr_t)&called_from));
+	assert_false(is_handler(f.python, (raddr_t)(uintptr_t)&open));
+	maps_done(&maps);
+	fixture_end(&f);
+}
+
 static void a_file_that_cannot_be_read_has_none(void **state)
 {
 	const struct python_eval_range *ranges;
@@ -153,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_parts_are_found_without_their_symbols),
 		cmocka_unit_test(no_other_function_is_a_part),
+		cmocka_unit_test(functions_on_one_without_a_loop_are_its_instructions),
 		cmocka_unit_test(a_file_that_cannot_be_read_has_none),
 	};
 

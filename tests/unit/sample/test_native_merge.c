@@ -27,7 +27,7 @@ static struct merge_frame native_frame(char c)
 	case '!':
 		return (struct merge_frame){.kind = MERGE_EVAL};
 	case '%':
-		return (struct merge_frame){.kind = MERGE_HANDLER};
+		return (struct merge_frame){.id = {(uint32_t)c}, .kind = MERGE_HANDLER};
 	case '~':
 		return (struct merge_frame){.id = {(uint32_t)c}, .kind = MERGE_MADE};
 	default:
@@ -124,6 +124,7 @@ static void what_only_carries_an_evaluation_is_left_out(void **state)
 	static const struct merge_case cases[] = {
 		{"c%!b!a", "(1(2", true, false, MERGE_WHOLE, "a1b2c"},
 		{"%!a", "(1", true, false, MERGE_WHOLE, "a1"},
+		{"b%%!%", "(1", true, false, MERGE_WHOLE, "%1%b"},
 		{"c!~!~b", "(1(2", true, false, MERGE_WHOLE, "b12c"},
 		/* code made at run time that is not a trampoline stays */
 		{"c~!a", "(1", true, false, MERGE_WHOLE, "a1~c"},
