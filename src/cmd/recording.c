@@ -138,6 +138,13 @@ static void start_naming(struct recording *recording, struct names *names, struc
 	recording->naming = naming_new(recording->symbolizer, sinks_events(), recording->sinks);
 }
 
+static void take_file(void *ctx, const char *build_id, const char *path, int fd)
+{
+	struct recording *recording = ctx;
+
+	symbolizer_add_file(recording->symbolizer, build_id, path, fd);
+}
+
 static int start_session(struct recording *recording, struct names *names, struct tree *tree,
 			 struct err *err)
 {
@@ -148,6 +155,8 @@ static int start_session(struct recording *recording, struct names *names, struc
 	if (recording->naming) {
 		events = naming_events();
 		ctx = recording->naming;
+		recording->config.file = take_file;
+		recording->config.file_ctx = recording;
 	}
 	return session_start(&recording->config, names, tree, events, ctx, &recording->session,
 			     err);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/vec.h"
@@ -210,6 +211,35 @@ void native_hold_still(struct native *native, const struct pause_regs *regs)
 
 /* ---- frames ---- */
 
+static const struct mapping *mapping_of(const struct native *native,
+					const struct unwind_module *module)
+{
+	const struct maps *maps = &native->target->maps;
+
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct mapping *mapping = &maps->items[i];
+		uint64_t dev = (uint64_t)mapping->dev_major << 32 | mapping->dev_minor;
+
+		if (mapping->inode == module->inode && dev == module->dev &&
+		    mapping->perms & MAPPING_EXEC)
+			return mapping;
+	}
+	return NULL;
+}
+
+/* Rule 3. */
+static void send_file(struct native *native, const struct unwind_module *module)
+{
+	const struct mapping *mapping =
+		native->wire && module->kind == UNWIND_FILE ? mapping_of(native, module) : NULL;
+	int fd = mapping ? maps_open(native->target->process.id.pid, mapping, NULL) : -1;
+
+	if (fd < 0)
+		return;
+	wire_send_file(native->wire, fd, module->build_id, module->path);
+	close(fd);
+}
+
 static const struct native_module *find_module(struct native *native, uint32_t i)
 {
 	const struct unwind_module *module = unwind_module(native->space, i);
@@ -226,6 +256,8 @@ static const struct native_module *find_module(struct native *native, uint32_t i
 		known->path = names_cstr(native->names, module->path);
 		known->build_id = names_cstr(native->names, module->build_id);
 		known->is_known = module->is_loaded;
+		if (known->is_known)
+			send_file(native, module);
 	}
 	return known;
 }

@@ -12,7 +12,7 @@
  *	(enum capture_native).
  *   2. What is copied in a pause is at most NATIVE_MAX_COPY bytes from sp on, and ends with the mapping.
  *   3. No names are looked up here: frames carry file, build id and address, and whoever has no rights finds names
- *	for them later (symbol/symbol.h).
+ *	for them later (symbol/symbol.h), in files that we open for him once, since he may have no way to them.
  *   4. Files and mappings are read outside of pauses only.
  *
  * A stack of 60 frames costs some 30 us, after the pause.  Belongs to the reader's one thread.
@@ -26,6 +26,7 @@
 #include "proc/thread.h"
 #include "sample/native_merge.h"
 #include "sample/target.h"
+#include "sample/wire.h"
 #include "unwind/unwind.h"
 
 #define NATIVE_MAX_COPY (64u << 10)
@@ -42,6 +43,7 @@ struct native {
 	struct names *names;
 	struct capture_stats *stats;
 	struct unwind_space *space;
+	struct wire *wire; /* files are sent through it, for their names; NULL: to nobody */
 	const struct python_eval_range *evals;
 	size_t n_evals;
 	struct frame_id cut; /* NATIVE_CUT_MARKER */

@@ -31,6 +31,8 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 	crew_init(&sampler->crew, sampler->target, first_thread_id);
 	if (config->with_native)
 		sampler->native = native_new(sampler->target, sampler->names, &sampler->stats);
+	if (sampler->native)
+		sampler->native->wire = sampler->wire;
 	if (config->with_kernel)
 		sampler->kernel =
 			kernel_new(sampler->target, sampler->names, sampler->tree, config->rate_hz);

@@ -34,6 +34,9 @@ struct session {
 	struct reader_config reader;
 	struct keeper keeper;
 	bool has_keeper, has_ended;
+	void (*file)(void *ctx, const char *build_id, const char *path, int fd);
+	void *file_ctx;
+	uint32_t n_files;
 	int64_t stop_by_ns; /* the readers were asked to end and must have by then; 0: not asked */
 	struct process_id root;
 	int64_t end_ns; /* of a tree, which may be without any reader then; 0: none */
@@ -97,6 +100,8 @@ int session_start(const struct session_config *config, struct names *names, stru
 
 	session->names = names;
 	session->tree = tree;
+	session->file = config->file;
+	session->file_ctx = config->file_ctx;
 	session->relay = relay_new(events, ctx);
 	session->receiver.fd = -1;
 	if (r < 0) {
@@ -282,6 +287,16 @@ static int stream_is_bad(struct session *session, struct session_stream *stream,
 	return 0;
 }
 
+static void take_file(struct session *session, const struct wire_piece *piece)
+{
+	if (!session->file || session->n_files >= SESSION_MAX_FILES) {
+		close(piece->fd);
+		return;
+	}
+	session->n_files++;
+	session->file(session->file_ctx, piece->build_id, piece->path, piece->fd);
+}
+
 static int decode(struct session *session, const struct wire_piece *piece, struct err *err)
 {
 	struct session_stream *stream;
@@ -330,6 +345,10 @@ int session_pump(struct session *session, struct err *err)
 		}
 		if (r < 0) /* keeper and reader held the other end: both are gone */
 			return keeper_is_gone(session);
+		if (piece.fd >= 0) {
+			take_file(session, &piece);
+			continue;
+		}
 		r = decode(session, &piece, err);
 		if (r < 0)
 			return r;

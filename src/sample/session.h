@@ -33,6 +33,12 @@ struct session_config {
 	bool is_once;
 	bool is_launched;
 	bool with_idle;
+	/*
+	 * With native frames: a file that a target has mapped, which readers could open; takes the descriptor.  At most
+	 * SESSION_MAX_FILES are passed on.  May be NULL.
+	 */
+	void (*file)(void *ctx, const char *build_id, const char *path, int fd);
+	void *file_ctx;
 	bool with_native; /* native frames; their names are the caller's business (symbol/symbol.h) */
 	bool with_kernel;	/* the kernel's, too (sample/kernel.h); implies native frames */
 	bool without_collector; /* no marker "[GC]" */
@@ -45,6 +51,8 @@ struct session_config {
 	 */
 	bool with_tree;
 };
+
+#define SESSION_MAX_FILES 400 /* descriptors are few: 1,024 a process is usual */
 
 struct session;
 

@@ -6,8 +6,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+
+/* Room for one descriptor; the kernel closes what more somebody sends. */
+union one_fd {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
 
 int wire_open(int fds[2])
 {
@@ -88,21 +95,86 @@ int wire_flush(struct wire *wire, int64_t deadline_ns)
 	return r;
 }
 
+/* ---- files ---- */
+
+void wire_send_file(struct wire *wire, int fd, const char *build_id, const char *path)
+{
+	struct iovec parts[] = {
+		{&wire->stream, sizeof(wire->stream)},
+		{(void *)(uintptr_t)build_id, strlen(build_id) + 1},
+		{(void *)(uintptr_t)path, strnlen(path, WIRE_MAX_PATH_BYTES - 1)},
+	};
+	union one_fd control = {.bytes = {0}};
+	struct msghdr message = {
+		.msg_iov = parts,
+		.msg_iovlen = array_len(parts),
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	if (sendmsg(wire->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return; /* a name or two fewer; who else waits for the socket finds out what it has */
+}
+
+static int take_fd(struct msghdr *message)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
+	    head->cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+	return fd;
+}
+
+/* "build id", NUL, path, and a NUL that wire_receive() has put behind it. */
+static bool take_file(struct wire_piece *piece)
+{
+	const uint8_t *end = memchr(piece->data, '\0', piece->len);
+
+	if (!end)
+		return false;
+	piece->build_id = (const char *)piece->data;
+	piece->path = (const char *)end + 1;
+	return true;
+}
+
+/* ---- receiving ---- */
+
 int wire_receive(struct wire_receiver *receiver, struct wire_piece *ret_piece)
 {
+	struct iovec whole = {receiver->bytes, sizeof(receiver->bytes) - 1};
+	union one_fd control;
+	struct msghdr message = {
+		.msg_iov = &whole,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct wire_piece piece;
 	ssize_t n;
 
 	do {
-		n = recv(receiver->fd, receiver->bytes, sizeof(receiver->bytes), MSG_DONTWAIT);
+		n = recvmsg(receiver->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	if (n == 0)
-		return -EPIPE;
-	if ((size_t)n < sizeof(ret_piece->stream))
-		return -EBADMSG;
-	memcpy(&ret_piece->stream, receiver->bytes, sizeof(ret_piece->stream));
-	ret_piece->data = receiver->bytes + sizeof(ret_piece->stream);
-	ret_piece->len = (size_t)n - sizeof(ret_piece->stream);
+	piece.fd = take_fd(&message);
+	receiver->bytes[n] = '\0';
+	piece.data = receiver->bytes + sizeof(piece.stream);
+	piece.len = (size_t)n - min_of((size_t)n, sizeof(piece.stream));
+	if ((size_t)n < sizeof(piece.stream) || (piece.fd >= 0 && !take_file(&piece))) {
+		if (piece.fd >= 0)
+			close(piece.fd);
+		return n == 0 ? -EPIPE : -EBADMSG;
+	}
+	memcpy(&piece.stream, receiver->bytes, sizeof(piece.stream));
+	*ret_piece = piece;
 	return 1;
 }

@@ -7,6 +7,10 @@
  * it.  A stream is named by the slot of its reader and the number of its start, which no other has;
  * when the number of a slot changes a new reader has taken over, and a stream begins anew.
  *
+ * Beside the streams go files: a descriptor of one that the target has mapped, which the front has no right (or, in
+ * a container, no path) to open, with its build id and path.  Each is a datagram of its own, in no order with the
+ * streams, and is left out when the socket is full.
+ *
  * The sending side never waits: what the socket does not take is queued, up to WIRE_QUEUE_MAX_BYTES.
  * A sender that finds the queue over WIRE_QUEUE_BUSY_BYTES stops sampling until it has drained (a front
  * that was stopped must not make the reader grow, nor make it deaf to its tracees).
@@ -22,6 +26,7 @@
 #include "base/compiler.h"
 
 #define WIRE_PIECE_BYTES (32u << 10)
+#define WIRE_MAX_PATH_BYTES 4096
 #define WIRE_QUEUE_BUSY_BYTES (1u << 20)
 #define WIRE_QUEUE_MAX_BYTES (32u << 20)
 
@@ -47,6 +52,8 @@ int wire_put(struct wire *wire, const void *data, size_t len) nodiscard;
 /* Send on: when the socket has become writable. */
 int wire_send(struct wire *wire) nodiscard;
 size_t wire_waiting(const struct wire *wire); /* bytes in the queue */
+/* A file, borrowed; the front gets a descriptor of its own. */
+void wire_send_file(struct wire *wire, int fd, const char *build_id, const char *path);
 /* At the end: wait until all is sent, at most until `deadline_ns` (CLOCK_MONOTONIC). */
 int wire_flush(struct wire *wire, int64_t deadline_ns) nodiscard;
 
@@ -54,11 +61,13 @@ struct wire_piece {
 	struct wire_stream stream;
 	const uint8_t *data; /* valid until the next receive */
 	size_t len;
+	int fd; /* of a file, the receiver's to close; -1: a piece of the stream */
+	const char *build_id, *path; /* of a file, likewise valid until the next receive */
 };
 
 struct wire_receiver {
 	int fd;
-	uint8_t bytes[sizeof(struct wire_stream) + WIRE_PIECE_BYTES];
+	uint8_t bytes[sizeof(struct wire_stream) + WIRE_PIECE_BYTES + 1];
 };
 
 /* 1: a piece, 0: none now, negative: the wire is broken. */

@@ -3,7 +3,9 @@
 
 import collections
 import json
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -143,6 +145,25 @@ def test_trampolines_of_perf_are_left_out(pyrometer, start):
     words = thread_of(threads["sleeper"], "sleeper").split()
     assert [word for word in words if word != "native"] == ["sleeper", "key_of", "nap"]
     assert not any(frame.name.startswith("py::") or frame.module == "[anonymous]" for frame in threads["sleeper"])
+
+
+def test_names_come_from_a_file_that_has_no_path_any_more(pyrometer, spawn, tmp_path):
+    static = [one for one in pythons.every() if not one.is_shared and one.libc == "glibc"]
+    if not static:
+        pytest.skip("needs a Python that is not in a library")
+    program = tmp_path / "own-python"
+    shutil.copy(os.path.realpath(static[0].path), program)
+    target = spawn([program, "-u", TARGETS / "native_calls.py", "sleeper"], stdout=subprocess.PIPE,
+                   env=dict(os.environ, PYTHONHOME=os.path.dirname(os.path.dirname(static[0].path))))
+    assert target.stdout.readline().startswith(b"ready")
+    program.unlink()
+    found = []
+
+    def named():
+        frames = dump(pyrometer, target.pid).get("sleeper", [])
+        found[:] = [frame.name for frame in frames if frame.kind == "native" and "own-python" in (frame.module or "")]
+        return any(name.startswith("Py") for name in found)
+    wait_until(named, what="names")
 
 
 def test_without_pauses_only_those_that_wait_have_native_frames(pyrometer, start):

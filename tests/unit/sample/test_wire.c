@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -43,6 +44,75 @@ static void wire_carries_bytes_and_the_number_of_the_start(void **state)
 	assert_int_equal(piece.stream.start, 7);
 	assert_int_equal(piece.len, 5);
 	assert_memory_equal(piece.data, "hello", 5);
+	close_pair(&pair);
+}
+
+static void wire_carries_files_with_their_names(void **state)
+{
+	struct pair pair;
+	struct wire_piece piece;
+	char text[6] = "";
+	int file[2];
+
+	(void)state;
+	open_pair(&pair, 7);
+	assert_int_equal(pipe(file), 0);
+	assert_int_equal(write(file[1], "inside", 6), 6);
+	wire_send_file(&pair.wire, file[0], "c0ffee", "/usr/lib/libfoo.so");
+	close(file[0]);
+	assert_int_equal(wire_put(&pair.wire, "hello", 5), 0);
+	assert_int_equal(wire_receive(&pair.receiver, &piece), 1);
+	assert_true(piece.fd >= 0);
+	assert_int_equal(piece.stream.start, 7);
+	assert_string_equal(piece.build_id, "c0ffee");
+	assert_string_equal(piece.path, "/usr/lib/libfoo.so");
+	assert_int_equal(read(piece.fd, text, sizeof(text)), 6);
+	assert_memory_equal(text, "inside", 6);
+	close(piece.fd);
+	close(file[1]);
+	assert_int_equal(wire_receive(&pair.receiver, &piece), 1);
+	assert_int_equal(piece.fd, -1);
+	assert_memory_equal(piece.data, "hello", 5);
+	close_pair(&pair);
+}
+
+static int send_raw(int socket, int fd, const void *bytes, size_t len)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.bytes = {0}};
+	struct iovec part = {(void *)(uintptr_t)bytes, len};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	return (int)sendmsg(socket, &message, 0);
+}
+
+/* A descriptor without a build id's end, or without a stream: refused, and closed. */
+static void wire_refuses_files_without_names(void **state)
+{
+	struct pair pair;
+	struct wire_piece piece;
+	int file[2];
+
+	(void)state;
+	open_pair(&pair, 1);
+	assert_int_equal(pipe(file), 0);
+	assert_true(send_raw(pair.fds[1], file[1], "01234567nameless", 16) > 0);
+	assert_int_equal(wire_receive(&pair.receiver, &piece), -EBADMSG);
+	assert_true(send_raw(pair.fds[1], file[1], "0123", 4) > 0);
+	assert_int_equal(wire_receive(&pair.receiver, &piece), -EBADMSG);
+	close(file[1]);
+	assert_int_equal(read(file[0], &piece, 1), 0); /* nobody else has it */
+	close(file[0]);
 	close_pair(&pair);
 }
 
@@ -113,6 +183,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wire_carries_bytes_and_the_number_of_the_start),
+		cmocka_unit_test(wire_carries_files_with_their_names),
+		cmocka_unit_test(wire_refuses_files_without_names),
 		cmocka_unit_test(wire_queues_what_the_socket_does_not_take),
 		cmocka_unit_test(wire_refuses_more_than_its_queue),
 		cmocka_unit_test(wire_says_when_the_other_side_is_gone),
