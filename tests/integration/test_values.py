@@ -186,10 +186,3 @@ def test_what_is_no_core_file_is_refused(pyrometer, content, tmp_path):
     done = run([pyrometer, "dump", "-c", path])
     assert done.returncode != 0 and done.stderr.count("\n") == 1
     assert str(path) in done.stderr
-
-
-def test_native_frames_are_said_to_be_missing(pyrometer, start):
-    target = start("values_calls")
-    done = run([pyrometer, "dump", "-n", "-p", target.pid])
-    assert done.returncode == 0 and "<module>" in done.stdout
-    assert "native frames are not in this version" in done.stderr and done.stderr.count("\n") == 1
