@@ -13,22 +13,13 @@
 #include "proc/cpu_clock.h"
 #include "proc/kernel_names.h"
 #include "proc/kernel_stack.h"
+#include "sample/kernel_sites.h"
 
 /* Looks of the clock between two ticks: enough for a place to have been seen, at 2 us each. */
 #define LOOKS_PER_TICK 4
 #define LOOK_LEAST_NS NS_PER_MS
 #define LOOK_MOST_NS (10 * NS_PER_MS)
-#define SITES 64	    /* of a thread; the least recently met makes room */
-#define OWED_MOST_SAMPLES 8 /* what a site was not met for is forgotten beyond this */
 #define CLOCK_IDLE_NS (10 * NS_PER_S)
-
-/* A place of user mode from where a thread went into the kernel. */
-struct site {
-	uint64_t pc;
-	int64_t owed_ns; /* kernel time that no sample has shown yet; below 0: shown ahead */
-	int64_t used_ns;
-	struct cpu_clock_reading look; /* the last */
-};
 
 /* What the clock saw of one thread. */
 struct watched {
@@ -37,7 +28,7 @@ struct watched {
 	int64_t used_ns;
 	int64_t cpu_ns; /* the thread's, at its last pause */
 	bool is_new;	/* the clock has not looked at it yet */
-	struct site sites[SITES];
+	struct kernel_sites sites;
 };
 
 struct kernel {
@@ -238,38 +229,12 @@ static bool is_ours(const struct kernel *kernel, const struct cpu_clock_reading 
 	return false;
 }
 
-static struct site *find_site(struct watched *watched, uint64_t pc)
-{
-	for (size_t i = 0; i < SITES; i++)
-		if (watched->sites[i].pc == pc)
-			return &watched->sites[i];
-	return NULL;
-}
-
-static struct site *make_site(struct watched *watched, uint64_t pc)
-{
-	struct site *oldest = &watched->sites[0];
-
-	for (size_t i = 1; i < SITES; i++)
-		if (watched->sites[i].used_ns < oldest->used_ns)
-			oldest = &watched->sites[i];
-	*oldest = (struct site){.pc = pc};
-	return oldest;
-}
-
 static void take_look(const struct kernel *kernel, struct watched *watched,
 		      const struct cpu_clock_reading *look)
 {
-	struct site *site = find_site(watched, look->user_pc);
-
 	watched->is_new = false;
-	if (look->n_kernel == 0 || !look->user_pc || is_interrupt(kernel, look))
-		return;
-	if (!site)
-		site = make_site(watched, look->user_pc);
-	site->owed_ns += kernel->period_ns;
-	site->used_ns = look->time_ns;
-	site->look = *look;
+	if (!is_ours(kernel, look) && !is_interrupt(kernel, look))
+		kernel_sites_owe(&watched->sites, look, kernel->period_ns);
 }
 
 static void take_looks(const struct kernel *kernel, struct watched *watched)
@@ -277,23 +242,13 @@ static void take_looks(const struct kernel *kernel, struct watched *watched)
 	struct cpu_clock_reading look;
 
 	while (cpu_clock_read(&watched->clock, &look))
-		if (!is_ours(kernel, &look))
-			take_look(kernel, watched, &look);
-}
-
-/* Rule 1: does the sample that stands for `cost_ns` show what is owed to its place? */
-static bool pays(struct site *site, int64_t cost_ns)
-{
-	if (2 * site->owed_ns < cost_ns)
-		return false;
-	site->owed_ns = min_of(site->owed_ns - cost_ns, OWED_MOST_SAMPLES * cost_ns);
-	return true;
+		take_look(kernel, watched, &look);
 }
 
 static struct node_id add_paused(struct kernel *kernel, struct member *member, int64_t now_ns)
 {
 	struct watched *watched = find_watched(kernel, member->tid);
-	struct site *site;
+	const struct cpu_clock_reading *look;
 	int64_t cost_ns;
 
 	if (!watched)
@@ -306,10 +261,8 @@ static struct node_id add_paused(struct kernel *kernel, struct member *member, i
 	take_looks(kernel, watched);
 	if (watched->is_new)
 		return add_call(kernel, member->node, member->stop.call);
-	site = find_site(watched, member->stop.pc);
-	return site && pays(site, cost_ns)
-		       ? add_chain(kernel, member->node, site->look.kernel, site->look.n_kernel)
-		       : member->node;
+	look = kernel_sites_pay(&watched->sites, member->stop.pc, cost_ns);
+	return look ? add_chain(kernel, member->node, look->kernel, look->n_kernel) : member->node;
 }
 
 void kernel_tick(struct kernel *kernel, struct crew *crew, int64_t now_ns)
