@@ -50,7 +50,6 @@ void facts_take(struct facts *facts, const struct tui_model *model)
 		.note = model->note ? text_copy(&arena, model->note) : NULL,
 		.pid = model->pid,
 		.n_processes = model->n_processes,
-		.has_no_gil = model->has_no_gil,
 		.is_capture = model->slider != NULL,
 		.rate_hz = model->rate_hz,
 		.elapsed_ns = model->elapsed_ns,

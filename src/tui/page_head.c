@@ -89,7 +89,8 @@ struct gauge {
 	int64_t ns;
 };
 
-#define GAUGES 4
+#define GAUGES 5
+#define UNKNOWN_GAUGE 4 /* shown where there is any, and room */
 #define SHARE_WIDTH 5
 #define NARROW_COLUMNS 80
 
@@ -109,10 +110,10 @@ static void gauges_sum(const struct tui *tui, struct gauge gauges[GAUGES], int64
 		(struct gauge){"GIL", STATE_RUNNING_GIL, grown[STATE_RUNNING_GIL] / STATE_COUNT};
 	gauges[1] =
 		(struct gauge){"wait", STATE_WAITING_GIL, grown[STATE_WAITING_GIL] / STATE_COUNT};
-	gauges[2] = (struct gauge){tui->facts.has_no_gil ? "running" : "no GIL", STATE_RUNNING,
-				   grown[STATE_RUNNING] / STATE_COUNT +
-					   grown[STATE_UNKNOWN] / STATE_COUNT};
+	gauges[2] = (struct gauge){"no GIL", STATE_RUNNING, grown[STATE_RUNNING] / STATE_COUNT};
 	gauges[3] = (struct gauge){"idle", STATE_SLEEPING, idle};
+	gauges[UNKNOWN_GAUGE] =
+		(struct gauge){"unknown", STATE_UNKNOWN, grown[STATE_UNKNOWN] / STATE_COUNT};
 	*ret_whole = whole;
 }
 
@@ -167,7 +168,7 @@ static void gauges_draw(struct tui *tui, const struct pane *pane)
 
 	gauges_sum(tui, gauges, &whole);
 	for (int i = 0; i < GAUGES; i++) {
-		if (tui->facts.has_no_gil && i < 2)
+		if (i == UNKNOWN_GAUGE && (!gauges[i].ns || pane->columns < NARROW_COLUMNS))
 			continue;
 		column += gauge_draw(pane,
 				     pane_at(pane, 1, column, max_of(pane->columns - column, 0)),

@@ -78,7 +78,6 @@ struct tui_model {
 	const char *runtime; /* "CPython 3.11.2", "" */
 	int32_t pid;	     /* 0: a capture */
 	uint32_t n_processes;
-	bool has_no_gil; /* free-threaded */
 
 	double rate_hz;
 	int64_t elapsed_ns; /* that the profile covers */

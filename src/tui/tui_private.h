@@ -33,7 +33,7 @@ struct facts {
 	const char *title, *runtime, *ended, *note;
 	int32_t pid;
 	uint32_t n_processes;
-	bool has_no_gil, is_capture;
+	bool is_capture;
 	double rate_hz;
 	int64_t elapsed_ns, strip_step_ns;
 	uint64_t ticks, late, samples, dropped;

@@ -95,7 +95,6 @@ static void set_facts(struct play *play)
 	model->note = cursor_u8(&play->input) & 1 ? model->title : NULL;
 	model->ended = cursor_u8(&play->input) & 1 ? model->title : NULL;
 	model->n_processes = cursor_u8(&play->input);
-	model->has_no_gil = cursor_u8(&play->input) & 1;
 	model->elapsed_ns = cursor_zigzag(&play->input);
 	model->samples = cursor_varint(&play->input);
 	model->dropped = cursor_varint(&play->input);
