@@ -97,23 +97,21 @@ struct gauge {
 static void gauges_sum(const struct tui *tui, struct gauge gauges[GAUGES], int64_t *ret_whole)
 {
 	const struct shot *shot = &tui->shot;
-	int64_t grown[STATE_COUNT], idle = 0, whole = 0;
 	const struct sums *since = shot->has_before ? &shot->before : &shot->zero;
+	int64_t grown[STATE_COUNT], idle = 0, whole = 0;
 
+	/* Divided, so that no sum can overflow: only their shares are shown. */
 	for (int i = 0; i < STATE_COUNT; i++) {
-		grown[i] = sums_grown(shot->now.state_ns[i], since->state_ns[i]);
-		whole += grown[i] / STATE_COUNT; /* cannot overflow; only its size matters below */
+		grown[i] = sums_grown(shot->now.state_ns[i], since->state_ns[i]) / STATE_COUNT;
+		whole += grown[i];
 		if (thread_state_is_idle((enum thread_state)i) && i != STATE_WAITING_GIL)
-			idle += grown[i] / STATE_COUNT;
+			idle += grown[i];
 	}
-	gauges[0] =
-		(struct gauge){"GIL", STATE_RUNNING_GIL, grown[STATE_RUNNING_GIL] / STATE_COUNT};
-	gauges[1] =
-		(struct gauge){"wait", STATE_WAITING_GIL, grown[STATE_WAITING_GIL] / STATE_COUNT};
-	gauges[2] = (struct gauge){"no GIL", STATE_RUNNING, grown[STATE_RUNNING] / STATE_COUNT};
+	gauges[0] = (struct gauge){"GIL", STATE_RUNNING_GIL, grown[STATE_RUNNING_GIL]};
+	gauges[1] = (struct gauge){"wait", STATE_WAITING_GIL, grown[STATE_WAITING_GIL]};
+	gauges[2] = (struct gauge){"no GIL", STATE_RUNNING, grown[STATE_RUNNING]};
 	gauges[3] = (struct gauge){"idle", STATE_SLEEPING, idle};
-	gauges[UNKNOWN_GAUGE] =
-		(struct gauge){"unknown", STATE_UNKNOWN, grown[STATE_UNKNOWN] / STATE_COUNT};
+	gauges[UNKNOWN_GAUGE] = (struct gauge){"unknown", STATE_UNKNOWN, grown[STATE_UNKNOWN]};
 	*ret_whole = whole;
 }
 
