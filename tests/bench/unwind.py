@@ -80,10 +80,11 @@ def is_elf(path):
 
 def large_libraries():
     """The largest shared libraries of the system, each once."""
-    sizes = {}
+    sizes, seen = {}, set()
     for folder, _, names in os.walk("/usr/lib"):
         for path in [os.path.join(folder, name) for name in names if ".so" in name]:
-            if os.path.isfile(path) and not os.path.islink(path):
+            if os.path.isfile(path) and not os.path.islink(path) and os.stat(path).st_ino not in seen:
+                seen.add(os.stat(path).st_ino)
                 sizes[path] = os.path.getsize(path)
     return [path for path in sorted(sizes, key=sizes.get, reverse=True) if is_elf(path)][:LIBRARIES]
 

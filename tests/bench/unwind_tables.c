@@ -30,17 +30,20 @@ static int measure(const char *path, struct table *table, struct rows *rows, str
 		return r;
 	table_init(table, elf);
 	int64_t opened = clock_monotonic_ns();
-	size_t before = rows->n;
+	size_t n = 0;
 	const struct eh_index *index = table->frame ? eh_frame_index(table->frame) : NULL;
-	for (size_t i = 0; index && i < index->n && !rows_are_full(rows); i++) {
+	for (size_t i = 0; index && i < index->n; i++) {
 		const struct function *function;
 
-		(void)!table_function(table, rows, index->base + index->starts[i], &function);
+		if (rows_are_full(rows))
+			rows_forget(rows); /* as the unwinder does */
+		if (table_function(table, rows, index->base + index->starts[i], &function) > 0)
+			n += function->n;
 	}
 	*ret_cost = (struct cost){.open_us = (double)(opened - start) / 1e3,
 				  .decode_us = (double)(clock_monotonic_ns() - opened) / 1e3,
 				  .functions = index ? index->n : 0,
-				  .rows = rows->n - before,
+				  .rows = n,
 				  .bytes = table_bytes(table)};
 	return 0;
 }
