@@ -12,22 +12,32 @@
 #define PLACE_MAX_BYTES 1024
 #define GROUPS_SHOWN 8
 #define NAMES_SHOWN 4
+#define ROOMY_COLUMNS 100  /* of a terminal with room for whole paths */
 #define STATE_COLUMNS 21   /* "runs without the GIL" */
 #define FIGURES_COLUMNS 39 /* what stands before a function, and one column to spare */
 
 /* ---- words ---- */
 
+/* How much of a path to leave out: where there is little room, all but the file's own name. */
+static size_t cut_of(const char *file, const struct term *term)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (term->is_terminal && term->columns < ROOMY_COLUMNS && slash && slash[1])
+		return (size_t)(slash + 1 - file);
+	return short_file_cut(file, short_file_look);
+}
+
 /* "foo (shop/views.py:31)" */
-static void put_place(const struct top *top, const struct frame *frame, uint32_t line, char *out,
-		      size_t cap)
+static void put_place(const struct top *top, const struct frame *frame, uint32_t line,
+		      const struct term *term, char *out, size_t cap)
 {
 	const char *name = names_text(top->names, frame->name, NULL);
 	const char *file = names_text(top->names, frame->file, NULL);
 	int n = snprintf(out, cap, "%s", name);
 
 	if (*file && n > 0 && (size_t)n < cap)
-		n += snprintf(out + n, cap - (size_t)n, " (%s",
-			      file + short_file_cut(file, short_file_look));
+		n += snprintf(out + n, cap - (size_t)n, " (%s", file + cut_of(file, term));
 	if (*file && n > 0 && (size_t)n < cap && line)
 		n += snprintf(out + n, cap - (size_t)n, ":%" PRIu32, line);
 	if (*file && n > 0 && (size_t)n < cap)
@@ -66,21 +76,27 @@ static void put_head(const struct top *top, const struct term *term, struct buf 
 		   timeline_samples(top->timeline), facts->stats.dropped, facts->stats.late_ticks);
 }
 
+/* What ends a line that has so many columns already: never wider than a terminal, whole elsewhere. */
+static void put_last(const struct term *term, enum tui_style style, const char *text, int columns,
+		     struct buf *out)
+{
+	if (term->is_terminal)
+		term_cell(out, term, style, text, max_of(term->columns - columns, 1), TERM_LEFT);
+	else
+		term_puts(out, term, style, text);
+}
+
 static void put_function(const struct top *top, const struct top_function *function, int64_t sum,
 			 const struct term *term, struct buf *out)
 {
 	const struct frame *frame = names_func_get(top->names, function->func);
 	char place[PLACE_MAX_BYTES];
 
-	put_place(top, frame, function->line, place, sizeof(place));
+	put_place(top, frame, function->line, term, place, sizeof(place));
 	buf_printf(out, "%6.1f%% %6.1f%% %7.2fs %9.2fs   ", percent(function->self, sum),
 		   percent(function->total, sum), seconds(function->self),
 		   seconds(function->total));
-	if (term->is_terminal)
-		term_cell(out, term, style_of_frame(top->names, frame), place,
-			  max_of(term->columns - FIGURES_COLUMNS, 1), TERM_LEFT);
-	else
-		term_puts(out, term, STYLE_PLAIN, place);
+	put_last(term, style_of_frame(top->names, frame), place, FIGURES_COLUMNS, out);
 	buf_putc(out, '\n');
 }
 
@@ -185,27 +201,35 @@ static size_t find_groups(const struct top *top, struct arena *arena, struct gro
 	return n_groups;
 }
 
+/* "waitress-1, waitress-2, ...", as far as there is room. */
+static void put_names(const struct group *group, char *out, size_t cap)
+{
+	size_t at = strlen(out);
+
+	for (size_t i = 0; i < group->n && i < NAMES_SHOWN && at < cap; i++)
+		at += (size_t)snprintf(out + at, cap - at, "%s%s", i ? ", " : ": ",
+				       group->first[i].row->name);
+	if (group->n > NAMES_SHOWN && at < cap)
+		snprintf(out + at, cap - at, ", ...");
+}
+
 static void put_group(const struct top *top, const struct group *group, const struct term *term,
 		      struct buf *out)
 {
 	enum thread_state state = (enum thread_state)group->first->state;
 	const struct frame *frame =
 		names_frame_get(top->names, (struct frame_id){group->first->frame});
-	char place[PLACE_MAX_BYTES] = "no Python";
+	char where[PLACE_MAX_BYTES] = "no Python";
 
 	if (group->first->frame)
-		put_place(top, frame, frame->line, place, sizeof(place));
+		put_place(top, frame, frame->line, term, where, sizeof(where));
+	put_names(group, where, sizeof(where));
 	buf_printf(out, "%6zu  ", group->n);
 	term_cell(out, term, style_of_state(state), style_words_of_state(state), STATE_COLUMNS,
 		  TERM_LEFT);
 	buf_puts(out, "  ");
-	term_puts(out, term, STYLE_PLAIN, place);
-	buf_puts(out, ": ");
-	for (size_t i = 0; i < group->n && i < NAMES_SHOWN; i++) {
-		buf_puts(out, i ? ", " : "");
-		term_puts(out, term, STYLE_FAINT, group->first[i].row->name);
-	}
-	buf_puts(out, group->n > NAMES_SHOWN ? ", ...\n" : "\n");
+	put_last(term, STYLE_PLAIN, where, STATE_COLUMNS + 11, out);
+	buf_putc(out, '\n');
 }
 
 static void put_threads(const struct top *top, const struct term *term, struct arena *arena,

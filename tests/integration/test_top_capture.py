@@ -13,7 +13,7 @@ import pytest
 
 import captures
 import pythons
-from conftest import TARGETS
+from conftest import ROOT, TARGETS
 from profiles import run
 
 PYTHON = pythons.first()
@@ -232,6 +232,28 @@ def test_json_is_an_object_a_line(pyrometer, threads):
     states = {thread["name"]: thread["state"] for thread in last["threads"]}
     assert states["blocked"] == "waiting-lock" and states["busy"].startswith("running")
     assert last["counted_s"] == pytest.approx(sum(each["own_s"] for each in last["functions"]))
+
+
+def shape(value):
+    """Keys and kinds of a JSON value, of a list those of its items."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return shape(value[0])
+    return "number" if isinstance(value, (int, float)) else type(value).__name__
+
+
+def test_docs_show_what_is_printed(pyrometer, scene):
+    page = (ROOT / "docs" / "TERMINAL.md").read_text()
+    path = scene(captures.scene_b())
+    said = json.loads(re.search(r"```json\n(.*?)```", page, re.S).group(1))
+    line = json.loads(run([pyrometer, "top", path, "--json"]).stdout)
+    assert shape(said) == shape(line)
+    line["time"], line["functions"] = said["time"], line["functions"][:1]
+    line["threads"] = [thread for thread in line["threads"] if thread["name"] == "waitress-1"]
+    assert line == said
+    table = re.search(r"```\n/srv/out.pyro: (.*?)```", page, re.S).group(1)
+    assert run([pyrometer, "top", path]).stdout.partition(": ")[2] == table
 
 
 @needs_python
