@@ -165,6 +165,9 @@ static int open_output(struct job *job, struct err *err)
 	const char *path = job->options.output;
 	int r = render_choose(job->options.format, path, &job->choice, err);
 
+	if (r == 0 && job->options.push.with_source && !job->options.push.url &&
+	    !job->choice.is_capture)
+		r = err_set(err, ERR_USAGE, "--source goes with --push URL or a .pyro capture");
 	if (r < 0)
 		return EXIT_CODE_USAGE;
 	job->has_file = path || !job->options.push.url;

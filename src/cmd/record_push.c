@@ -35,8 +35,8 @@ int record_push_check(const struct record_push_options *options, struct err *err
 
 	if (options->url && !options->service)
 		return err_set(err, ERR_USAGE, "--push needs --service NAME");
-	if (!options->url && (options->spool || options->with_source || options->labels.n))
-		return err_set(err, ERR_USAGE, "--spool, --source and --label go with --push URL");
+	if (!options->url && (options->spool || options->labels.n))
+		return err_set(err, ERR_USAGE, "--spool and --label go with --push URL");
 	arena_init(&arena);
 	for (size_t i = 0; i < options->labels.n && r == 0; i++)
 		r = parse_label(options->labels.items[i], &arena, &label, err);

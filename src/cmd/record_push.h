@@ -45,7 +45,7 @@ struct record_push_options {
 		 "K=V",	   "label of what is pushed; may be repeated"},                            \
 		{0,	   "source",                                                               \
 		 OPT_FLAG, (at) + offsetof(struct record_push_options, with_source),               \
-		 NULL,	   "push the source text of sampled files, too"},                          \
+		 NULL,	   "push the source text of sampled files, too, or keep it in a capture"}, \
 	{                                                                                          \
 		0, "spool", OPT_STR, (at) + offsetof(struct record_push_options, spool), "DIR",    \
 			"keep what cannot be pushed in this folder until it can"                   \

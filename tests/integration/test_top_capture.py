@@ -171,6 +171,23 @@ def test_source_of_a_capture_is_read_here_where_it_does_not_hold_it(pyrometer, s
     shown.wait_for("THE VERY LINE")
 
 
+@needs_python
+def test_a_capture_holds_source_when_it_is_asked_to(pyrometer, spawn, terminal, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("print('ready', flush=True)\ndef spin():\n    while True: sum(range(999))  # GONE\nspin()\n")
+    target = spawn([PYTHON, program], stdout=subprocess.PIPE)
+    assert target.stdout.readline() == b"ready\n"
+    done = run([pyrometer, "record", "-p", target.pid, "-d", "1", "--source", "-o", tmp_path / "out.pyro"])
+    assert done.returncode == 0, done.stderr
+    program.unlink()
+    shown = terminal([pyrometer, "top", tmp_path / "out.pyro"])
+    shown.wait_for("spin")
+    shown.press("enter")
+    shown.wait_for("# GONE")
+    refused = run([pyrometer, "record", "-p", target.pid, "-d", "1", "--source", "-o", tmp_path / "out.svg"])
+    assert refused.returncode == 2 and ".pyro" in refused.stderr
+
+
 def test_no_byte_of_a_hostile_capture_reaches_the_terminal(pyrometer, scene, terminal):
     nasty = "\x1b]0;owned\x07\x1b[31mRED\x1b[2J\r\n\x08\x7f\x9b5A‮​⁦ العربية 日本語 e\u0301"
     made = captures.Capture(command=nasty)
