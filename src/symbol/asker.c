@@ -2,9 +2,12 @@
 #include "symbol/asker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -76,12 +79,28 @@ static struct asker_file *file_of(struct asker *asker, struct str_id build_id, s
 	return &asker->files[asker->n_files++];
 }
 
+/* The mount tells namespaces apart whose root is one and the same folder (Linux 5.8). */
+static bool is_same_folder(int one, int other)
+{
+	const unsigned wanted = STATX_INO | STATX_MNT_ID;
+	struct statx a = {0}, b = {0};
+
+	return statx(one, "", AT_EMPTY_PATH, wanted, &a) == 0 &&
+	       statx(other, "", AT_EMPTY_PATH, wanted, &b) == 0 && a.stx_ino == b.stx_ino &&
+	       a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor &&
+	       a.stx_mnt_id == b.stx_mnt_id;
+}
+
 void asker_add_root(struct asker *asker, int fd)
 {
-	if (asker->n_roots < ASKER_MOST_ROOTS)
-		asker->roots[asker->n_roots++] = fd;
-	else
+	bool is_known = asker->n_roots == ASKER_MOST_ROOTS;
+
+	for (size_t i = 0; i < asker->n_roots && !is_known; i++)
+		is_known = is_same_folder(asker->roots[i], fd);
+	if (is_known)
 		close(fd);
+	else
+		asker->roots[asker->n_roots++] = fd;
 }
 
 void asker_add_file(struct asker *asker, const char *build_id, const char *path, int fd)

@@ -79,7 +79,8 @@ void symbolizer_add_file(struct symbolizer *symbolizer, const char *build_id, co
 
 /*
  * A folder that is the root for the processes (a descriptor, taken): their files are looked for below it, before our
- * own root.  Open /proc/PID/root while one has the right to; afterwards it needs none.
+ * own root.  Open /proc/PID/root while one has the right to; afterwards it needs none.  Those of processes that are
+ * added are known already where they may be opened then.
  */
 void symbolizer_add_root(struct symbolizer *symbolizer, int fd);
 

@@ -5,6 +5,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -87,8 +88,21 @@ void symbolizer_add_root(struct symbolizer *symbolizer, int fd)
 	asker_add_root(&symbolizer->asker, fd);
 }
 
+/* Only where we still may, and where it is another than ours or one that is known. */
+static void add_root_of(struct symbolizer *symbolizer, pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		asker_add_root(&symbolizer->asker, fd);
+}
+
 void symbolizer_add_process(struct symbolizer *symbolizer, uint32_t process, pid_t pid)
 {
+	add_root_of(symbolizer, pid);
 	(void)processes_add(&symbolizer->processes, process, pid);
 }
 
