@@ -57,7 +57,7 @@ def stacks_of(python, waits):
             process.kill()
     complete = sum(words[3] == "complete" for words in lines)
     recovered = sum(int(words[2]) for words in lines)
-    return {"threads": len(lines), "complete": complete, "recovered": recovered, **costs}
+    return {**costs, "threads": len(lines), "complete": complete, "recovered": recovered}
 
 
 def bench_stacks(waits):
