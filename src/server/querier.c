@@ -112,19 +112,18 @@ static int read_params(struct querier *call, struct cursor message, struct err *
 static int read_request(struct querier *call, struct err *err)
 {
 	struct rpc *rpc = &call->rpc;
+	struct buf *proto = &call->json_request;
 	int r;
 
-	if (!rpc->is_json)
-		return read_params(call, cursor_over(rpc->message, rpc->len), err);
-	buf_init(&call->json_request, rpc->len * 2 + 64);
-	r = proto_json_read(call->method->request, rpc->message, rpc->len, &call->json_request,
-			    err);
-	if (r < 0)
-		return r;
-	return read_params(call,
-			   cursor_over(call->json_request.data ? call->json_request.data : "",
-				       call->json_request.len),
-			   err);
+	call->request = cursor_over(rpc->message, rpc->len);
+	if (rpc->is_json) {
+		buf_init(proto, rpc->len * 2 + 64);
+		r = proto_json_read(call->method->request, rpc->message, rpc->len, proto, err);
+		if (r < 0)
+			return r;
+		call->request = cursor_over(proto->data ? proto->data : "", proto->len);
+	}
+	return read_params(call, call->request, err);
 }
 
 /* "name:sample_type:sample_unit:period_type:period_unit", a sixth part (":delta") is left out. */
@@ -191,6 +190,28 @@ static int prepare(struct querier *call, struct err *err)
 		.is_cancelled = &call->exchange->is_cancelled,
 	};
 	return r;
+}
+
+struct querier *querier_side(struct querier *call, uint32_t number, struct err *err)
+{
+	struct querier *side = arena_alloc(&call->exchange->arena, sizeof(*side));
+	struct cursor message = call->request, own = cursor_over("", 0);
+	struct proto_field field;
+	int r;
+
+	while (proto_next(&message, &field))
+		if (field.number == number)
+			own = proto_message(&field);
+	side->server = call->server;
+	side->exchange = call->exchange;
+	side->method = call->method->side;
+	side->start_ns = call->start_ns;
+	side->sides = call->sides;
+	call->sides = side;
+	r = read_params(side, own, err);
+	if (r == 0)
+		r = prepare(side, err);
+	return r < 0 ? NULL : side;
 }
 
 struct querier *querier_open(struct server *server, struct http_exchange *exchange,
@@ -265,7 +286,8 @@ void querier_end(struct querier *call, int r, const struct err *err)
 	int64_t elapsed_ns = clock_monotonic_ns() - call->start_ns;
 	struct err own = {0};
 
-	selector_done(&call->selector);
+	for (struct querier *one = call; one; one = one->sides)
+		selector_done(&one->selector);
 	atomic_fetch_add(&counters->queries[call->method->kind], 1);
 	atomic_fetch_add(&counters->query_us[call->method->kind],
 			 (uint64_t)(elapsed_ns / NS_PER_US));

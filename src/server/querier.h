@@ -46,6 +46,8 @@ struct querier_method {
 	enum query_kind kind;		/* it is counted as */
 	uint8_t params[QUERIER_FIELDS]; /* enum querier_param by field number */
 	const struct proto_json_message *request, *reply;
+	const struct querier_method
+		*side; /* of the two requests that it is made of; see querier_side() */
 	bool needs_range;
 };
 
@@ -55,6 +57,7 @@ struct querier {
 	const struct querier_method *method;
 	struct rpc rpc;
 	struct buf json_request; /* as proto */
+	struct cursor request;	 /* that, or what came as proto */
 	int64_t start_ns;
 
 	const char *type, *selector_text, *name;
@@ -67,12 +70,19 @@ struct querier {
 	const char *text; /* of the selector: type and labels */
 	struct selector selector;
 	struct store_query query; /* ready for the store */
+	struct querier *sides;	  /* to be ended with this one */
 	struct buf reply;
 };
 
 struct querier *querier_open(struct server *server, struct http_exchange *exchange,
 			     const struct querier_method *method) nodiscard;
 void querier_end(struct querier *call, int r, const struct err *err);
+
+/*
+ * Of a request that is made of two: the one in that field, understood on its own; NULL with `err` filled.  It
+ * ends with the call.
+ */
+struct querier *querier_side(struct querier *call, uint32_t number, struct err *err) nodiscard;
 
 /* A message inside of the answer with one text, unless that is empty. */
 void querier_put_text(struct buf *out, uint32_t number, const char *text);
@@ -84,6 +94,7 @@ extern const struct proto_json_message querier_schema_profile_types_request,
 	querier_schema_label_values_request, querier_schema_names, querier_schema_series_request,
 	querier_schema_series, querier_schema_select_request, querier_schema_series_select_request,
 	querier_schema_select_series, querier_schema_select_stacks, querier_schema_stats,
-	querier_schema_pprof_profile, querier_schema_nothing;
+	querier_schema_diff_request, querier_schema_diff, querier_schema_pprof_profile,
+	querier_schema_nothing;
 
 #endif

@@ -150,6 +150,30 @@ static const struct proto_json_field select_stacks_fields[] = {
 };
 const struct proto_json_message querier_schema_select_stacks = {select_stacks_fields};
 
+static const struct proto_json_field diff_request_fields[] = {
+	{"left", 1, PROTO_JSON_MESSAGE, &querier_schema_select_request, 0, NULL},
+	{"right", 2, PROTO_JSON_MESSAGE, &querier_schema_select_request, 0, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_diff_request = {diff_request_fields};
+
+static const struct proto_json_field flame_diff_fields[] = {
+	{"names", 1, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"levels", 2, PROTO_JSON_MESSAGE, &level, PROTO_JSON_REPEATED, NULL},
+	{"total", 3, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"maxSelf", 4, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"leftTicks", 5, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"rightTicks", 6, PROTO_JSON_INT64, NULL, 0, NULL},
+	{0},
+};
+static const struct proto_json_message flame_diff = {flame_diff_fields};
+
+static const struct proto_json_field diff_fields[] = {
+	{"flamegraph", 1, PROTO_JSON_MESSAGE, &flame_diff, 0, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_diff = {diff_fields};
+
 static const struct proto_json_field stats_fields[] = {
 	{"dataIngested", 1, PROTO_JSON_BOOL, NULL, 0, NULL},
 	{"oldestProfileTime", 2, PROTO_JSON_INT64, NULL, 0, NULL},

@@ -102,6 +102,76 @@ def test_series_of_values(server):
     assert answer(server, "SelectSeries", profileTypeID=CPU, labelSelector='{a="b"}', step=15) == {}
 
 
+def boxes_of(levels, names):
+    """{name: (x before, total before, own before, x after, total after, own after)} of a double flame graph."""
+    boxes = {}
+    for level in levels:
+        x = [0, 0]
+        for one in zip(*[iter(map(int, level))] * 7):
+            sides = []
+            for side in range(2):
+                gap, total, own = one[3 * side:3 * side + 3]
+                sides += [x[side] + gap, total, own]
+                x[side] += gap + total
+            boxes[names[one[6]]] = tuple(sides)
+    return boxes
+
+
+BOTH = {"total": (0, 2 * 10**9, 0, 0, 10**9, 0), "main": (0, 2 * 10**9, 0, 0, 10**9, 0),
+        "work": (0, 2 * 10**9, 0, 0, 10**9, 0),
+        "bar": (0, 500 * 10**6, 500 * 10**6, 0, 250 * 10**6, 250 * 10**6),
+        "foo": (500 * 10**6, 1500 * 10**6, 1500 * 10**6, 250 * 10**6, 750 * 10**6, 750 * 10**6)}
+
+
+def test_two_selections_are_compared(server):
+    left, right = ({"profileTypeID": CPU, "labelSelector": f'{{service_name="shop",region="{region}"}}',
+                    "start": START, "end": END} for region in ("eu", "us"))
+    got = ask(server, "Diff", {"left": left, "right": right})
+    assert got.status == 200, got.body
+    got = got.json()["flamegraph"]
+    assert boxes_of([level["values"] for level in got["levels"]], got["names"]) == BOTH
+    assert (got["total"], got["leftTicks"], got["rightTicks"]) == ("3000000000", "2000000000", "1000000000")
+    bad = ask(server, "Diff", {"left": left})
+    assert bad.status == 400 and "missing time range" in bad.json()["message"]
+
+
+def render(server, path="/pyroscope/render", **params):
+    return server.get(path, **params)
+
+
+def test_render_gives_a_flamebearer_with_its_timeline(server):
+    got = render(server, query=CPU + '{service_name="shop"}', **{"from": START, "until": END}, groupBy="region").json()
+    assert got["version"] == 1 and got["flamebearer"]["numTicks"] == 3 * 10**9
+    assert got["flamebearer"]["levels"][0] == [0, 3 * 10**9, 0, 0] and got["flamebearer"]["names"][0] == "total"
+    assert got["metadata"] == {"format": "single", "spyName": "", "sampleRate": 10**9, "units": "samples", "name": "cpu"}
+    assert sum(got["timeline"]["samples"]) == 3 * 10**9 and got["timeline"]["durationDelta"] == 15
+    assert {name: sum(line["samples"]) for name, line in got["groups"].items()} == {"eu": 2 * 10**9, "us": 10**9}
+    assert got["heatmap"] is None
+    named = render(server, query=f'{{__name__="{CPU}"}}', **{"from": "now-1h"}, maxNodes=3).json()
+    assert named["flamebearer"]["numTicks"] == 4 * 10**9 and named["groups"] is None
+
+
+def test_render_diff_gives_both_sides(server):
+    sides = {f"{side}{name}": value for side, region in (("left", "eu"), ("right", "us"))
+             for name, value in (("Query", f'{CPU}{{service_name="shop",region="{region}"}}'),
+                                 ("From", START), ("Until", END))}
+    got = render(server, "/pyroscope/render-diff", **sides).json()
+    assert boxes_of(got["flamebearer"]["levels"], got["flamebearer"]["names"]) == BOTH
+    assert (got["leftTicks"], got["rightTicks"], got["metadata"]["format"]) == (2 * 10**9, 10**9, "double")
+
+
+@pytest.mark.parametrize("params,text", [
+    ({"from": "now-1h"}, '"query" is required'),
+    ({"query": '{service_name="shop"}'}, '"query" must contain a profile-type selection'),
+    ({"query": CPU + "{}", "from": "yesterday"}, "from"),
+    ({"query": CPU + "{}", "from": "now", "until": "now-1h"}, "query start time is after end time"),
+    ({"query": CPU + "{}", "maxNodes": "x"}, "maxNodes"),
+])
+def test_bad_renderings_are_refused_in_one_line(server, params, text):
+    got = render(server, **params)
+    assert got.status == 400 and got.json()["code"] == "invalid_argument" and text in got.json()["message"]
+
+
 def test_a_pprof_of_everything(server):
     got = answer(server, "SelectMergeProfile", profileTypeID=CPU, labelSelector='{service_name="shop"}')
     texts = got["stringTable"]
