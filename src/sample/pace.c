@@ -54,3 +54,16 @@ bool pace_tick(struct pace *pace, int64_t now_ns)
 	}
 	return late;
 }
+
+uint32_t pace_skip(struct pace *pace, int64_t now_ns, int64_t *ret_last_ns)
+{
+	uint32_t n = 0;
+
+	while (pace->due_ns <= now_ns) {
+		*ret_last_ns = pace->last_ns = pace->due_ns;
+		pace->due_ns += draw_gap(pace);
+		n++;
+	}
+	pace->ticks += n;
+	return n;
+}

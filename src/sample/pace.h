@@ -35,4 +35,7 @@ void pace_init(struct pace *pace, double rate_hz, int64_t now_ns, uint64_t seed)
 /* A tick begins now: count it, draw the next deadline, tell whether this one came late. */
 bool pace_tick(struct pace *pace, int64_t now_ns);
 
+/* Ticks until now need nobody: count them as made when they were due.  How many, and when the last was (if any). */
+uint32_t pace_skip(struct pace *pace, int64_t now_ns, int64_t *ret_last_ns);
+
 #endif

@@ -26,6 +26,7 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 {
 	struct tick *tick = &sampler->tick;
 
+	doze_init(&sampler->doze);
 	sampler->config = config;
 	sampler->before = sampler->stats;
 	crew_init(&sampler->crew, sampler->target, first_thread_id);
@@ -66,6 +67,7 @@ void sampler_init(struct sampler *sampler, const struct sampler_config *config,
 
 void sampler_done(struct sampler *sampler)
 {
+	doze_done(&sampler->doze);
 	sources_done(&sampler->sources);
 	locals_done(&sampler->locals);
 	native_free(sampler->native);
@@ -256,22 +258,28 @@ static bool waits_awake(struct sampler *sampler, int64_t until_ns)
 }
 
 /*
- * With nobody on the leash and nothing to send there is only SIGTERM to wait for: a quarter of what waiting for
+ * With nobody on the leash and nothing to send there is only SIGTERM to wait for (dozing, who stirs): a quarter of what waiting for
  * three descriptors costs.  That the front is gone is noticed by the next block.
  */
 static bool waits_alone(struct sampler *sampler, int64_t until_ns)
 {
 	int64_t left_ns = until_ns - clock_monotonic_ns();
 	struct timespec timeout = clock_timespec(max_of(left_ns, (int64_t)0));
-	sigset_t term;
+	sigset_t signals;
+	int got;
 
 	if (pauser_threads(sampler->pauser) > 0 || wire_waiting(sampler->wire) > 0)
 		return false;
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	if (sampler->doze.state == DOZE_DOZING)
+		sigaddset(&signals, SIGIO);
 	sampler->serve_due_ns = until_ns + SERVE_GAP_NS;
-	if (sigtimedwait(&term, NULL, &timeout) == SIGTERM)
+	got = sigtimedwait(&signals, NULL, &timeout);
+	if (got == SIGTERM)
 		sampler->has_to_end = true;
+	else if (got == SIGIO)
+		doze_wake(&sampler->doze);
 	return true;
 }
 
@@ -311,7 +319,10 @@ static bool is_over(const struct sampler *sampler, int64_t now_ns)
 
 static int64_t next_due(const struct sampler *sampler)
 {
-	int64_t due_ns = min_of(sampler->pace.due_ns, sampler->chores_due_ns);
+	int64_t due_ns = sampler->chores_due_ns;
+
+	if (sampler->doze.state != DOZE_DOZING)
+		due_ns = min_of(due_ns, sampler->pace.due_ns);
 
 	return sampler->config->end_ns ? min_of(due_ns, sampler->config->end_ns) : due_ns;
 }
@@ -324,14 +335,32 @@ static int last_tick(struct sampler *sampler)
 	return r == 0 ? stream_threads(&sampler->stream, true) : r;
 }
 
+static void sleep_through(struct sampler *sampler, int64_t now_ns)
+{
+	int64_t last_ns;
+	uint32_t n = pace_skip(&sampler->pace, now_ns, &last_ns);
+
+	if (n > 0)
+		stream_slept(&sampler->stream, n, last_ns);
+}
+
+static bool may_doze(const struct sampler *sampler)
+{
+	return !sampler->is_stopped && pauser_threads(sampler->pauser) == 0 &&
+	       wire_waiting(sampler->wire) == 0;
+}
+
 static int loop(struct sampler *sampler)
 {
 	for (;;) {
+		bool was_dozing = sampler->doze.state == DOZE_DOZING;
 		int r = serve(sampler, next_due(sampler));
 		int64_t now_ns = clock_monotonic_ns();
 
 		if (r < 0)
 			return r;
+		if (was_dozing)
+			sleep_through(sampler, now_ns);
 		if (is_over(sampler, now_ns))
 			return last_tick(sampler);
 		if (now_ns >= sampler->pace.due_ns) {
@@ -341,9 +370,12 @@ static int loop(struct sampler *sampler)
 				r = one_tick(sampler, is_late);
 			else
 				sampler->pace.missed++;
+			doze_after_tick(&sampler->doze, &sampler->crew, now_ns, may_doze(sampler));
 		}
 		if (r == 0 && now_ns >= sampler->chores_due_ns)
 			r = do_chores(sampler, now_ns);
+		if (now_ns < sampler->chores_due_ns && was_dozing)
+			doze_look_up(&sampler->doze);
 		if (r < 0)
 			return r;
 		beat_now(sampler->beat);

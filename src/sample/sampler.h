@@ -8,6 +8,7 @@
  *
  *	poll ── pauser has events ──▶ pauser_pump
  *	   ├─── a tick is due ──────▶ tick_run, samples into the stream
+ *	   │                          (none while all of the target sleeps: sample/doze.h)
  *	   ├─── 250 ms are over ────▶ names, ended threads, flush, heartbeat
  *	   └─── SIGTERM, end ───────▶ last tick, statistics, end record
  *
@@ -19,6 +20,7 @@
 #include "format/capture.h"
 #include "proc/pause.h"
 #include "proc/watchdog.h"
+#include "sample/doze.h"
 #include "sample/kernel.h"
 #include "sample/pace.h"
 #include "sample/source.h"
@@ -54,6 +56,7 @@ struct sampler {
 	struct native *native;
 	struct kernel *kernel;
 	struct pace pace;
+	struct doze doze;
 	struct stream stream;
 	struct sources sources;
 	struct capture_stats stats;

@@ -161,6 +161,28 @@ static int end_rests(struct stream *stream, unsigned flags)
 	return r;
 }
 
+static void sleep_on(struct member *member, uint32_t n_ticks, int64_t until_ns)
+{
+	member->rest.n_ticks += n_ticks;
+	member->rest.until_ns = until_ns;
+	member->rest.node = member_node(member);
+	member->rest.state = member->state;
+	member->rest.flags = member->is_recovered ? SAMPLE_RECOVERED : 0;
+}
+
+void stream_slept(struct stream *stream, uint32_t n_ticks, int64_t until_ns)
+{
+	for (size_t i = 0; i < stream->crew->n; i++) {
+		struct member *member = &stream->crew->members[i];
+
+		if (member->news != MEMBER_SAME)
+			continue; /* it has just been listed */
+		stream->stats->samples += n_ticks;
+		stream->stats->proven += n_ticks;
+		sleep_on(member, n_ticks, until_ns);
+	}
+}
+
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 {
 	int r = stream_threads(stream, false);
@@ -176,11 +198,7 @@ int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 			continue;
 		count(stream, member);
 		if (sleeps_on(member, flags)) {
-			member->rest.n_ticks++;
-			member->rest.until_ns = now_ns;
-			member->rest.node = member_node(member);
-			member->rest.state = member->state;
-			member->rest.flags = member->is_recovered ? SAMPLE_RECOVERED : 0;
+			sleep_on(member, 1, now_ns);
 			continue;
 		}
 		sample = (struct capture_sample){

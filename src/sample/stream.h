@@ -48,6 +48,9 @@ int stream_threads(struct stream *stream, bool is_fresh) nodiscard;
 /* One sample per member that has a true stack at `now_ns`.  New members are defined first. */
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags) nodiscard;
 
+/* `n_ticks` more that all slept through who did at the last one; the last was due at `until_ns`. */
+void stream_slept(struct stream *stream, uint32_t n_ticks, int64_t until_ns);
+
 /* Write what members sleep through so far: some times a second, and at the end. */
 int stream_rests(struct stream *stream) nodiscard;
 

@@ -48,6 +48,24 @@ static void pace_does_not_drift_when_ticks_take_time(void **state)
 	assert_true(pace.missed < TICKS / 100);
 }
 
+static void pace_counts_skipped_ticks_as_made_when_they_were_due(void **state)
+{
+	struct pace pace;
+	int64_t last_ns = -1;
+	uint32_t n;
+
+	(void)state;
+	pace_init(&pace, 1000, 0, 11);
+	assert_int_equal(pace_skip(&pace, pace.due_ns - 1, &last_ns), 0);
+	assert_int_equal(last_ns, -1);
+	n = pace_skip(&pace, 10 * NS_PER_S, &last_ns);
+	assert_true(fabs(n / 10000.0 - 1) < 0.05);
+	assert_int_equal(pace.ticks, n);
+	assert_int_equal(pace.missed, 0);
+	assert_true(last_ns <= 10 * NS_PER_S && pace.due_ns > 10 * NS_PER_S);
+	assert_int_equal(pace.last_ns, last_ns);
+}
+
 static void pace_tells_the_spacing_of_ticks_also_when_some_are_missed(void **state)
 {
 	struct pace pace;
@@ -97,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pace_keeps_the_rate_with_exponential_gaps),
 		cmocka_unit_test(pace_does_not_drift_when_ticks_take_time),
+		cmocka_unit_test(pace_counts_skipped_ticks_as_made_when_they_were_due),
 		cmocka_unit_test(pace_tells_the_spacing_of_ticks_also_when_some_are_missed),
 		cmocka_unit_test(pace_counts_late_and_missed_ticks),
 		cmocka_unit_test(pace_gives_each_seed_its_own_ticks),
