@@ -14,32 +14,46 @@
 
 /* ---- where a thread is ---- */
 
-struct frame_id stack_own_frame(const struct shot *shot, struct node_id node)
+static const struct frame *frame_of(const struct shot *shot, uint32_t node)
 {
-	struct frame_id innermost = {0};
-
-	for (uint32_t at = node.v < shot->tree.n ? node.v : 0; at; at = shot->tree.parent[at]) {
-		struct frame_id id = {shot->tree.frame[at]};
-		enum tui_style style =
-			style_of_frame(shot->names, names_frame_get(shot->names, id));
-
-		if (style == STYLE_OWN)
-			return id;
-		if (!innermost.v && style != STYLE_MARKER)
-			innermost = id;
-	}
-	return innermost;
+	return names_frame_get(shot->names, (struct frame_id){shot->tree.frame[node]});
 }
 
-struct frame_id thread_leaf(const struct shot *shot, struct node_id node)
+static uint32_t node_of(const struct shot *shot, struct node_id node)
 {
-	for (uint32_t at = node.v < shot->tree.n ? node.v : 0; at; at = shot->tree.parent[at]) {
-		struct frame_id id = {shot->tree.frame[at]};
+	return node.v < shot->tree.n ? node.v : 0;
+}
 
-		if (names_frame_get(shot->names, id)->kind != FRAME_MARKER)
-			return id;
-	}
+/* From a node outwards, the first frame whose kind is among the bits; 0: none. */
+static struct frame_id frame_of_kinds(const struct shot *shot, struct node_id node, uint32_t kinds)
+{
+	for (uint32_t at = node_of(shot, node); at; at = shot->tree.parent[at])
+		if (kinds & 1u << frame_of(shot, at)->kind)
+			return (struct frame_id){shot->tree.frame[at]};
 	return (struct frame_id){0};
+}
+
+#define KINDS_OF_CODE (~(1u << FRAME_MARKER))
+
+struct frame_id stack_own_frame(const struct shot *shot, struct node_id node)
+{
+	struct frame_id python;
+
+	for (uint32_t at = node_of(shot, node); at; at = shot->tree.parent[at])
+		if (style_of_frame(shot->names, frame_of(shot, at)) == STYLE_OWN)
+			return (struct frame_id){shot->tree.frame[at]};
+	python = frame_of_kinds(shot, node, 1u << FRAME_PYTHON);
+	return python.v ? python : frame_of_kinds(shot, node, KINDS_OF_CODE);
+}
+
+struct frame_id thread_place(const struct shot *shot, const struct tui_thread *thread)
+{
+	struct frame_id python = {0};
+
+	/* The C library's function that sleeps says less than who called it. */
+	if (thread_state_is_idle(thread->state))
+		python = frame_of_kinds(shot, thread->node, 1u << FRAME_PYTHON);
+	return python.v ? python : frame_of_kinds(shot, thread->node, KINDS_OF_CODE);
 }
 
 /* ---- who waits together ---- */
@@ -159,18 +173,18 @@ static uint64_t thread_key(const void *rows, size_t i)
 
 static bool thread_is_wanted(const struct tui *tui, const struct tui_thread *thread)
 {
-	struct frame_id leaf;
-	char place[WORDS_NAME_MAX];
+	struct frame_id place;
+	char text[WORDS_NAME_MAX];
 
 	if (!*tui->filter || strcasestr(thread->name, tui->filter) ||
 	    strcasestr(thread->process, tui->filter) ||
 	    strcasestr(style_words_of_state(thread->state), tui->filter))
 		return true;
-	leaf = thread_leaf(&tui->shot, thread->node);
-	if (!leaf.v)
+	place = thread_place(&tui->shot, thread);
+	if (!place.v)
 		return false;
-	words_both(place, tui->shot.names, names_frame_get(tui->shot.names, leaf));
-	return strcasestr(place, tui->filter) != NULL;
+	words_both(text, tui->shot.names, names_frame_get(tui->shot.names, place));
+	return strcasestr(text, tui->filter) != NULL;
 }
 
 static uint64_t stack_key(const void *rows, size_t i)

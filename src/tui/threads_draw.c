@@ -133,15 +133,15 @@ static void share_draw(const struct pane *pane, struct grid_place at, int64_t pa
 static void where_draw(struct tui *tui, const struct tui_thread *thread, const struct pane *pane,
 		       struct grid_place at)
 {
-	struct frame_id leaf = thread_leaf(&tui->shot, thread->node);
+	struct frame_id place = thread_place(&tui->shot, thread);
 	const struct frame *frame;
 	char text[WORDS_NAME_MAX];
 
-	if (thread->is_over || !leaf.v) {
+	if (thread->is_over || !place.v) {
 		grid_puts(pane->grid, at, STYLE_FAINT, thread->is_over ? "[ended]" : "[no Python]");
 		return;
 	}
-	frame = names_frame_get(tui->shot.names, leaf);
+	frame = names_frame_get(tui->shot.names, place);
 	words_both(text, tui->shot.names, frame);
 	at.cut = GRID_CUT_MIDDLE;
 	grid_puts(pane->grid, at, style_of_frame(tui->shot.names, frame), text);

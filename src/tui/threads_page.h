@@ -5,8 +5,8 @@
 
 #include "tui/tui_private.h"
 
-/* The innermost frame that is no marker; 0: none. */
-struct frame_id thread_leaf(const struct shot *shot, struct node_id node);
+/* Where it is: its innermost frame, of one that waits the innermost of Python; 0: nowhere. */
+struct frame_id thread_place(const struct shot *shot, const struct tui_thread *thread);
 
 void thread_rows_draw(struct tui *tui, const struct pane *pane);
 /* The stack of the chosen thread. */

@@ -238,7 +238,9 @@ static inline struct grid_place pane_at(const struct pane *pane, int row, int co
 	return (struct grid_place){pane->row + row, column, room, GRID_CUT_END};
 }
 
-/* A frame of the program's own code on the stack, the innermost; else the innermost of all; 0: none. */
+/*
+ * The innermost frame of the program's own code on a stack; else the innermost of Python, else of any code; 0: none.
+ */
 struct frame_id stack_own_frame(const struct shot *shot, struct node_id node);
 /* Hash of a path of frames, from its parent's. */
 uint64_t path_hash(uint64_t parent, uint32_t frame);

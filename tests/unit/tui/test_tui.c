@@ -115,6 +115,31 @@ static void one_key_shows_how_many_threads_are_stuck_and_where(void **state)
 	session_done(&session);
 }
 
+static void threads_that_wait_are_where_python_is_not_where_the_library_sleeps(void **state)
+{
+	struct session session;
+	struct scene *scene = &session.scene;
+
+	(void)state;
+	session_init(&session, scene_b);
+	for (size_t i = 0; i < scene->n_threads; i++) {
+		struct frame frame = {.name = names_cstr(scene->names, "futex_wait"),
+				      .module = names_cstr(scene->names, "/lib/libc.so.6"),
+				      .kind = FRAME_NATIVE};
+
+		scene->threads[i].node = tree_child(&scene->profile.tree, scene->threads[i].node,
+						    names_frame(scene->names, &frame));
+	}
+	tui_update(session.tui, &scene->model);
+	press(&session, "\t");
+	assert_has(screen(&session), "7 of 9 threads wait for a lock: connection (local.py:100)");
+	assert_lacks(screen(&session), "futex_wait");
+	/* the whole stack has it */
+	press(&session, "\r");
+	assert_has(screen(&session), "C futex_wait");
+	session_done(&session);
+}
+
 static void threads_that_wait_elsewhere_are_no_crowd(void **state)
 {
 	struct session session;
@@ -406,6 +431,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_key_shows_the_hot_line_of_a_busy_program),
 		cmocka_unit_test(one_key_shows_how_many_threads_are_stuck_and_where),
+		cmocka_unit_test(
+			threads_that_wait_are_where_python_is_not_where_the_library_sleeps),
 		cmocka_unit_test(threads_that_wait_elsewhere_are_no_crowd),
 		cmocka_unit_test(digits_sort_as_py_spy_does),
 		cmocka_unit_test(a_pause_freezes_the_picture_until_it_ends),
