@@ -85,6 +85,12 @@ typedef void elf_function_fn(void *ctx, const char *name, struct elf_range range
 int elf_functions(const struct elf *elf, elf_function_fn *fn, void *ctx) nodiscard;
 
 /*
+ * The jumps by which the file calls other libraries' functions, as "malloc@plt" (x86-64).  Returns how many, 0 when the
+ * file does without or has them in an order that is not known.
+ */
+int elf_plt(const struct elf *elf, elf_function_fn *fn, void *ctx) nodiscard;
+
+/*
  * The bytes of a section as they are in the file, with a NUL behind the last (free() them); -ENOENT, ERR_LIMIT
  * when there are more than `max_bytes`.
  */

@@ -278,6 +278,15 @@ static size_t plain_length(const char *linked)
 	return len ? len : strlen(linked);
 }
 
+/* The jump to another library's function is not that function. */
+static void keep_plt(const char *linked, char into[DEMANGLE_MAX_BYTES])
+{
+	size_t len = strnlen(linked, DEMANGLE_LINKED_MAX), n = strlen(into);
+
+	if (len > 4 && memcmp(linked + len - 4, "@plt", 4) == 0 && n + 5 <= DEMANGLE_MAX_BYTES)
+		memcpy(into + n, "@plt", 5);
+}
+
 size_t demangle(const char *linked, char into[DEMANGLE_MAX_BYTES])
 {
 	size_t len = plain_length(linked);
@@ -288,5 +297,6 @@ size_t demangle(const char *linked, char into[DEMANGLE_MAX_BYTES])
 	      (strncmp(plain, "_Z", 2) == 0 && demangle_cxx(plain, into)) ||
 	      demangle_cython(plain, into)))
 		utf8_clean(into, DEMANGLE_MAX_BYTES, plain, strlen(plain));
+	keep_plt(linked, into);
 	return strlen(into);
 }

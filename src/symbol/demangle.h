@@ -7,6 +7,7 @@
  *	_ZN4core3fmt5write17h0123456789abcdefE	core::fmt::write	Rust, legacy
  *	__pyx_pw_4demo_3work		demo.work			Cython
  *	memcpy@@GLIBC_2.14, f.part.0	memcpy, f
+ *	_ZN3foo3barEv@plt		foo::bar@plt			the jump to another library's
  *
  * Parameters and return types are left out: they make names long, and overloads are told apart by their lines.
  * Hostile names cost bounded time in our own decoders; libstdc++'s may take the process with it, which is

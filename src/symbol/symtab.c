@@ -96,6 +96,7 @@ int symtab_add(struct symtab *symtab, int fd, struct err *err)
 	if (r < 0)
 		return r;
 	r = elf_functions(elf, on_function, symtab);
+	(void)!elf_plt(elf, on_function, symtab);
 	add_packed(symtab, elf);
 	elf_close(elf);
 	symtab->is_sorted = false;

@@ -196,6 +196,23 @@ def test_packed_symbols_of_a_stripped_file_are_read(tool, tmp_path):
     assert all(answer == [("hidden", "", 0)] for answer in answers)
 
 
+def test_jumps_to_other_libraries_are_named_as_objdump_does(tool, tmp_path):
+    needs("objdump", "strip")
+    if os.uname().machine != "x86_64":
+        pytest.skip("needs x86-64")
+    for language, flags in (("c", []), ("c++", ["-Wl,-z,ibtplt"]), ("c++", ["-Wl,-z,lazy"])):
+        library = build(tmp_path, language, *flags)
+        run("strip", library)
+        text = "".join(run("objdump", "-d", "-j", section, library).stdout for section in (".plt", ".plt.sec")
+                       if f" {section} " in run("readelf", "-SW", library).stdout)
+        known = {int(at, 16): name for at, name in re.findall(r"^([0-9a-f]+) <([^>*]+@plt)>:", text, re.M)}
+        assert known
+        answers, _ = ask(tool, library, [at + 4 for at in known], build_id(library))
+        named = {name.split("@")[0] for name in known.values() if not name.startswith("_Z")}
+        assert named <= {answer[0][0].removesuffix("@plt") for answer in answers}
+        assert all(answer[0][0].endswith("@plt") for answer in answers)
+
+
 def test_damaged_debug_information_costs_names_only(tool, tmp_path):
     """Each damaged copy is answered or given up; whoever asks lives and does not wait long."""
     library = build(tmp_path, "c")

@@ -12,7 +12,8 @@ static const struct {
 } cases[] = {
 	{"main", "main"},
 	{"memcpy@@GLIBC_2.14", "memcpy"},
-	{"printf@plt", "printf"},
+	{"printf@plt", "printf@plt"},
+	{"_ZN3foo3bazERKSs@plt", "foo::baz@plt"},
 	{"compute.part.0", "compute"},
 	{"compute.constprop.0.isra.0", "compute"},
 	{"compute.cold", "compute"},
