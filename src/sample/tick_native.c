@@ -72,52 +72,79 @@ static void take_alone(struct tick *tick, struct member *member, enum member_new
 
 /* ---- threads without Python ---- */
 
-static void read_alone_asleep(struct tick *tick, struct member *member)
+/* False when it woke up meanwhile: what is held is of no moment. */
+static bool read_alone_asleep(struct tick *tick, struct member *member)
 {
 	uint64_t slices = member->cpu.slices;
 
 	native_hold_waiting(tick->native, member->tid, &member->view);
-	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
+	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices) {
 		native_forget(tick->native);
+		return false;
+	}
 	take_alone(tick, member, MEMBER_PROVEN);
+	return true;
 }
 
-/* True when it stood still: then what is held is of that moment. */
-static bool read_alone_running(struct tick *tick, struct member *member)
+/* Of the thread that the pauser holds; one that its user had stopped has registers for /proc only. */
+static void hold_alone(struct tick *tick, struct member *member)
 {
-	int64_t deadline_ns = clock_monotonic_ns() + TICK_PAUSE_WAIT_NS, held_ns;
 	struct mem_span span;
 
-	if (pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns) != PAUSE_STOPPED)
-		return false;
-	held_ns = pauser_stats(tick->pauser)->held_ns;
-	note_stop(tick, member);
 	if (native_aim(tick->native, tick->pauser, &span)) {
 		memory_budget_set(tick->target->memory, 1, NATIVE_MAX_COPY);
 		if (memory_readv(tick->target->memory, &span, 1) < 0)
 			span.ok = false;
 		native_hold(tick->native, &span);
+	} else if (thread_look(&member->files, &member->view) == 0) {
+		native_hold_waiting(tick->native, member->tid, &member->view);
 	}
+}
+
+/* False when it did not stand still: it has gone to sleep, or is somebody else's. */
+static bool read_alone_running(struct tick *tick, struct member *member)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + TICK_PAUSE_WAIT_NS, held_ns;
+	enum pause_outcome outcome =
+		pause_thread(tick->pauser, tick->crew->pid, member->tid, deadline_ns);
+
+	if (outcome != PAUSE_STOPPED && outcome != PAUSE_STOPPED_ALREADY)
+		return false;
+	held_ns = pauser_stats(tick->pauser)->held_ns;
+	note_stop(tick, member);
+	hold_alone(tick, member);
 	pause_resume(tick->pauser);
 	histogram_add(&tick->pauses, pauser_stats(tick->pauser)->held_ns - held_ns);
+	/* Its account is fresh only now. */
+	if (thread_cpu(&member->files, &member->cpu) < 0)
+		member->news = MEMBER_LOST;
+	else
+		take_alone(tick, member, MEMBER_PAUSED);
 	return true;
 }
 
 static void read_alone(struct tick *tick, struct member *member, int64_t now_ns)
 {
-	bool is_paused;
+	for (int i = 0; i < TICK_MAX_TRIES; i++) {
+		bool is_read;
 
-	native_forget(tick->native);
-	if (member->asleep_since_ns) {
-		read_alone_asleep(tick, member);
-		return;
+		if (i > 0) {
+			if (thread_cpu(&member->files, &member->cpu) < 0)
+				break;
+			tick_observe(tick, member, now_ns);
+		}
+		native_forget(tick->native);
+		if (member->asleep_since_ns)
+			is_read = read_alone_asleep(tick, member);
+		else if (tick_pauses(tick, now_ns))
+			is_read = read_alone_running(tick, member);
+		else
+			break;
+		if (is_read)
+			return;
 	}
-	is_paused = tick_pauses(tick, now_ns) && read_alone_running(tick, member);
-	/* Its account is fresh only now. */
-	if (is_paused && thread_cpu(&member->files, &member->cpu) < 0)
-		member->news = MEMBER_LOST;
-	else
-		take_alone(tick, member, is_paused ? MEMBER_PAUSED : MEMBER_PROVEN);
+	native_forget(tick->native);
+	take_alone(tick, member, MEMBER_PROVEN);
 }
 
 /* ---- all that are not known to run Python ---- */

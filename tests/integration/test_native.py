@@ -127,12 +127,14 @@ def test_a_thread_without_python_has_its_own_stack(pyrometer, start):
     target, missing = start("start_c")
     if "ctypes" in missing:
         pytest.skip("needs a Python with ctypes")
-    done = run([pyrometer, "dump", "-n", "--json", "-p", target.pid])
-    alone = [thread for thread in json.loads(done.stdout)
-             if all(frame.get("is_native") for frame in thread["frames"])]
-    assert len(alone) == 1
-    assert "pause" in alone[0]["frames"][0]["name"]
-    assert "clone" in alone[0]["frames"][-1]["name"]
+
+    def settled():  # it has just been started
+        done = run([pyrometer, "dump", "-n", "--json", "-p", target.pid])
+        alone = [thread["frames"] for thread in json.loads(done.stdout)
+                 if all(frame.get("is_native") for frame in thread["frames"])]
+        return len(alone) == 1 and "pause" in alone[0][0]["name"] and alone[0]
+    frames = wait_until(settled, what="a thread that pauses")
+    assert "clone" in frames[-1]["name"]
 
 
 def test_trampolines_of_perf_are_left_out(pyrometer, start):
