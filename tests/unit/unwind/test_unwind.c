@@ -433,6 +433,50 @@ static void a_functions_bounds_are_told(void **state)
 	teardown(&look);
 }
 
+static size_t n_descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The same file 300 times, each another one by its inode: more than are held open. */
+static void files_that_are_not_needed_are_closed_and_opened_again(void **state)
+{
+	enum { COPIES = 300 };
+	struct look look;
+	struct maps maps;
+	static struct mapping copies[COPIES];
+	const raddr_t at = (raddr_t)(uintptr_t)&deep;
+	raddr_t start, end;
+
+	(void)state;
+	setup(&look, open_file);
+	maps_init(&maps);
+	assert_int_equal(maps_read(&maps, getpid(), NULL), 0);
+	const struct mapping *own = maps_find(&maps, at);
+	for (uint64_t i = 0; i < COPIES; i++) {
+		copies[i] = *own;
+		copies[i].inode += i;
+		copies[i].start += i << 32;
+		copies[i].end += i << 32;
+	}
+	size_t before = n_descriptors();
+	unwind_space_update(look.space, &(struct maps){.items = copies, .n = COPIES});
+	for (int round = 0; round < 2; round++)
+		for (uint64_t i = 0; i < COPIES; i++) {
+			assert_int_equal(
+				unwind_function(look.space, at + (i << 32) + 1, &start, &end), 0);
+			assert_int_equal(start, at + (i << 32));
+			assert_true(n_descriptors() <= before + 128);
+		}
+	maps_done(&maps);
+	teardown(&look);
+	assert_true(n_descriptors() <= before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_program_counter_in_nothing_is_one_frame),
 		cmocka_unit_test(modules_keep_their_numbers_and_tell_their_files),
 		cmocka_unit_test(a_functions_bounds_are_told),
+		cmocka_unit_test(files_that_are_not_needed_are_closed_and_opened_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
