@@ -305,8 +305,10 @@ static void keys_draw(struct tui *tui, const struct pane *pane, int row)
 	static const char *const more[] = {"Space",   "pause", "z",	"idle", "m",
 					   "measure", "R",     "reset", NULL};
 	static const char *const range[] = {"[ ]", "move", "{ }", "length", "Space", "play", NULL};
-	const char *const *groups[] = {common, tui_page(tui)->keys,
-				       tui->facts.is_capture ? range : more};
+	/* Of a capture its time comes first: that it can be moved is what nobody guesses. */
+	bool is_capture = tui->facts.is_capture;
+	const char *const *groups[] = {common, is_capture ? range : tui_page(tui)->keys,
+				       is_capture ? tui_page(tui)->keys : more};
 	int column = 0;
 
 	for (size_t g = 0; g < array_len(groups); g++) {
