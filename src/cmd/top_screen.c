@@ -189,11 +189,14 @@ static void show_range(struct page *page, struct range wanted)
 static void play(struct page *page)
 {
 	struct range range = range_of(page);
+	/* The last step is as short as it has to be: the range keeps its length. */
+	int64_t left_ns = timeline_end_ns(page->top->timeline) - range.until_ns;
+	int64_t step_ns = min_of(left_ns, (int64_t)TOP_WINDOW_NS);
 
-	if (tui_is_paused(page->tui) || range.until_ns >= timeline_end_ns(page->top->timeline))
+	if (tui_is_paused(page->tui) || left_ns <= 0)
 		return;
-	range.from_ns += TOP_WINDOW_NS;
-	range.until_ns += TOP_WINDOW_NS;
+	range.from_ns += step_ns;
+	range.until_ns += step_ns;
 	show_range(page, range);
 	update(page);
 }
