@@ -19,6 +19,8 @@
 #define LOOKS_PER_TICK 4
 #define LOOK_LEAST_NS NS_PER_MS
 #define LOOK_MOST_NS (10 * NS_PER_MS)
+#define COST_SAMPLES 16 /* that the mean is taken over */
+#define COST_LEAST_NS ((int64_t)NS_PER_US)
 #define CLOCK_IDLE_NS (10 * NS_PER_S)
 
 /* What the clock saw of one thread. */
@@ -26,8 +28,9 @@ struct watched {
 	pid_t tid;
 	struct cpu_clock clock;
 	int64_t used_ns;
-	int64_t cpu_ns; /* the thread's, at its last pause */
-	bool is_new;	/* the clock has not looked at it yet */
+	int64_t cpu_ns;	 /* the thread's, at its last pause */
+	int64_t cost_ns; /* mean CPU time between pauses; 0: none so far */
+	bool is_new;	 /* the clock has not looked at it yet */
 	struct kernel_sites sites;
 };
 
@@ -245,6 +248,24 @@ static void take_looks(const struct kernel *kernel, struct watched *watched)
 		take_look(kernel, watched, &look);
 }
 
+/*
+ * Samples count the same, however much the thread ran between two of them: on a crowded machine that is nothing or
+ * several ticks.  So each costs the mean.
+ */
+static int64_t cost_of_sample(struct watched *watched, int64_t cpu_ns)
+{
+	int64_t since_ns = max_of(cpu_ns - watched->cpu_ns, (int64_t)0);
+
+	watched->cpu_ns = cpu_ns;
+	if (watched->is_new)
+		return 1; /* all that it ever used */
+	if (!watched->cost_ns)
+		watched->cost_ns = max_of(since_ns, COST_LEAST_NS);
+	watched->cost_ns += (since_ns - watched->cost_ns) / COST_SAMPLES;
+	watched->cost_ns = max_of(watched->cost_ns, COST_LEAST_NS);
+	return watched->cost_ns;
+}
+
 static struct node_id add_paused(struct kernel *kernel, struct member *member, int64_t now_ns)
 {
 	struct watched *watched = find_watched(kernel, member->tid);
@@ -255,8 +276,7 @@ static struct node_id add_paused(struct kernel *kernel, struct member *member, i
 		watched = watch(kernel, member->tid);
 	if (!watched)
 		return add_call(kernel, member->node, member->stop.call);
-	cost_ns = max_of(member->cpu.cpu_ns - watched->cpu_ns, (int64_t)1);
-	watched->cpu_ns = member->cpu.cpu_ns;
+	cost_ns = cost_of_sample(watched, member->cpu.cpu_ns);
 	watched->used_ns = now_ns;
 	take_looks(kernel, watched);
 	if (watched->is_new)
