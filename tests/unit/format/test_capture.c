@@ -106,7 +106,13 @@ static void write_samples(struct made *made, struct capture_writer *writer)
 
 static void make_capture(struct made *made, bool compress)
 {
-	struct capture_stats stats = {.time_ns = 50 * NS_PER_S, .ticks = N_SAMPLES, .torn = 3};
+	struct capture_stats stats = {
+		.time_ns = 50 * NS_PER_S,
+		.ticks = N_SAMPLES,
+		.torn = 3,
+		.native = {[CAPTURE_NATIVE_COMPLETE] = 700, [CAPTURE_NATIVE_LATER] = 5},
+		.native_bytes = 1ull << 40,
+	};
 	struct capture_end end = {.time_ns = 60 * NS_PER_S,
 				  .code = ERR_GONE,
 				  .exit_status = -1,
@@ -189,6 +195,9 @@ static void capture_reads_back_what_was_written(void **state)
 		assert_string_equal(facts->header.command, "python app.py");
 		assert_int_equal(facts->end.code, ERR_GONE);
 		assert_int_equal(facts->stats.torn, 3);
+		assert_int_equal(facts->stats.native[CAPTURE_NATIVE_COMPLETE], 700);
+		assert_int_equal(facts->stats.native[CAPTURE_NATIVE_LATER], 5);
+		assert_true(facts->stats.native_bytes == 1ull << 40);
 		assert_int_equal(facts->n_threads, 2);
 		assert_int_equal(capture_fold_profile(folded.fold)->duration_ns, 60 * NS_PER_S);
 		fold_done(&folded);

@@ -94,7 +94,11 @@ static int sample(struct relay_stream *stream, uint32_t thread_id, int64_t time_
 
 static int stats(struct relay_stream *stream, uint64_t ticks, int64_t longest_ns)
 {
-	struct capture_stats stats = {.ticks = ticks, .pause_max_ns = longest_ns};
+	struct capture_stats stats = {
+		.ticks = ticks,
+		.pause_max_ns = longest_ns,
+		.native = {[CAPTURE_NATIVE_MISMATCH] = ticks / 10},
+	};
 
 	return relay_events()->stats(stream, &stats);
 }
@@ -129,6 +133,7 @@ static void relay_makes_one_recording_of_two_streams(void **state)
 	assert_int_equal(seen.sample.time_ns, 5 * NS_PER_S);
 	assert_int_equal(stats(stream, 50, 20), 0);
 	assert_int_equal(seen.stats.ticks, 350);
+	assert_int_equal(seen.stats.native[CAPTURE_NATIVE_MISMATCH], 35);
 	assert_int_equal(seen.stats.pause_max_ns, 70);
 	assert_int_equal(relay_lost_ns(relay), NS_PER_S);
 	assert_int_equal(relay_events()->end(stream, &end), 0);
