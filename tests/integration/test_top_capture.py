@@ -222,6 +222,14 @@ def test_a_capture_without_a_terminal_is_one_table(pyrometer, scene):
     assert "\x1b[" in colours.stdout and re.sub(r"\x1b\[[0-9;]*m", "", colours.stdout) == done.stdout
 
 
+def test_pyrometer_reader_has_top_too(pyrometer, scene):
+    reader = pathlib.Path(pyrometer).with_name("pyrometer-reader")
+    if not reader.exists():
+        pytest.skip("needs pyrometer-reader, which is built where its static libraries are")
+    path = scene(captures.scene_b())
+    assert run([reader, "top", path]).stdout == run([pyrometer, "top", path]).stdout
+
+
 @needs_python
 def test_a_process_without_a_terminal_is_one_table(pyrometer, threads):
     began = time.monotonic()
