@@ -131,7 +131,7 @@ def stop(pid):
 
 def oracle_line(python, how, program, name, scratch):
     folder = natives.build(scratch, python, how)
-    with natives.Target(python, program, folder, how) as target:
+    with natives.Target(python, program, folder, how, PROGRAMS["running"][1]) as target:
         stop(target.pid)
         theirs = native_oracles.ask(name, target.pid, scratch)
         done = subprocess.run([PYROMETER, "dump", "-n", "--json", "--addresses", "-p", str(target.pid)],
@@ -145,7 +145,7 @@ def oracle_line(python, how, program, name, scratch):
 
 def oracles(options, scratch):
     for python in pythons.every():
-        how = ways(python)[0]
+        how = "module" if python.libc == "musl" else ways(python)[0]
         for program in ("waiting", "running"):
             for name in ("libunwind", "gdb"):
                 head = f"{python.id + ' ' + python.version:22} {program:8} {name:10}"
