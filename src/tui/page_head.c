@@ -248,28 +248,31 @@ int page_foot_rows(const struct tui *tui)
 	return 1 + (tui->facts.is_capture ? 1 : 0) + (note_of(tui) ? 1 : 0);
 }
 
+#define SLIDER_KEYS "[ ] { } Space "
+
+/* The keys that move it, the whole as a line with the range as a bar on it, and both in numbers. */
 static void slider_draw(struct tui *tui, const struct pane *pane, int row)
 {
 	const struct tui_slider *range = &tui->wanted;
 	char from[WORDS_MAX], until[WORDS_MAX], end[WORDS_MAX], text[LINE_BYTES];
-	int room, left, right;
+	int begin = (int)strlen(SLIDER_KEYS), room, left, right;
 	double scale;
 
 	words_time(from, max_of(range->from_ns, (int64_t)1));
 	words_time(until, range->until_ns);
 	words_time(end, range->end_ns);
 	snprintf(text, sizeof(text), " %s to %s of %s", range->from_ns ? from : "0s", until, end);
-	room = max_of(pane->columns - (int)strlen(text) - 2, 0);
+	room = max_of(pane->columns - begin - (int)strlen(text), 0);
 	scale = range->end_ns > 0 ? (double)room / (double)range->end_ns : 0;
 	left = (int)((double)range->from_ns * scale);
 	right = max_of((int)((double)range->until_ns * scale + 0.5), left + 1);
-	grid_puts(pane->grid, pane_at(pane, row, 0, 1), STYLE_PLAIN, "[");
-	grid_fill(pane->grid, pane_at(pane, row, 1, room), STYLE_FAINT,
+	grid_puts(pane->grid, pane_at(pane, row, 0, begin), STYLE_KEY, SLIDER_KEYS);
+	grid_fill(pane->grid, pane_at(pane, row, begin, room), STYLE_FAINT,
 		  pane->grid->is_ascii ? '.' : 0x2500);
-	grid_fill(pane->grid, pane_at(pane, row, 1 + left, min_of(right - left, room - left)),
+	grid_fill(pane->grid, pane_at(pane, row, begin + left, min_of(right - left, room - left)),
 		  STYLE_BAR, pane->grid->is_ascii ? '#' : 0x2588);
-	grid_puts(pane->grid, pane_at(pane, row, 1 + room, 1), STYLE_PLAIN, "]");
-	grid_puts(pane->grid, pane_at(pane, row, 2 + room, max_of(pane->columns - room - 2, 0)),
+	grid_puts(pane->grid,
+		  pane_at(pane, row, begin + room, max_of(pane->columns - begin - room, 0)),
 		  STYLE_PLAIN, text);
 }
 
@@ -304,11 +307,10 @@ static void keys_draw(struct tui *tui, const struct pane *pane, int row)
 	static const char *const common[] = {"Tab", "pages", "?", "help", "q", "quit", NULL};
 	static const char *const more[] = {"Space",   "pause", "z",	"idle", "m",
 					   "measure", "R",     "reset", NULL};
-	static const char *const range[] = {"[ ]", "move", "{ }", "length", "Space", "play", NULL};
-	/* Of a capture its time comes first: that it can be moved is what nobody guesses. */
-	bool is_capture = tui->facts.is_capture;
-	const char *const *groups[] = {common, is_capture ? range : tui_page(tui)->keys,
-				       is_capture ? tui_page(tui)->keys : more};
+	static const char *const measures[] = {"z", "idle", "m", "measure", NULL};
+	/* The keys of a capture's range stand beside it. */
+	const char *const *groups[] = {common, tui_page(tui)->keys,
+				       tui->facts.is_capture ? measures : more};
 	int column = 0;
 
 	for (size_t g = 0; g < array_len(groups); g++) {
