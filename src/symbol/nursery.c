@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -43,9 +44,16 @@ static pid_t start_worker(int fd, const struct dwarf_library *library)
 	_exit(0);
 }
 
-/* Only the socket stays, as OUR_FD, and what is written to when something is reported. */
+/*
+ * Only the socket stays, as OUR_FD, and what is written to when something is reported: whoever reads our output must
+ * not wait for us.
+ */
 static void keep_only(int fd)
 {
+	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = STDIN_FILENO; i <= STDOUT_FILENO && nowhere >= 0 && fd != i; i++)
+		dup2(nowhere, i);
 	if (fd != OUR_FD)
 		dup2(fd, OUR_FD);
 	if (close_range(OUR_FD + 1, ~0u, 0) < 0)
@@ -118,7 +126,9 @@ void nursery_stop(struct nursery *nursery)
 {
 	if (nursery->pid <= 0)
 		return;
-	close(nursery->control); /* tells it */
+	/* The closed socket would tell it, were there no other processes that have inherited our end. */
+	close(nursery->control);
+	kill(nursery->pid, SIGKILL);
 	while (waitpid(nursery->pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	*nursery = (struct nursery){0};
