@@ -227,7 +227,8 @@ static bool is_capture_name(const char *text)
 
 static int run(struct top *top)
 {
-	bool has_page = !top->options.json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	bool has_page = !top->options.json && isatty(STDIN_FILENO) &&
+			term_look(STDOUT_FILENO, TERM_AUTO).is_terminal;
 	struct err err = {0};
 	struct buf text;
 	int code;

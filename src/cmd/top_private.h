@@ -6,6 +6,7 @@
  *	top_live.c	a recording behind it: start, end, exit code
  *	top_capture.c	a capture behind it
  *	top_screen.c	the page: keys, signals, refreshes
+ *	top_guard.c	the terminal, should we crash
  *	top_model.c	from the timeline to what the page draws
  *	top_functions.c	the functions as rows, for
  *	top_table.c	one table where there is no terminal, and
@@ -67,6 +68,10 @@ int top_live_finish(struct top *top);
 int top_capture_read(struct top *top, struct err *err) nodiscard;
 
 /* ---- ways to show it ---- */
+
+/* From here on fatal signals rescue the terminal first; what it returns is for top_unguard_terminal(). */
+void *top_guard_terminal(void) nodiscard;
+void top_unguard_terminal(void *stack);
 
 /* The page until it is left.  Returns 0; fails when the stream or the terminal does. */
 int top_screen_run(struct top *top, struct err *err) nodiscard;

@@ -12,20 +12,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "base/log.h"
-#include "base/vec.h"
 #include "cmd/top_private.h"
 
 #define REFRESH_SHARE 20	     /* a refresh takes at most one part in so many of the time */
 #define START_PATIENCE_NS (NS_PER_S) /* for the first sample, before an empty page is shown */
-#define RESCUE_STACK_BYTES (64u << 10)
 
 struct page {
 	struct top *top;
@@ -38,41 +33,7 @@ struct page {
 	bool is_dirty, has_left;
 };
 
-/* ---- a fatal signal ---- */
-
-/* SIGQUIT is one, too: a terminal makes it of a key. */
-static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
-
-static void die(int signo)
-{
-	screen_rescue();
-	signal(signo, SIG_DFL);
-	raise(signo);
-}
-
-/* On a stack of its own: the usual one may be what has run out. */
-static void *guard_terminal(void)
-{
-	stack_t stack = {.ss_sp = xcalloc(1, RESCUE_STACK_BYTES), .ss_size = RESCUE_STACK_BYTES};
-	struct sigaction action = {.sa_handler = die, .sa_flags = SA_ONSTACK | SA_RESETHAND};
-
-	sigaltstack(&stack, NULL);
-	for (size_t i = 0; i < array_len(fatal_signals); i++)
-		sigaction(fatal_signals[i], &action, NULL);
-	return stack.ss_sp;
-}
-
-static void unguard_terminal(void *stack)
-{
-	stack_t off = {.ss_flags = SS_DISABLE};
-
-	for (size_t i = 0; i < array_len(fatal_signals); i++)
-		signal(fatal_signals[i], SIG_DFL);
-	sigaltstack(&off, NULL);
-	free(stack);
-}
-
-/* ---- the other signals ---- */
+/* ---- signals ---- */
 
 /* Those that end us come last: while a recording runs they are its own to take. */
 static const int page_signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP};
@@ -391,11 +352,11 @@ int top_screen_run(struct top *top, struct err *err)
 	r = screen_open(STDIN_FILENO, STDOUT_FILENO, (enum term_when)top->options.colour,
 			&page.screen, err);
 	if (r == 0) {
-		stack = guard_terminal();
+		stack = top_guard_terminal();
 		arena_init(&page.arena);
 		r = run(&page, err);
 		screen_close(page.screen);
-		unguard_terminal(stack);
+		top_unguard_terminal(stack);
 		arena_done(&page.arena);
 		grid_done(&page.grid);
 	}

@@ -230,6 +230,12 @@ def test_pyrometer_reader_has_top_too(pyrometer, scene):
     assert run([reader, "top", path]).stdout == run([pyrometer, "top", path]).stdout
 
 
+def test_a_dumb_terminal_gets_the_table(pyrometer, scene, terminal):
+    shown = terminal([pyrometer, "top", scene(captures.scene_b())], env={"TERM": "dumb"}, columns=120)
+    assert shown.wait() == 0
+    assert b"\x1b" not in shown.raw and b"waits for a lock" in shown.raw
+
+
 @needs_python
 def test_a_process_without_a_terminal_is_one_table(pyrometer, threads):
     began = time.monotonic()
