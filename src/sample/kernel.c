@@ -190,13 +190,15 @@ static struct watched *watch(struct kernel *kernel, pid_t tid)
 {
 	struct watched *watched;
 	struct cpu_clock clock;
+	int r;
 
 	if (!kernel->has_clock || kernel->n_watched >= KERNEL_MAX_CLOCKS)
 		return NULL;
-	if (cpu_clock_open(&clock, tid, kernel->period_ns, NULL) < 0) {
-		kernel->has_clock = kernel->n_watched > 0; /* the first says whether we may */
+	r = cpu_clock_open(&clock, tid, kernel->period_ns, NULL);
+	if (r == -EPERM)
+		kernel->has_clock = false;
+	if (r < 0)
 		return NULL;
-	}
 	watched = xcalloc(1, sizeof(*watched));
 	watched->tid = tid;
 	watched->is_new = true;

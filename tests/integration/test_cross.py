@@ -20,7 +20,8 @@ def reader(tmp_path_factory):
         pytest.skip("needs libraries for aarch64 (tools/cross-root)")
     build = tmp_path_factory.mktemp("aarch64") / "build"
     # Whether it compiles is the question, so without optimisation: 10 s of CPU instead of 60.
-    setup = ["meson", "setup", build, ROOT, "--cross-file", CROSS, "-Donly_reader=true", "-Dweb=disabled", "--werror", "-Doptimization=0"]
+    setup = ["meson", "setup", build, ROOT, "--cross-file", CROSS, "-Donly_reader=true", "-Dweb=disabled", "--werror", "-Doptimization=0",
+             "-Ddebug=false"]
     for command in (setup, ["meson", "compile", "-C", build]):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-4000:]
