@@ -93,6 +93,7 @@ struct member {
 	bool is_listed;	 /* while the list of threads is compared */
 	bool was_stepped;
 	bool is_recovered; /* SAMPLE_RECOVERED */
+	uint8_t n_unfinished; /* native stacks in a row that may be more next time; 0: the last was all there is */
 	uint8_t fault;		  /* enum python_fault that its last sample was dropped for */
 	uint8_t n_faults;	  /* such samples in a row */
 	int64_t avoided_until_ns; /* not read before this: it cost much and gave nothing */

@@ -364,7 +364,7 @@ const struct merged *native_take(struct native *native, const struct python_stac
 	enum merge_outcome outcome;
 
 	native->merged.n = 0;
-	native->was_recovered = false;
+	native->was_recovered = native->was_unfinished = false;
 	if (!native->has_regs) {
 		count(native, CAPTURE_NATIVE_UNPAUSED);
 		return &native->merged;
@@ -381,6 +381,7 @@ const struct merged *native_take(struct native *native, const struct python_stac
 	else if (outcome != MERGE_MISMATCH)
 		count(native,
 		      outcome == MERGE_WHOLE ? CAPTURE_NATIVE_COMPLETE : CAPTURE_NATIVE_INNER);
+	native->was_unfinished = native->outcome == UNWIND_LATER || native->is_maps_stale;
 	native->was_recovered = outcome != MERGE_MISMATCH && has_recovered(native);
 	if (outcome == MERGE_WHOLE && native->was_recovered)
 		count(native, CAPTURE_NATIVE_RECOVERED);

@@ -65,6 +65,7 @@ struct native {
 	size_t n_frames;
 	enum unwind_outcome outcome;
 
+	bool was_unfinished; /* what native_take() gave last may be more next time: tables or mappings were not known */
 	bool was_recovered; /* what native_take() gave last: SAMPLE_RECOVERED */
 	struct native_module *modules;
 	size_t modules_cap;

@@ -160,7 +160,7 @@ static int one_tick(struct sampler *sampler, bool is_late)
 static bool has_all_stacks(const struct crew *crew)
 {
 	for (size_t i = 0; i < crew->n; i++)
-		if (!crew->members[i].has_node)
+		if (!crew->members[i].has_node || crew->members[i].n_unfinished)
 			return false;
 	return true;
 }

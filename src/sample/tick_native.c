@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#define UNFINISHED_BORNE 20 /* then it is as it is, until the thread runs again */
+
 /* For the kernel's part of the sample (sample/kernel.h). */
 static void note_stop(struct tick *tick, struct member *member)
 {
@@ -43,13 +45,25 @@ int tick_read_held(struct tick *tick, struct member *member, unsigned flags)
 
 /* ---- nodes ---- */
 
+/* A thread that sleeps is not read again; but where its stack may be more soon it is, some times. */
+static void note_taken(struct tick *tick, struct member *member)
+{
+	member->is_recovered = tick->native->was_recovered;
+	if (!tick->native->was_unfinished || member->n_unfinished >= UNFINISHED_BORNE) {
+		member->n_unfinished = 0;
+		return;
+	}
+	member->n_unfinished++;
+	member->asleep_since_ns = 0;
+}
+
 struct node_id tick_native_node(struct tick *tick, struct member *member,
 				const struct python_stack *stack)
 {
 	const struct merged *merged = native_take(tick->native, stack);
 	struct python_stack shown = *stack;
 
-	member->is_recovered = tick->native->was_recovered;
+	note_taken(tick, member);
 	if (merged->n > 0) {
 		shown.frames = merged->frames;
 		shown.n = merged->n;
@@ -65,7 +79,7 @@ static void take_alone(struct tick *tick, struct member *member, enum member_new
 
 	tick_set_native(tick, member);
 	member->news = (uint8_t)news;
-	member->is_recovered = tick->native->was_recovered;
+	note_taken(tick, member);
 	if (merged->n > 0)
 		member->node = tree_stack(tick->tree, merged->frames, merged->n);
 }
