@@ -36,6 +36,9 @@ BASES = re.compile(r"_start|(__GI_)?_*clone3?|thread_start|(libc|ld-musl|libpthr
 EVAL = re.compile(r"_PyEval_EvalFrameDefault.*|PyEval_EvalFrameEx.*")  # but _PyEval_EvalFrame() calls these
 
 MUSL = ("/libc.so", "/ld-musl-x86_64.so.1")  # its clone() has no name, or that of a label before it
+# Static functions: a stripped library has their addresses only.
+HIDDEN = {"metal_deep_down", "metal_sixty_down", "metal_all_down", "metal_last", "metal_never", "metal_on_signal",
+          "metal_handle"}
 CUT = "[native frames not known]"
 
 Verdict = collections.namedtuple("Verdict", "samples native complete wrong shapes")
@@ -61,12 +64,12 @@ def is_musl(python):
 def build_c(folder, compiler):
     for name, flags in VARIANTS.items():
         call(compiler, *HARD, *flags, TARGETS / "metal.c", "-o", folder / f"libmetal_{name}.so")
-    kept = folder / "libmetal_omit.so"
-    call("strip", "--strip-all", "-o", folder / "libmetal_stripped.so", kept)
-    split, debug = folder / "libmetal_split.so", folder / "libmetal_split.so.debug"
-    # A build id of its own, or it would be taken for the library that it was copied from.
-    call(compiler, *HARD, *VARIANTS["omit"], "-DMETAL_SPLIT", "-Wl,--build-id=0x" + os.urandom(20).hex(),
-         TARGETS / "metal.c", "-o", split)
+    stripped, split = folder / "libmetal_stripped.so", folder / "libmetal_split.so"
+    debug = folder / "libmetal_split.so.debug"
+    for path in (stripped, split):  # with build ids of their own, or names would be those of the first
+        call(compiler, *HARD, *VARIANTS["omit"], "-Wl,--build-id=0x" + os.urandom(20).hex(), TARGETS / "metal.c",
+             "-o", path)
+    call("strip", "--strip-all", stripped)
     call("objcopy", "--only-keep-debug", split, debug)
     call("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", split)
 
@@ -149,7 +152,7 @@ def raw_stacks(text):
 @functools.lru_cache(maxsize=None)
 def plain(name):
     """Without arguments, template arguments, hashes and what the compiler has added."""
-    name = re.sub(r"::h[0-9a-f]{16}$", "", name)
+    name = re.sub(r"::h[0-9a-f]{16}$|@plt$", "", name)
     name = re.sub(r"\.(constprop|isra|part|cold|llvm)\b.*$", "", name)
     before = None
     while before != name:
@@ -212,6 +215,12 @@ class Truth:
                 at = [below for way in at for below in descendants(way)]
                 continue
             if is_marker(frame):
+                continue
+            if frame[0].startswith("libmetal_stripped.so+"):
+                at = [way[name] for way in at for name in way if name in HIDDEN]
+                last = frame[0]
+                if not at:
+                    return f"{frame[0]} where only named ones are"
                 continue
             if is_bare:
                 at = [below for way in at for below in descendants(way, "metal")]
