@@ -81,6 +81,7 @@ static int print(struct job *job)
 
 	if (!dump_view_is_whole(&job->view))
 		summary_print_faults(&job->recording.facts.stats);
+	summary_print_missing(&job->recording.facts.stats);
 	buf_init(&text, DUMP_MAX_BYTES);
 	if (job->options.json)
 		dump_view_json(&job->view, &text);

@@ -164,6 +164,14 @@ static void print_native(const struct capture_stats *stats)
 				 capture_native_words((enum capture_native)i), native[i]);
 }
 
+void summary_print_missing(const struct capture_stats *stats)
+{
+	for (int i = CAPTURE_NATIVE_MISMATCH; i < CAPTURE_NATIVES; i++)
+		if (stats->native[i])
+			log_warn("native frames are missing in %" PRIu64 " of the stacks: %s",
+				 stats->native[i], capture_native_words((enum capture_native)i));
+}
+
 void summary_print(const struct recording_facts *facts, double rate_hz)
 {
 	const struct capture_stats *stats = &facts->stats;

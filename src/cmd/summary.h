@@ -16,6 +16,8 @@ void summary_beat(void *ctx, const struct recording *recording);
 void summary_print(const struct recording_facts *facts, double rate_hz);
 /* What was wrong with the target's memory, a line each: warnings when it was much, else the account. */
 void summary_print_faults(const struct capture_stats *stats);
+/* Of a dump with native frames: why some are missing, a warning each. */
+void summary_print_missing(const struct capture_stats *stats);
 /* On a terminal: what a person may want to do with the result at `path`. */
 void summary_print_next(const char *path);
 
