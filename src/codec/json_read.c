@@ -212,12 +212,11 @@ static bool number_text(const struct json_event *event, char text[NUMBER_MAX_BYT
 {
 	if (event->kind != JSON_NUMBER && event->kind != JSON_STRING)
 		return false;
-	if (!event->len || event->len >= NUMBER_MAX_BYTES ||
-	    strspn(event->text, "0123456789+-.eE") < event->len)
+	if (!event->len || event->len >= NUMBER_MAX_BYTES)
 		return false;
 	memcpy(text, event->text, event->len);
 	text[event->len] = '\0';
-	return true;
+	return strspn(text, "0123456789+-.eE") == event->len;
 }
 
 int json_event_double(const struct json_event *event, double *ret_value)
