@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a capture, folded with markers and states.  The checksums of blocks are set right first:
+ * Any bytes as a capture, folded with markers and states, and as a timeline that is moved over.  The checksums of blocks are set right first:
  * a fuzzer would not guess them, and they guard against accidents only.
  */
 #include "fuzz.h"
@@ -11,6 +11,7 @@
 #include "codec/crc.h"
 #include "format/capture.h"
 #include "format/capture_profile.h"
+#include "format/timeline.h"
 
 #define MAX_BYTES 65536
 
@@ -46,6 +47,78 @@ static void check_sums(struct capture_fold *fold)
 			abort();
 }
 
+static int64_t sum_of(const struct timeline *timeline)
+{
+	const struct profile *profile = timeline_profile(timeline);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < profile->n_columns; i++)
+		if (__builtin_add_overflow(sum, profile_sum(profile, i), &sum))
+			return INT64_MAX;
+	return sum;
+}
+
+static void check_rows(const struct timeline *timeline, struct arena *arena)
+{
+	struct timeline_row *rows;
+	size_t n = timeline_rows(timeline, 7, arena, &rows);
+
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].node.v >= timeline_profile(timeline)->tree.n || rows[i].n_cells > 7 ||
+		    !rows[i].name || !rows[i].command)
+			abort();
+		for (size_t cell = 0; cell < rows[i].n_cells; cell++)
+			if (rows[i].cells[cell] >= STATE_COUNT &&
+			    rows[i].cells[cell] != TIMELINE_CELL_NONE)
+				abort();
+	}
+}
+
+/* Wherever the range was, the whole is what it was; only sums that were saturated cannot be undone. */
+static void check_moves(struct timeline *timeline, const uint8_t *data, size_t size)
+{
+	int64_t end_ns = timeline_end_ns(timeline), whole;
+	struct arena arena;
+
+	arena_init(&arena);
+	timeline_show(timeline, 0, TIMELINE_END);
+	whole = sum_of(timeline);
+	for (size_t i = 0; i + 1 < size && i < 32; i += 2) {
+		int64_t from_ns = end_ns / 255 * data[i];
+
+		timeline_show(timeline, from_ns, from_ns + end_ns / 255 * data[i + 1]);
+		check_rows(timeline, &arena);
+	}
+	timeline_show(timeline, 0, TIMELINE_END);
+	if (whole < INT64_MAX / 4 && sum_of(timeline) != whole)
+		abort();
+	arena_done(&arena);
+}
+
+static void run_timeline(const uint8_t *data, size_t size)
+{
+	struct timeline_opts opts = {.window_ns = size % 7 ? 1 << 20 : 0,
+				     .process_markers = size % 2,
+				     .gil_only = size % 3 == 0};
+	struct names *names = names_new();
+	struct capture_reader *reader;
+	struct timeline *timeline;
+	struct tree tree;
+	struct err err;
+
+	names_set_limits(names, 10000, 10000);
+	tree_init(&tree);
+	timeline = timeline_new(names, &tree, &opts);
+	reader = capture_reader_new(names, &tree, timeline_events(), timeline);
+	(void)!capture_feed(reader, data, size, &err);
+	timeline_cut(timeline);
+	check_moves(timeline, data, size);
+	capture_reader_free(reader);
+	timeline_free(timeline);
+	tree_done(&tree);
+	names_free(names);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t copy[MAX_BYTES];
@@ -79,5 +152,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	capture_fold_free(fold);
 	tree_done(&tree);
 	names_free(names);
+	run_timeline(copy, size);
 	return 0;
 }
