@@ -12,9 +12,7 @@
 #include "python/object.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
-#define INT_MAX_DIGITS 4096	 /* of 30 bits; more is no int that anybody made */
-#define ITEMS_AT_ONCE 64	 /* pointers of a container per read */
-#define SET_MAX_SLOTS (1u << 16) /* looked through for items */
+#define INT_MAX_DIGITS 4096 /* of 30 bits; more is no int that anybody made */
 
 void value_reader_init(struct value_reader *reader, struct memory *memory,
 		       const struct layout *layout, const struct value_limits *limits)
@@ -27,7 +25,7 @@ void value_reader_init(struct value_reader *reader, struct memory *memory,
 
 /* ---- text ---- */
 
-static void cut(struct value_reader *reader)
+void value_cut(struct value_reader *reader)
 {
 	if (!reader->is_full)
 		buf_puts(reader->out, ELLIPSIS);
@@ -39,7 +37,7 @@ void value_text(struct value_reader *reader, const char *text, size_t len)
 	if (reader->is_full)
 		return;
 	if (reader->out->len - reader->start + len > reader->limits.max_chars)
-		cut(reader);
+		value_cut(reader);
 	else
 		buf_put(reader->out, text, len);
 }
@@ -93,7 +91,7 @@ void value_quoted(struct value_reader *reader, const struct buf *text, bool is_t
 		i += n;
 	}
 	if (is_cut)
-		cut(reader);
+		value_cut(reader);
 	value_close(reader, "\"");
 }
 
@@ -257,172 +255,6 @@ static int put_unicode(struct value_reader *reader, raddr_t object)
 	return 0;
 }
 
-/* ---- containers ---- */
-
-static int put_object(struct value_reader *reader, raddr_t object);
-
-static int put_item(struct value_reader *reader, raddr_t object, uint64_t i)
-{
-	if (i > 0)
-		value_text(reader, ", ", 2);
-	if (i >= reader->limits.max_items)
-		cut(reader);
-	return reader->is_full ? 0 : put_object(reader, object);
-}
-
-/* Pointers to objects that lie behind one another. */
-static int put_items(struct value_reader *reader, raddr_t items, uint64_t n)
-{
-	raddr_t some[ITEMS_AT_ONCE];
-
-	for (uint64_t i = 0; i < n && !reader->is_full; i++) {
-		size_t at = i % ITEMS_AT_ONCE;
-		int r = at ? 0
-			   : memory_read(reader->memory, items + i * 8, some,
-					 (size_t)min_of(n - i, (uint64_t)ITEMS_AT_ONCE) * 8);
-		if (r == 0)
-			r = put_item(reader, some[at], i);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int put_list(struct value_reader *reader, raddr_t object)
-{
-	const struct layout *layout = reader->layout;
-	uint64_t n;
-	raddr_t items;
-	int r = memory_read_u64(reader->memory, object + layout->object_bytes, &n);
-
-	if (r == 0)
-		r = memory_read_u64(reader->memory, object + layout->list_items, &items);
-	if (r < 0)
-		return r;
-	value_text(reader, "[", 1);
-	r = put_items(reader, items, n);
-	value_close(reader, "]");
-	return r;
-}
-
-static int put_tuple(struct value_reader *reader, raddr_t object)
-{
-	uint64_t n;
-	int r = memory_read_u64(reader->memory, object + reader->layout->object_bytes, &n);
-
-	if (r < 0)
-		return r;
-	value_text(reader, "(", 1);
-	r = put_items(reader, object + reader->layout->tuple_items, n);
-	value_close(reader, n == 1 && !reader->is_full ? ",)" : ")");
-	return r;
-}
-
-static int put_dict(struct value_reader *reader, raddr_t object)
-{
-	cleanup(dict_entries_done) struct dict_entries entries = {0};
-	int r = dict_read_head(reader->memory, reader->layout, object, reader->limits.max_items + 1,
-			       &entries);
-
-	if (r < 0)
-		return r;
-	value_text(reader, "{", 1);
-	for (size_t i = 0; r == 0 && i < entries.n && !reader->is_full; i++) {
-		r = put_item(reader, entries.items[i].key, i);
-		value_text(reader, ": ", 2);
-		if (r == 0 && !reader->is_full)
-			r = put_object(reader, entries.items[i].value);
-	}
-	value_close(reader, "}");
-	return r;
-}
-
-/* Free slots have no key, and from 3.x on those that were freed have the hash -1, which no object has. */
-static int put_slots(struct value_reader *reader, raddr_t table, uint64_t n_slots)
-{
-	const struct layout *layout = reader->layout;
-	raddr_t slots[2 * ITEMS_AT_ONCE];
-	uint64_t n = 0;
-
-	for (uint64_t i = 0; i < n_slots && !reader->is_full; i++) {
-		const raddr_t *slot = &slots[2 * (i % ITEMS_AT_ONCE)];
-		int r = i % ITEMS_AT_ONCE
-				? 0
-				: memory_read(reader->memory, table + i * 16, slots,
-					      (size_t)min_of(n_slots - i, (uint64_t)ITEMS_AT_ONCE) *
-						      16);
-		raddr_t key = layout->set_key_at ? slot[1] : slot[0];
-
-		if (r == 0 && key && slot[layout->set_key_at ? 0 : 1] != UINT64_MAX)
-			r = put_item(reader, key, n++);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int put_set(struct value_reader *reader, raddr_t object, bool is_frozen)
-{
-	const struct layout *layout = reader->layout;
-	const char *empty = is_frozen ? "frozenset()" : "set()";
-	uint64_t used, mask;
-	raddr_t table;
-	int r = memory_read_u64(reader->memory, object + layout->set_used, &used);
-
-	if (r == 0)
-		r = memory_read_u64(reader->memory, object + layout->set_mask, &mask);
-	if (r == 0)
-		r = memory_read_u64(reader->memory, object + layout->set_table, &table);
-	if (r < 0)
-		return r;
-	if (!used) {
-		value_text(reader, empty, strlen(empty));
-		return 0;
-	}
-	value_printf(reader, "%s{", is_frozen ? "frozenset(" : "");
-	r = put_slots(reader, table, min_of(mask, (uint64_t)SET_MAX_SLOTS - 1) + 1);
-	if (mask >= SET_MAX_SLOTS)
-		cut(reader);
-	value_close(reader, is_frozen ? "})" : "}");
-	return r;
-}
-
-/* Start, stop and step are ints like any other; a step of 1 is left out. */
-static int put_range(struct value_reader *reader, raddr_t object)
-{
-	raddr_t parts[3];
-	int r = memory_read(reader->memory, object + reader->layout->object_bytes, parts,
-			    sizeof(parts));
-	size_t before;
-
-	if (r < 0)
-		return r;
-	value_text(reader, "range(", 6);
-	for (size_t i = 0; r == 0 && i < 3; i++) {
-		before = reader->out->len;
-		r = put_item(reader, parts[i], i);
-		if (r == 0 && i == 2 && reader->out->len - before == 3 &&
-		    memcmp(reader->out->data + before, ", 1", 3) == 0)
-			reader->out->len = before;
-	}
-	value_close(reader, ")");
-	return r;
-}
-
-static int put_xrange(struct value_reader *reader, raddr_t object)
-{
-	int64_t parts[3]; /* start, step, length */
-	int r = memory_read(reader->memory, object + reader->layout->object_bytes, parts,
-			    sizeof(parts));
-
-	if (r == 0)
-		value_printf(
-			reader, "xrange(%" PRId64 ", %" PRId64 ", %" PRId64 ")", parts[0],
-			(int64_t)((uint64_t)parts[0] + (uint64_t)parts[1] * (uint64_t)parts[2]),
-			parts[1]);
-	return r;
-}
-
 /* ---- objects ---- */
 
 static int put_name(struct value_reader *reader, const struct value_type *type)
@@ -447,7 +279,7 @@ static int put_exception(struct value_reader *reader, raddr_t object, const stru
 
 	if (r == 0)
 		r = put_name(reader, type);
-	return r < 0 ? r : put_tuple(reader, args);
+	return r < 0 ? r : value_tuple(reader, args);
 }
 
 static int put_class(struct value_reader *reader, raddr_t object)
@@ -500,18 +332,18 @@ static int put_kind(struct value_reader *reader, raddr_t object, const struct va
 	case VALUE_BYTEARRAY:
 		return put_bytearray(reader, object);
 	case VALUE_LIST:
-		return put_list(reader, object);
+		return value_list(reader, object);
 	case VALUE_TUPLE:
-		return put_tuple(reader, object);
+		return value_tuple(reader, object);
 	case VALUE_DICT:
-		return put_dict(reader, object);
+		return value_dict(reader, object);
 	case VALUE_SET:
 	case VALUE_FROZENSET:
-		return put_set(reader, object, type->kind == VALUE_FROZENSET);
+		return value_set(reader, object, type->kind == VALUE_FROZENSET);
 	case VALUE_RANGE:
-		return put_range(reader, object);
+		return value_range(reader, object);
 	case VALUE_XRANGE:
-		return put_xrange(reader, object);
+		return value_xrange(reader, object);
 	case VALUE_EXCEPTION:
 		return put_exception(reader, object, type);
 	case VALUE_CLASS:
@@ -535,7 +367,7 @@ static int type_of_object(struct value_reader *reader, raddr_t object,
 	return r < 0 ? r : value_type_of(reader, addr, ret_type);
 }
 
-static int put_object(struct value_reader *reader, raddr_t object)
+int value_object(struct value_reader *reader, raddr_t object)
 {
 	const struct value_type *type;
 
@@ -556,7 +388,7 @@ static int put_object(struct value_reader *reader, raddr_t object)
 		return 0;
 	}
 	if (r == ERR_LIMIT) {
-		cut(reader);
+		value_cut(reader);
 		return 0;
 	}
 	return r;
@@ -568,7 +400,7 @@ int value_put(struct value_reader *reader, raddr_t object, struct buf *out)
 	reader->start = out->len;
 	reader->is_full = false;
 	reader->depth = 0;
-	return put_object(reader, object);
+	return value_object(reader, object);
 }
 
 int value_cell(struct value_reader *reader, raddr_t object, raddr_t *ret_object)

@@ -98,6 +98,8 @@ int value_cell(struct value_reader *reader, raddr_t object, raddr_t *ret_object)
 /* The text so far is bounded by max_chars: what does not fit becomes an ellipsis, and nothing follows it. */
 void value_text(struct value_reader *reader, const char *text, size_t len);
 void value_printf(struct value_reader *reader, const char *fmt, ...) printf_like(2, 3);
+/* An ellipsis, and nothing after it. */
+void value_cut(struct value_reader *reader);
 /* A closing bracket: always. */
 void value_close(struct value_reader *reader, const char *text);
 /*
@@ -113,6 +115,16 @@ void value_complex(struct value_reader *reader, long double re, long double im,
 		   enum value_real kind);
 /* An int of `n` digits of 30 bits, lowest first. */
 void value_digits(struct value_reader *reader, const uint32_t *digits, size_t n, bool is_negative);
+
+/* A value in a value: depth is counted. */
+int value_object(struct value_reader *reader, raddr_t object) nodiscard;
+/* Of the kind that they are named after, with their brackets: value_items.c. */
+int value_list(struct value_reader *reader, raddr_t object) nodiscard;
+int value_tuple(struct value_reader *reader, raddr_t object) nodiscard;
+int value_dict(struct value_reader *reader, raddr_t object) nodiscard;
+int value_set(struct value_reader *reader, raddr_t object, bool is_frozen) nodiscard;
+int value_range(struct value_reader *reader, raddr_t object) nodiscard;
+int value_xrange(struct value_reader *reader, raddr_t object) nodiscard;
 
 /* Which of numpy's scalars a type's name is, from 1; 0: none. */
 uint8_t value_numpy_find(const char *type_name);
