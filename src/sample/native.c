@@ -61,6 +61,9 @@ void native_refresh(struct native *native, int64_t now_ns, bool has_news)
 
 /* ---- one thread ---- */
 
+/* Between `leave` and `ret` the caller's frame pointer is what lies below the stack pointer, say gcc's tables. */
+#define RED_ZONE_BYTES 128
+
 void native_forget(struct native *native)
 {
 	native->has_regs = native->is_waiting = native->is_still = native->is_unwound = false;
@@ -96,10 +99,13 @@ bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *r
 	native->regs.known = (1ull << UNWIND_REGS) - 1;
 	memcpy(native->regs.r, regs.all, sizeof(regs.all));
 	native->has_regs = true;
-	len = stack_bytes(native, regs.sp, regs.tls);
+	native->stack_at = regs.sp - RED_ZONE_BYTES;
+	if (!maps_find(&native->target->maps, native->stack_at))
+		native->stack_at = regs.sp;
+	len = stack_bytes(native, native->stack_at, regs.tls);
 	if (len == 0)
 		return false;
-	*ret_span = (struct mem_span){.addr = regs.sp, .into = native->bytes, .len = len};
+	*ret_span = (struct mem_span){.addr = native->stack_at, .into = native->bytes, .len = len};
 	return true;
 }
 
@@ -115,7 +121,7 @@ void native_hold(struct native *native, const struct mem_span *span)
 static void unwind(struct native *native)
 {
 	struct unwind_stack stack = {
-		.sp = native->regs.r[UNWIND_SP],
+		.sp = native->stack_at,
 		.bytes = native->bytes,
 		.len = native->n_bytes,
 		.memory = native->is_waiting || native->is_still ? native->target->memory : NULL,
@@ -186,6 +192,7 @@ void native_hold_waiting(struct native *native, pid_t tid, const struct thread_v
 	unwind_regs_set(&native->regs, UNWIND_PC, view->pc);
 	set_arguments(native, view);
 	native->has_regs = native->is_waiting = true;
+	native->stack_at = view->sp;
 	len = stack_bytes(native, view->sp, 0);
 	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
 	if (len > 0 && memory_read(native->target->memory, view->sp, native->bytes, len) == 0)

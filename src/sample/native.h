@@ -53,7 +53,8 @@ struct native {
 	bool is_maps_stale; /* something was met that is not in the target's maps */
 
 	/* Of one thread at a time: */
-	uint8_t *bytes; /* NATIVE_MAX_COPY */
+	uint8_t *bytes;	  /* NATIVE_MAX_COPY */
+	raddr_t stack_at; /* of bytes[0] */
 	size_t n_bytes;
 	struct unwind_regs regs;
 	bool has_regs; /* something is held */
