@@ -20,6 +20,12 @@ TARGETS = ROOT / "tests" / "targets"
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_configure():
+    """Who starts tests in the background of a shell has them ignore Ctrl-C, and so would every program that they start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_make_parametrize_id(val, argname):
     """Bytes are named by their argument: those with a time in them differ between processes that collect the tests."""
     return argname if isinstance(val, bytes) else None

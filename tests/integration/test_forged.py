@@ -98,7 +98,7 @@ def test_what_cannot_be_true_is_not_shown_but_counted_and_named(pyrometer, forge
     assert done.returncode == 1, done.stderr
     assert "samples could be read; nothing was written" in done.stderr
     counts = [int(line.split("warning: ")[1].split()[0]) for line in done.stderr.splitlines() if UNREADABLE[lie] in line]
-    assert counts and counts[0] > 10, done.stderr
+    assert counts and counts[0] >= 5, done.stderr  # after ten in a row it is left alone for a while
     assert "started again" not in done.stderr
     assert not os.listdir(tmp_path) and is_free(target.pid)
 
