@@ -117,9 +117,9 @@ static int make_dir(const char *path, struct err *err)
 /* One limit for every level: none keeps longer. */
 static void limit_retention(struct store_config *config, int64_t retention_ns)
 {
-	for (size_t i = 0; retention_ns && i < array_len(config->retention_ns); i++)
-		if (!config->retention_ns[i] || config->retention_ns[i] > retention_ns)
-			config->retention_ns[i] = retention_ns;
+	for (size_t i = 0; retention_ns && i < STORE_LEVELS; i++)
+		if (!config->retention.age_ns[i] || config->retention.age_ns[i] > retention_ns)
+			config->retention.age_ns[i] = retention_ns;
 }
 
 static void announce(const struct server *server, const struct server_config *config)

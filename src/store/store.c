@@ -24,7 +24,7 @@ void store_config_init(struct store_config *config, const char *dir)
 {
 	*config = (struct store_config){
 		.dir = dir,
-		.retention_ns = {7 * DAY_NS, 31 * DAY_NS, 92 * DAY_NS, 366 * DAY_NS, 0},
+		.retention.age_ns = {7 * DAY_NS, 31 * DAY_NS, 92 * DAY_NS, 366 * DAY_NS, 0},
 		.max_series = 5000,
 		.max_stack_nodes = 1000000,
 		.accept_future_ns = 600 * NS_PER_S,

@@ -39,6 +39,8 @@
 #define STORE_MAX_DURATION_NS (24 * 3600 * 1000000000ll)
 #define STORE_MAX_STEPS 20000
 #define STORE_MAX_SOURCE_BYTES (2u << 20)
+#define STORE_LEVELS 5
+#define STORE_MAX_JOBS 100
 
 struct store;
 
@@ -107,6 +109,23 @@ struct store_source {
 	int64_t time_ns; /* when it was sent */
 };
 
+/*
+ * Deleting by selector goes on in the background: between a delete and the end of its job, queries show
+ * more and more of it gone; what came after the delete stays.  A job outlives a restart.
+ */
+enum store_job_state { STORE_JOB_WAITING, STORE_JOB_RUNNING, STORE_JOB_DONE, STORE_JOB_FAILED };
+
+struct store_job {
+	uint64_t id;
+	enum store_job_state state;
+	const char *tenant, *selector; /* as text */
+	struct store_range range;
+	uint32_t n_series;
+	uint64_t files_done, files_all; /* progress: block files looked through */
+	uint64_t profiles;		/* deleted */
+	const char *error;		/* of a failed one, else "" */
+};
+
 struct store_stats {
 	uint64_t puts, duplicates, rejected, commits;
 	uint64_t blocks, bytes_on_disk, series, stack_nodes, strings;
@@ -150,6 +169,17 @@ struct store_ops {
 	int (*get_source)(struct store *store, const char *tenant, const char *service,
 			  const char *file, struct arena *arena, struct store_source *ret_source,
 			  struct err *err);
+	/*
+	 * Delete the profiles of the tenant that match (deadline and cancel are not looked at) and begin
+	 * within the range; a long one that is kept in pieces of ten minutes, by piece.  Where only sums
+	 * are left, those windows that lie in the range whole.  Returns when the job is on disk; ERR_LIMIT
+	 * when STORE_MAX_JOBS wait already.
+	 */
+	int (*delete)(struct store *store, const struct store_query *query, uint64_t *ret_job,
+		      struct err *err);
+	/* Jobs of the tenant, the newest first, with the last STORE_MAX_JOBS that are over. */
+	int (*jobs)(struct store *store, const char *tenant, struct arena *arena,
+		    struct store_job **ret_jobs, size_t *ret_n, struct err *err);
 	void (*stats)(struct store *store, struct store_stats *ret_stats);
 	/* Finish what is queued, write everything, stop the writer, free. */
 	void (*close)(struct store *store);
@@ -161,9 +191,27 @@ struct store {
 
 void store_merged_done(struct store_merged *merged); /* all-zero is fine */
 
+/*
+ * How long, and how much.  Per level 10 s, 1 min, 10 min, 1 h, 1 d; 0: no limit.  What goes is whole files
+ * (a day or a month), the oldest first, and never one that is still written or not yet summed up in the
+ * next level: sizes are what is aimed at, not a quota.
+ */
+struct store_retention {
+	int64_t age_ns[STORE_LEVELS];
+	int64_t max_bytes[STORE_LEVELS]; /* of one tenant's files of the level */
+	int64_t max_total_bytes;	 /* of one tenant: the finest level gives way first */
+};
+
+struct store_tenant_retention {
+	const char *tenant;
+	struct store_retention retention;
+};
+
 struct store_config {
 	const char *dir;
-	int64_t retention_ns[5];	 /* per level 10 s, 1 min, 10 min, 1 h, 1 d; 0: keep */
+	struct store_retention retention;	      /* of tenants that have none of their own */
+	const struct store_tenant_retention *tenants; /* borrowed until close */
+	size_t n_tenants;
 	uint32_t max_series;		 /* per tenant, 5,000 */
 	uint32_t max_stack_nodes;	 /* per service and generation, 1,000,000 */
 	int64_t accept_future_ns;	 /* 10 min */

@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	store_config_init(&config, argv[1]);
-	memset(config.retention_ns, 0, sizeof(config.retention_ns));
+	config.retention = (struct store_retention){0};
 	bench.seconds = strtoll(argv[2], NULL, 10);
 	bench.step = strtoll(argv[3], NULL, 10);
 	bench.n_series = strtoll(argv[4], NULL, 10);

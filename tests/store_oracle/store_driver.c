@@ -161,7 +161,7 @@ static int do_open(struct driver *driver, const struct request *request, struct 
 
 	driver->clock = (struct store_clock){test_now, driver};
 	store_config_init(&config, request->dir);
-	memcpy(config.retention_ns, request->retention, sizeof(config.retention_ns));
+	memcpy(config.retention.age_ns, request->retention, sizeof(config.retention.age_ns));
 	config.clock = request->now ? &driver->clock : NULL;
 	if (request->max_nodes)
 		config.max_stack_nodes = (uint32_t)request->max_nodes;

@@ -49,13 +49,13 @@ static int check_time(const struct sqlite_store *store, const struct profile *pr
 			       "after the server's clock; set the sender's clock",
 			       (long long)((start + duration - now) / NS_PER_S));
 	for (int level = 0; level < LEVEL_COUNT; level++)
-		if (store->config.retention_ns[level] &&
-		    start < now - store->config.retention_ns[level])
+		if (store->config.retention.age_ns[level] &&
+		    start < now - store->config.retention.age_ns[level])
 			return err_set(
 				err, ERR_USAGE,
 				"the profile is older than what is kept (%lld h at level "
 				"%s): raise the retention to take it",
-				(long long)(store->config.retention_ns[level] / NS_PER_S / 3600),
+				(long long)(store->config.retention.age_ns[level] / NS_PER_S / 3600),
 				levels[level].name);
 	return 0;
 }

@@ -57,7 +57,7 @@ static int64_t reach_of(const struct block_file *file)
 
 static bool is_expired(const struct sqlite_store *store, const struct block_file *file, int64_t now)
 {
-	int64_t keep = store->config.retention_ns[file->level];
+	int64_t keep = store->config.retention.age_ns[file->level];
 
 	return keep && reach_of(file) <= now - keep;
 }

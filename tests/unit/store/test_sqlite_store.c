@@ -51,7 +51,7 @@ static void set_up(struct fixture *fixture, bool is_faulty)
 	pthread_cond_init(&fixture->ledger.changed, NULL);
 	assert_non_null(mkdtemp(fixture->dir));
 	store_config_init(&fixture->config, fixture->dir);
-	memset(fixture->config.retention_ns, 0, sizeof(fixture->config.retention_ns));
+	fixture->config.retention = (struct store_retention){0};
 	fixture->config.clock = &fixture->clock;
 	fixture->config.io = is_faulty ? &fixture->io : NULL;
 	assert_int_equal(sqlite_store_open(&fixture->config, &fixture->store, NULL), 0);
