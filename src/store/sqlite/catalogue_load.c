@@ -40,7 +40,8 @@ static const char schema_text[] =
 	"NULL,"
 	" text BLOB NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(service, file));" DICT_SCHEMA;
 
-static const struct sql_schema catalogue_schema = {1, 4096, schema_text};
+static const struct sql_schema catalogue_schema = {
+	.version = 1, .page_bytes = 4096, .create = schema_text};
 
 static char *column_text(sqlite3_stmt *row, int at)
 {

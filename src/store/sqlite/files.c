@@ -92,7 +92,10 @@ static int handle_open(struct files *files, struct block_file *file, struct open
 		       struct err *err)
 {
 	const struct sql_schema schema = {
-		1, file->level == LEVEL_FINE ? FINE_PAGE_BYTES : ROLLED_PAGE_BYTES, block_tables};
+		.version = 1,
+		.page_bytes = file->level == LEVEL_FINE ? FINE_PAGE_BYTES : ROLLED_PAGE_BYTES,
+		.create = block_tables,
+	};
 	struct open_file *handle = xcalloc(1, sizeof(*handle));
 	int r = 0;
 

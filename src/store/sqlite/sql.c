@@ -2,6 +2,7 @@
 #include "store/sqlite/sql.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -142,8 +143,14 @@ static int open_with(const char *path, const char *vfs_name, int flags, sqlite3 
 	return 0;
 }
 
-/* Ours, and of a version that we know?  Reads only. */
-static int check_schema(sqlite3 *db, const struct sql_schema *schema, bool *ret_is_empty,
+bool sql_has_table(sqlite3 *db, const char *name)
+{
+	return sqlite3_table_column_metadata(db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+	       SQLITE_OK;
+}
+
+/* Ours, and of a version that we know?  Reads only; *ret_version is 0 for an empty file. */
+static int check_schema(sqlite3 *db, const struct sql_schema *schema, int64_t *ret_version,
 			struct err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
@@ -155,10 +162,10 @@ static int check_schema(sqlite3 *db, const struct sql_schema *schema, bool *ret_
 		r = sql_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
 	if (r < 0)
 		return r;
-	*ret_is_empty = application == 0 && version == 0 && tables == 0;
-	if (*ret_is_empty)
+	*ret_version = version;
+	if (application == 0 && version == 0 && tables == 0)
 		return 0;
-	if (application != SQL_APPLICATION_ID)
+	if (application != SQL_APPLICATION_ID || version < 1)
 		return err_set(err, ERR_CORRUPT, "it is a database of another program");
 	if (version > schema->version)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -194,11 +201,31 @@ static int create_schema(sqlite3 *db, const struct sql_schema *schema, struct er
 	return r;
 }
 
+/* All steps that the file lacks, or none. */
+static int migrate(sqlite3 *db, const struct sql_schema *schema, int64_t version, struct err *err)
+{
+	char text[64];
+	int r = sql_exec(db, "BEGIN IMMEDIATE", err);
+
+	for (; version < schema->version && r == 0; version++)
+		r = sql_exec(db, schema->steps[version - 1], err);
+	snprintf(text, sizeof(text), "PRAGMA user_version=%d", schema->version);
+	if (r == 0)
+		r = sql_exec(db, text, err);
+	if (r == 0)
+		r = sql_exec(db, "COMMIT", err);
+	if (r < 0) {
+		sql_rollback(db);
+		return err_prefix(err, r, "cannot bring it to format %d", schema->version);
+	}
+	return 0;
+}
+
 int sql_open_writer(const char *path, const char *vfs_name, const struct sql_schema *schema,
 		    sqlite3 **ret_db, struct err *err)
 {
 	sqlite3 *db;
-	bool is_empty = false;
+	int64_t version = 0;
 	int r = open_with(path, vfs_name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
 
 	if (r < 0)
@@ -210,9 +237,11 @@ int sql_open_writer(const char *path, const char *vfs_name, const struct sql_sch
 		     "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=4194304;",
 		     err);
 	if (r == 0)
-		r = check_schema(db, schema, &is_empty, err);
-	if (r == 0 && is_empty)
+		r = check_schema(db, schema, &version, err);
+	if (r == 0 && version == 0)
 		r = create_schema(db, schema, err);
+	else if (r == 0 && version < schema->version)
+		r = migrate(db, schema, version, err);
 	if (r < 0) {
 		sqlite3_close(db);
 		return err_prefix(err, r, "%s", path);

@@ -16,15 +16,24 @@
 
 #define SQL_APPLICATION_ID 0x5059524f /* "PYRO" */
 
+/*
+ * One kind of database.  A change of it is a new version, its `create` changed and a step added, which
+ * makes the tables of an older file what `create` would make: a store is opened by every later program.
+ * Steps of block files only add tables, since readers meet files that the writer has not opened yet:
+ * who reads an added table asks sql_has_table() first.
+ */
 struct sql_schema {
-	int version;	    /* user_version */
+	int version;	    /* user_version, from 1 */
 	int page_bytes;	    /* of a new file */
 	const char *create; /* what makes an empty file one of ours */
+	const char *const
+		*steps; /* steps[v - 1] makes version v + 1 out of v; NULL while there is one */
 };
 
 /*
- * Open for writing, creating it with `schema` when it is missing or empty.  ERR_CORRUPT for a file
- * that is not ours or damaged, ERR_UNSUPPORTED for a newer version; neither is touched.
+ * Open for writing, creating it with `schema` when it is missing or empty, and brought to the version
+ * of `schema` when it is older (in one transaction).  ERR_CORRUPT for a file that is not ours or
+ * damaged, ERR_UNSUPPORTED for a newer version; neither is touched.
  */
 int sql_open_writer(const char *path, const char *vfs_name, const struct sql_schema *schema,
 		    sqlite3 **ret_db, struct err *err) nodiscard;
@@ -53,6 +62,8 @@ void sql_bind_ints(sqlite3_stmt *stmt, int n, const int64_t *values);
 #define sql_bind(stmt, ...)                                                                        \
 	sql_bind_ints(stmt, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
 		      (const int64_t[]){__VA_ARGS__})
+/* false also when it cannot be told */
+bool sql_has_table(sqlite3 *db, const char *name);
 /* One integer from a statement without parameters. */
 int sql_int(sqlite3 *db, const char *text, int64_t *ret_value, struct err *err) nodiscard;
 /* The last error of the connection as ours: -ENOSPC, -EIO, ERR_CORRUPT, -EBUSY, -EROFS. */
