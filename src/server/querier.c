@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/querier.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/stack_filter.h"
 
-#define DEFAULT_QUERY_NS (30 * NS_PER_S)
 #define TYPE_PARTS 5
 #define LATEST_MS (INT64_MAX / NS_PER_MS) /* nanoseconds have room for no more */
 
@@ -28,23 +27,36 @@ void querier_put_label(struct buf *out, uint32_t number, const char *name, const
 
 /* ---- the request ---- */
 
-static const char *text_of(struct querier *call, const struct proto_field *field)
-{
-	return field->bytes ? arena_strndup(&call->exchange->arena, (const char *)field->bytes,
-					    field->len)
-			    : "";
-}
-
 static int add_text(struct querier *call, const struct proto_field *field, const char **texts,
 		    size_t *n, size_t max, struct err *err)
 {
-	const char *text = text_of(call, field);
+	const char *text = unary_text(&call->unary, field);
 
 	if (!*text)
 		return 0;
 	if (*n == max)
 		return err_set(err, ERR_LIMIT, "more than %zu names or matchers", max);
 	texts[(*n)++] = text;
+	return 0;
+}
+
+/* Arrays double: what the arena holds of the smaller ones is as much again. */
+static int add_id(struct querier *call, const struct proto_field *field, struct querier_ids *ids,
+		  struct err *err)
+{
+	bool is_full = (ids->n & (ids->n - 1)) == 0;
+	const char **items = ids->items;
+
+	if (ids->n == QUERIER_MAX_IDS)
+		return err_set(err, ERR_LIMIT, "more than %d ids", QUERIER_MAX_IDS);
+	if (is_full) {
+		items = arena_array(&call->exchange->arena, ids->n ? 2 * ids->n : 1,
+				    sizeof(*items));
+		if (ids->n)
+			memcpy(items, ids->items, ids->n * sizeof(*items));
+		ids->items = items;
+	}
+	items[ids->n++] = unary_text(&call->unary, field);
 	return 0;
 }
 
@@ -59,16 +71,16 @@ static int take_param(struct querier *call, enum querier_param param,
 		call->end_ms = (int64_t)field->value;
 		break;
 	case QUERIER_TYPE:
-		call->type = text_of(call, field);
+		call->type = unary_text(&call->unary, field);
 		break;
 	case QUERIER_SELECTOR:
-		call->selector_text = text_of(call, field);
+		call->selector_text = unary_text(&call->unary, field);
 		break;
 	case QUERIER_MATCHERS:
 		return add_text(call, field, call->matchers, &call->n_matchers,
 				QUERIER_MAX_MATCHERS, err);
 	case QUERIER_NAME:
-		call->name = text_of(call, field);
+		call->name = unary_text(&call->unary, field);
 		break;
 	case QUERIER_NAMES:
 		return add_text(call, field, call->names, &call->n_names, QUERIER_MAX_NAMES, err);
@@ -87,6 +99,21 @@ static int take_param(struct querier *call, enum querier_param param,
 	case QUERIER_LIMIT:
 		call->limit = (int64_t)field->value;
 		break;
+	case QUERIER_EXEMPLARS:
+		call->exemplars = (int64_t)field->value;
+		break;
+	case QUERIER_QUERY_TYPE:
+		call->query_type = (int64_t)field->value;
+		break;
+	case QUERIER_STACKS:
+		return stack_filter_read(proto_message(field), &call->exchange->arena,
+					 &call->narrow, err);
+	case QUERIER_PROFILE_IDS:
+		return add_id(call, field, &call->profile_ids, err);
+	case QUERIER_TRACE_IDS:
+		return add_id(call, field, &call->trace_ids, err);
+	case QUERIER_SPAN_IDS:
+		return add_id(call, field, &call->span_ids, err);
 	case QUERIER_NONE:
 		break;
 	}
@@ -106,24 +133,6 @@ static int read_params(struct querier *call, struct cursor message, struct err *
 	if (r == 0 && message.bad)
 		r = err_set(err, ERR_CORRUPT, "the request is malformed");
 	return r;
-}
-
-/* As proto, whatever it came as. */
-static int read_request(struct querier *call, struct err *err)
-{
-	struct rpc *rpc = &call->rpc;
-	struct buf *proto = &call->json_request;
-	int r;
-
-	call->request = cursor_over(rpc->message, rpc->len);
-	if (rpc->is_json) {
-		buf_init(proto, rpc->len * 2 + 64);
-		r = proto_json_read(call->method->request, rpc->message, rpc->len, proto, err);
-		if (r < 0)
-			return r;
-		call->request = cursor_over(proto->data ? proto->data : "", proto->len);
-	}
-	return read_params(call, call->request, err);
 }
 
 /* "name:sample_type:sample_unit:period_type:period_unit", a sixth part (":delta") is left out. */
@@ -173,8 +182,6 @@ static int read_selector(struct querier *call, struct err *err)
 
 static int prepare(struct querier *call, struct err *err)
 {
-	const struct server *server = call->server;
-	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
 	bool has_type = call->method->params[1] == QUERIER_TYPE;
 	int r = read_range(call, err);
 
@@ -182,30 +189,27 @@ static int prepare(struct querier *call, struct err *err)
 		r = check_type(call, err);
 	if (r == 0)
 		r = read_selector(call, err);
-	call->query = (struct store_query){
-		.tenant = STORE_TENANT_DEFAULT,
-		.selector = &call->selector,
-		.range = {call->start_ms * NS_PER_MS, call->end_ms * NS_PER_MS},
-		.deadline_ns = min_of(call->start_ns + limit_ns, call->exchange->deadline_ns),
-		.is_cancelled = &call->exchange->is_cancelled,
-	};
+	call->query = question_ask(
+		call->server, call->exchange, &call->selector,
+		(struct store_range){call->start_ms * NS_PER_MS, call->end_ms * NS_PER_MS},
+		call->unary.start_ns);
 	return r;
 }
 
 struct querier *querier_side(struct querier *call, uint32_t number, struct err *err)
 {
 	struct querier *side = arena_alloc(&call->exchange->arena, sizeof(*side));
-	struct cursor message = call->request, own = cursor_over("", 0);
+	struct cursor message = call->unary.request, own = cursor_over("", 0);
 	struct proto_field field;
 	int r;
 
 	while (proto_next(&message, &field))
 		if (field.number == number)
 			own = proto_message(&field);
-	side->server = call->server;
-	side->exchange = call->exchange;
+	side->server = side->unary.server = call->server;
+	side->exchange = side->unary.exchange = call->exchange;
+	side->unary.start_ns = call->unary.start_ns;
 	side->method = call->method->side;
-	side->start_ns = call->start_ns;
 	side->sides = call->sides;
 	call->sides = side;
 	r = read_params(side, own, err);
@@ -224,12 +228,9 @@ struct querier *querier_open(struct server *server, struct http_exchange *exchan
 	call->server = server;
 	call->exchange = exchange;
 	call->method = method;
-	call->start_ns = clock_monotonic_ns();
-	if (!rpc_open(&call->rpc, exchange, &server->budget,
-		      server->config.limits.max_inflated_bytes))
+	if (!unary_begin(&call->unary, server, exchange, &method->unary))
 		return NULL;
-	buf_init(&call->reply, QUERIER_MAX_REPLY_BYTES);
-	r = read_request(call, &err);
+	r = read_params(call, call->unary.request, &err);
 	if (r == 0)
 		r = prepare(call, &err);
 	if (r == 0)
@@ -238,67 +239,11 @@ struct querier *querier_open(struct server *server, struct http_exchange *exchan
 	return NULL;
 }
 
-/* ---- the answer ---- */
-
-static enum rpc_code code_of(int r)
-{
-	switch (r) {
-	case ERR_USAGE:
-	case ERR_CORRUPT: /* of the request; what is damaged in the store is left out there */
-		return RPC_INVALID_ARGUMENT;
-	case ERR_LIMIT:
-		return RPC_RESOURCE_EXHAUSTED;
-	case -ENOENT:
-		return RPC_NOT_FOUND;
-	case -ETIME:
-		return RPC_DEADLINE_EXCEEDED;
-	case ERR_UNSUPPORTED:
-		return RPC_UNIMPLEMENTED;
-	default:
-		return RPC_INTERNAL;
-	}
-}
-
-static int reply(struct querier *call, struct err *err)
-{
-	const char *data = call->reply.data ? call->reply.data : "";
-	struct buf json;
-	int r;
-
-	if (call->reply.overflow)
-		return err_set(err, ERR_LIMIT, "the answer is larger than %u MiB: ask for less",
-			       QUERIER_MAX_REPLY_BYTES >> 20);
-	if (!call->rpc.is_json) {
-		rpc_reply(&call->rpc, data, call->reply.len);
-		return 0;
-	}
-	buf_init(&json, QUERIER_MAX_REPLY_BYTES);
-	r = proto_json_write(call->method->reply, data, call->reply.len, &json, err);
-	if (r == 0)
-		rpc_reply(&call->rpc, json.data, json.len);
-	buf_done(&json);
-	return r;
-}
-
 void querier_end(struct querier *call, int r, const struct err *err)
 {
-	struct server_counters *counters = &call->server->counters;
-	int64_t elapsed_ns = clock_monotonic_ns() - call->start_ns;
-	struct err own = {0};
-
-	for (struct querier *one = call; one; one = one->sides)
+	for (struct querier *one = call; one; one = one->sides) {
 		selector_done(&one->selector);
-	atomic_fetch_add(&counters->queries[call->method->kind], 1);
-	atomic_fetch_add(&counters->query_us[call->method->kind],
-			 (uint64_t)(elapsed_ns / NS_PER_US));
-	if (r == 0) {
-		r = reply(call, &own);
-		err = &own;
+		narrow_done(&one->narrow);
 	}
-	buf_done(&call->reply);
-	buf_done(&call->json_request);
-	if (r < 0) {
-		atomic_fetch_add(&counters->query_failures, 1);
-		rpc_fail(&call->rpc, code_of(r), 0, err->text);
-	}
+	unary_end(&call->unary, r, err);
 }

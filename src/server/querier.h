@@ -5,23 +5,22 @@
  *	struct querier *call = querier_open(server, exchange, &method);
  *	if (!call)
  *		return;			(refused and finished)
- *	... append the answer, as proto, to call->reply ...
+ *	... append the answer, as proto, to call->unary.reply ...
  *	querier_end(call, r, &err);	(finishes: the answer in the dress of the question, or the error of r)
  *
- * Requests and answers are protobuf here; JSON is turned into it and back by schema.  Times are milliseconds, and
- * so are the rules of Pyroscope: a selection needs a range, metadata may be asked without one (of all times).
+ * Times are milliseconds, and so are the rules of Pyroscope: a selection needs a range, metadata may be asked without
+ * one (of all times).
  */
 #ifndef SERVER_QUERIER_H
 #define SERVER_QUERIER_H
 
-#include "codec/proto.h"
-#include "codec/proto_json.h"
+#include "profile/narrow.h"
 #include "server/question.h"
-#include "server/rpc.h"
+#include "server/unary.h"
 
 #define QUERIER_MAX_MATCHERS 16
 #define QUERIER_MAX_NAMES 64
-#define QUERIER_MAX_REPLY_BYTES (256u << 20)
+#define QUERIER_MAX_IDS 1000
 
 /* What a field of a request may be; messages number them differently. */
 enum querier_param {
@@ -38,40 +37,49 @@ enum querier_param {
 	QUERIER_STEP,
 	QUERIER_AGGREGATION,
 	QUERIER_LIMIT,
+	QUERIER_STACKS,	     /* types.v1.StackTraceSelector */
+	QUERIER_PROFILE_IDS, /* of exemplars and spans: the ids as they came, in texts */
+	QUERIER_TRACE_IDS,
+	QUERIER_SPAN_IDS,
+	QUERIER_EXEMPLARS,  /* types.v1.ExemplarType */
+	QUERIER_QUERY_TYPE, /* of a heatmap */
 };
 
 #define QUERIER_FIELDS 12
 
 struct querier_method {
-	enum query_kind kind;		/* it is counted as */
+	struct unary_method unary;
 	uint8_t params[QUERIER_FIELDS]; /* enum querier_param by field number */
-	const struct proto_json_message *request, *reply;
 	const struct querier_method
 		*side; /* of the two requests that it is made of; see querier_side() */
 	bool needs_range;
 };
 
+/* Texts of a repeated field; the array is in the exchange's arena. */
+struct querier_ids {
+	const char **items;
+	size_t n;
+};
+
 struct querier {
+	struct unary unary; /* of a side: without its rpc and its reply */
 	struct server *server;
 	struct http_exchange *exchange;
 	const struct querier_method *method;
-	struct rpc rpc;
-	struct buf json_request; /* as proto */
-	struct cursor request;	 /* that, or what came as proto */
-	int64_t start_ns;
 
 	const char *type, *selector_text, *name;
 	const char *matchers[QUERIER_MAX_MATCHERS];
 	const char *names[QUERIER_MAX_NAMES];
 	size_t n_matchers, n_names;
-	int64_t start_ms, end_ms, max_nodes, format, aggregation, limit;
+	struct querier_ids profile_ids, trace_ids, span_ids;
+	int64_t start_ms, end_ms, max_nodes, format, aggregation, limit, exemplars, query_type;
 	double step_s;
+	struct narrow narrow; /* which stacks */
 
 	const char *text; /* of the selector: type and labels */
 	struct selector selector;
 	struct store_query query; /* ready for the store */
 	struct querier *sides;	  /* to be ended with this one */
-	struct buf reply;
 };
 
 struct querier *querier_open(struct server *server, struct http_exchange *exchange,
@@ -92,9 +100,9 @@ void querier_put_label(struct buf *out, uint32_t number, const char *name, const
 extern const struct proto_json_message querier_schema_profile_types_request,
 	querier_schema_profile_types, querier_schema_label_names_request,
 	querier_schema_label_values_request, querier_schema_names, querier_schema_series_request,
-	querier_schema_series, querier_schema_select_request, querier_schema_series_select_request,
-	querier_schema_select_series, querier_schema_select_stacks, querier_schema_stats,
-	querier_schema_diff_request, querier_schema_diff, querier_schema_pprof_profile,
-	querier_schema_nothing;
+	querier_schema_series, querier_schema_select_request, querier_schema_merge_request,
+	querier_schema_series_select_request, querier_schema_select_series,
+	querier_schema_select_stacks, querier_schema_stats, querier_schema_diff_request,
+	querier_schema_diff, querier_schema_pprof_profile, querier_schema_nothing;
 
 #endif

@@ -12,15 +12,17 @@
 #define FORMAT_FLAME 1
 
 static const struct querier_method querier_select = {
-	.kind = QUERY_VIEW,
+	.unary = {QUERY_VIEW, &querier_schema_select_request, &querier_schema_select_stacks},
 	.params = {[1] = QUERIER_TYPE,
 		   [2] = QUERIER_SELECTOR,
 		   [3] = QUERIER_START,
 		   [4] = QUERIER_END,
 		   [5] = QUERIER_MAX_NODES,
-		   [6] = QUERIER_FORMAT},
-	.request = &querier_schema_select_request,
-	.reply = &querier_schema_select_stacks,
+		   [6] = QUERIER_FORMAT,
+		   [7] = QUERIER_STACKS,
+		   [8] = QUERIER_PROFILE_IDS,
+		   [10] = QUERIER_TRACE_IDS,
+		   [11] = QUERIER_SPAN_IDS},
 	.needs_range = true,
 };
 
@@ -34,30 +36,30 @@ static void put_levels(struct querier *call, const struct flamebearer *flame)
 	size_t n;
 
 	for (uint32_t box = 0; box < flame->flame.n;) {
-		size_t level = proto_begin(&call->reply, 2), values;
+		size_t level = proto_begin(&call->unary.reply, 2), values;
 
 		box = flamebearer_level(flame, box, numbers, &n);
-		values = proto_begin(&call->reply, 1);
+		values = proto_begin(&call->unary.reply, 1);
 		for (size_t i = 0; i < n; i++)
-			buf_put_varint(&call->reply, (uint64_t)numbers[i]);
-		proto_end(&call->reply, values);
-		proto_end(&call->reply, level);
+			buf_put_varint(&call->unary.reply, (uint64_t)numbers[i]);
+		proto_end(&call->unary.reply, values);
+		proto_end(&call->unary.reply, level);
 	}
 }
 
 static void put_flame(struct querier *call, const struct flamebearer *flame)
 {
-	size_t begin = proto_begin(&call->reply, 1);
+	size_t begin = proto_begin(&call->unary.reply, 1);
 	const int64_t numbers[] = {flame->total[0] + flame->total[1], flame->max_self,
 				   flame->is_double ? flame->total[0] : 0, flame->total[1]};
 
 	for (uint32_t i = 0; i < flame->n_names; i++)
-		proto_put_str(&call->reply, 1, flame->names[i]);
+		proto_put_str(&call->unary.reply, 1, flame->names[i]);
 	put_levels(call, flame);
 	for (uint32_t i = 0; i < array_len(numbers); i++)
 		if (numbers[i])
-			proto_put_int(&call->reply, 3 + i, numbers[i]);
-	proto_end(&call->reply, begin);
+			proto_put_int(&call->unary.reply, 3 + i, numbers[i]);
+	proto_end(&call->unary.reply, begin);
 }
 
 /* ---- one ---- */
@@ -123,10 +125,8 @@ static int diff(struct querier *call, struct err *err)
 void handle_querier_diff(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_DIFF,
+		.unary = {QUERY_DIFF, &querier_schema_diff_request, &querier_schema_diff},
 		.side = &querier_select,
-		.request = &querier_schema_diff_request,
-		.reply = &querier_schema_diff,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct err err;
@@ -148,7 +148,7 @@ static int select_profile(struct querier *call, struct err *err)
 		return r;
 	profile_init(&single, entry->merged.profile->names);
 	sample_types_take(entry->merged.profile, 1u << VALUE_COLUMN, &single);
-	r = pprof_write_profile(&single, &opts, &call->reply, err);
+	r = pprof_write_profile(&single, &opts, &call->unary.reply, err);
 	profile_done(&single);
 	merged_cache_return(call->server->cache, entry);
 	return r;
@@ -157,14 +157,16 @@ static int select_profile(struct querier *call, struct err *err)
 void handle_querier_profile(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_EXPORT,
+		.unary = {QUERY_EXPORT, &querier_schema_merge_request,
+			  &querier_schema_pprof_profile},
 		.params = {[1] = QUERIER_TYPE,
 			   [2] = QUERIER_SELECTOR,
 			   [3] = QUERIER_START,
 			   [4] = QUERIER_END,
-			   [5] = QUERIER_MAX_NODES},
-		.request = &querier_schema_select_request,
-		.reply = &querier_schema_pprof_profile,
+			   [5] = QUERIER_MAX_NODES,
+			   [6] = QUERIER_STACKS,
+			   [7] = QUERIER_PROFILE_IDS,
+			   [8] = QUERIER_TRACE_IDS},
 		.needs_range = true,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);

@@ -120,22 +120,21 @@ static void put_texts(struct buf *out, uint32_t number, const char **texts, size
 static void put_type(struct querier *call, const char *type)
 {
 	static const uint8_t numbers[] = {2, 4, 5, 6, 7};
-	size_t begin = proto_begin(&call->reply, 1);
+	size_t begin = proto_begin(&call->unary.reply, 1);
 
-	proto_put_str(&call->reply, 1, type);
+	proto_put_str(&call->unary.reply, 1, type);
 	for (int i = 0; i < (int)array_len(numbers); i++)
-		querier_put_text(&call->reply, numbers[i],
+		querier_put_text(&call->unary.reply, numbers[i],
 				 part_of(&call->exchange->arena, type, i));
-	proto_end(&call->reply, begin);
+	proto_end(&call->unary.reply, begin);
 }
 
 void handle_querier_types(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_SERVICES,
+		.unary = {QUERY_SERVICES, &querier_schema_profile_types_request,
+			  &querier_schema_profile_types},
 		.params = {[1] = QUERIER_START, [2] = QUERIER_END},
-		.request = &querier_schema_profile_types_request,
-		.reply = &querier_schema_profile_types,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	const char **types;
@@ -163,10 +162,8 @@ void handle_querier_types(void *ctx, struct http_exchange *exchange)
 void handle_querier_names(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_LABELS,
+		.unary = {QUERY_LABELS, &querier_schema_label_names_request, &querier_schema_names},
 		.params = {[1] = QUERIER_MATCHERS, [2] = QUERIER_START, [3] = QUERIER_END},
-		.request = &querier_schema_label_names_request,
-		.reply = &querier_schema_names,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct found found;
@@ -188,7 +185,7 @@ void handle_querier_names(void *ctx, struct http_exchange *exchange)
 			names[n++] = derived[i].name;
 		if (found.n)
 			names[n++] = "__service_name__";
-		put_texts(&call->reply, 1, names, n);
+		put_texts(&call->unary.reply, 1, names, n);
 	}
 	querier_end(call, r, &err);
 }
@@ -196,13 +193,12 @@ void handle_querier_names(void *ctx, struct http_exchange *exchange)
 void handle_querier_values(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_LABELS,
+		.unary = {QUERY_LABELS, &querier_schema_label_values_request,
+			  &querier_schema_names},
 		.params = {[1] = QUERIER_NAME,
 			   [2] = QUERIER_MATCHERS,
 			   [3] = QUERIER_START,
 			   [4] = QUERIER_END},
-		.request = &querier_schema_label_values_request,
-		.reply = &querier_schema_names,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct found found = {0};
@@ -221,7 +217,7 @@ void handle_querier_values(void *ctx, struct http_exchange *exchange)
 			values[n] = value_of(&exchange->arena, &found.items[i], call->name);
 			n += *values[n] != '\0';
 		}
-		put_texts(&call->reply, 1, values, n);
+		put_texts(&call->unary.reply, 1, values, n);
 	}
 	querier_end(call, r, &err);
 }
@@ -280,11 +276,11 @@ static int put_series(struct querier *call, const struct found *found, struct er
 
 		if (i && compare_labels(&sets[i - 1], &sets[i]) == 0)
 			continue;
-		begin = proto_begin(&call->reply, 2);
+		begin = proto_begin(&call->unary.reply, 2);
 		for (size_t k = 0; k < sets[i].n; k++)
-			querier_put_label(&call->reply, 1, sets[i].items[k].name,
+			querier_put_label(&call->unary.reply, 1, sets[i].items[k].name,
 					  sets[i].items[k].value);
-		proto_end(&call->reply, begin);
+		proto_end(&call->unary.reply, begin);
 	}
 	return 0;
 }
@@ -292,13 +288,11 @@ static int put_series(struct querier *call, const struct found *found, struct er
 void handle_querier_series(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_LABELS,
+		.unary = {QUERY_LABELS, &querier_schema_series_request, &querier_schema_series},
 		.params = {[1] = QUERIER_MATCHERS,
 			   [2] = QUERIER_NAMES,
 			   [3] = QUERIER_START,
 			   [4] = QUERIER_END},
-		.request = &querier_schema_series_request,
-		.reply = &querier_schema_series,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct found found;
@@ -318,9 +312,7 @@ void handle_querier_series(void *ctx, struct http_exchange *exchange)
 void handle_querier_stats(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_SERVICES,
-		.request = &querier_schema_nothing,
-		.reply = &querier_schema_stats,
+		.unary = {QUERY_SERVICES, &querier_schema_nothing, &querier_schema_stats},
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct store_stats stats;
@@ -330,9 +322,9 @@ void handle_querier_stats(void *ctx, struct http_exchange *exchange)
 		return;
 	call->server->store->ops->stats(call->server->store, &stats);
 	if (stats.newest_ns > 0) {
-		proto_put_uint(&call->reply, 1, 1);
-		proto_put_int(&call->reply, 2, stats.oldest_ns / NS_PER_MS);
-		proto_put_int(&call->reply, 3, stats.newest_ns / NS_PER_MS);
+		proto_put_uint(&call->unary.reply, 1, 1);
+		proto_put_int(&call->unary.reply, 2, stats.oldest_ns / NS_PER_MS);
+		proto_put_int(&call->unary.reply, 3, stats.newest_ns / NS_PER_MS);
 	}
 	querier_end(call, 0, &err);
 }
@@ -341,9 +333,7 @@ void handle_querier_stats(void *ctx, struct http_exchange *exchange)
 void handle_querier_analyze(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_SERVICES,
-		.request = &querier_schema_nothing,
-		.reply = &querier_schema_nothing,
+		.unary = {QUERY_SERVICES, &querier_schema_nothing, &querier_schema_nothing},
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct err err;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and numbers of querier.v1, types.v1 and google.v1, what is used before what uses it. */
 #include "server/querier.h"
+#include "server/stack_filter.h"
 
 static const struct proto_json_field label_pair_fields[] = {
 	{"name", 1, PROTO_JSON_STRING, NULL, 0, NULL},
@@ -84,6 +85,10 @@ static const char *const formats[] = {"PROFILE_FORMAT_UNSPECIFIED", "PROFILE_FOR
 static const char *const aggregations[] = {"TIME_SERIES_AGGREGATION_TYPE_SUM",
 					   "TIME_SERIES_AGGREGATION_TYPE_AVERAGE", NULL};
 
+static const char *const exemplar_types[] = {"EXEMPLAR_TYPE_UNSPECIFIED", "EXEMPLAR_TYPE_NONE",
+					     "EXEMPLAR_TYPE_INDIVIDUAL", "EXEMPLAR_TYPE_SPAN",
+					     NULL};
+
 static const struct proto_json_field select_request_fields[] = {
 	{"profileTypeID", 1, PROTO_JSON_STRING, NULL, 0, NULL},
 	{"labelSelector", 2, PROTO_JSON_STRING, NULL, 0, NULL},
@@ -91,9 +96,26 @@ static const struct proto_json_field select_request_fields[] = {
 	{"end", 4, PROTO_JSON_INT64, NULL, 0, NULL},
 	{"maxNodes", 5, PROTO_JSON_INT64, NULL, 0, NULL},
 	{"format", 6, PROTO_JSON_ENUM, NULL, 0, formats},
+	{"stackTraceSelector", 7, PROTO_JSON_MESSAGE, &stack_filter_schema, 0, NULL},
+	{"profileIdSelector", 8, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"traceIdSelector", 10, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"spanSelector", 11, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
 	{0},
 };
 const struct proto_json_message querier_schema_select_request = {select_request_fields};
+
+static const struct proto_json_field merge_request_fields[] = {
+	{"profileTypeID", 1, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"labelSelector", 2, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"start", 3, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"end", 4, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"maxNodes", 5, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"stackTraceSelector", 6, PROTO_JSON_MESSAGE, &stack_filter_schema, 0, NULL},
+	{"profileIdSelector", 7, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"traceIdSelector", 8, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_merge_request = {merge_request_fields};
 
 static const struct proto_json_field series_select_request_fields[] = {
 	{"profileTypeID", 1, PROTO_JSON_STRING, NULL, 0, NULL},
@@ -103,7 +125,9 @@ static const struct proto_json_field series_select_request_fields[] = {
 	{"groupBy", 5, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
 	{"step", 6, PROTO_JSON_DOUBLE, NULL, 0, NULL},
 	{"aggregation", 7, PROTO_JSON_ENUM, NULL, 0, aggregations},
+	{"stackTraceSelector", 8, PROTO_JSON_MESSAGE, &stack_filter_schema, 0, NULL},
 	{"limit", 9, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"exemplarType", 10, PROTO_JSON_ENUM, NULL, 0, exemplar_types},
 	{0},
 };
 const struct proto_json_message querier_schema_series_select_request = {

@@ -54,20 +54,21 @@ static void put_double(struct buf *out, uint32_t number, double value)
 
 static void put_line(struct querier *call, const struct store_line *line, int64_t step_ns)
 {
-	size_t begin = proto_begin(&call->reply, 1), point;
+	size_t begin = proto_begin(&call->unary.reply, 1), point;
 
 	for (size_t i = 0; i < line->group.n; i++)
-		querier_put_label(&call->reply, 1, line->group.items[i].name,
+		querier_put_label(&call->unary.reply, 1, line->group.items[i].name,
 				  line->group.items[i].value);
 	for (size_t i = 0; i < line->n; i++) {
 		if (!line->points[i].covered_ns && !line->points[i].value)
 			continue;
-		point = proto_begin(&call->reply, 2);
-		put_double(&call->reply, 1, value_of(call, &line->points[i]));
-		proto_put_int(&call->reply, 2, (line->points[i].time_ns + step_ns) / NS_PER_MS);
-		proto_end(&call->reply, point);
+		point = proto_begin(&call->unary.reply, 2);
+		put_double(&call->unary.reply, 1, value_of(call, &line->points[i]));
+		proto_put_int(&call->unary.reply, 2,
+			      (line->points[i].time_ns + step_ns) / NS_PER_MS);
+		proto_end(&call->unary.reply, point);
 	}
-	proto_end(&call->reply, begin);
+	proto_end(&call->unary.reply, begin);
 }
 
 static void put_lines(struct querier *call, const struct store_line *lines, size_t n,
@@ -114,7 +115,8 @@ static int select_series(struct querier *call, struct err *err)
 void handle_querier_select_series(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
-		.kind = QUERY_TIMELINE,
+		.unary = {QUERY_TIMELINE, &querier_schema_series_select_request,
+			  &querier_schema_select_series},
 		.params = {[1] = QUERIER_TYPE,
 			   [2] = QUERIER_SELECTOR,
 			   [3] = QUERIER_START,
@@ -122,9 +124,9 @@ void handle_querier_select_series(void *ctx, struct http_exchange *exchange)
 			   [5] = QUERIER_NAMES,
 			   [6] = QUERIER_STEP,
 			   [7] = QUERIER_AGGREGATION,
-			   [9] = QUERIER_LIMIT},
-		.request = &querier_schema_series_select_request,
-		.reply = &querier_schema_select_series,
+			   [8] = QUERIER_STACKS,
+			   [9] = QUERIER_LIMIT,
+			   [10] = QUERIER_EXEMPLARS},
 		.needs_range = true,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);

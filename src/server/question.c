@@ -9,6 +9,32 @@
 
 #define DEFAULT_QUERY_NS (30 * NS_PER_S)
 
+struct store_query question_ask(const struct server *server, const struct http_exchange *exchange,
+				const struct selector *selector, struct store_range range,
+				int64_t start_ns)
+{
+	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
+
+	return (struct store_query){
+		.tenant = STORE_TENANT_DEFAULT,
+		.selector = selector,
+		.range = range,
+		.deadline_ns = min_of(start_ns + limit_ns, exchange->deadline_ns),
+		.is_cancelled = &exchange->is_cancelled,
+	};
+}
+
+void question_count(struct server *server, enum query_kind kind, int64_t start_ns, bool is_good)
+{
+	struct server_counters *counters = &server->counters;
+	int64_t elapsed_ns = clock_monotonic_ns() - start_ns;
+
+	atomic_fetch_add(&counters->queries[kind], 1);
+	atomic_fetch_add(&counters->query_us[kind], (uint64_t)(elapsed_ns / NS_PER_US));
+	if (!is_good)
+		atomic_fetch_add(&counters->query_failures, 1);
+}
+
 const char *question_param(const struct question *question, const char *name)
 {
 	const char *value = http_request_param(&question->exchange->request, name);
@@ -67,7 +93,6 @@ bool question_begin(struct question *question, struct server *server,
 		    struct http_exchange *exchange, enum query_kind kind)
 {
 	int64_t now_ns = clock_monotonic_ns();
-	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
 	struct err err;
 	int r;
 
@@ -77,13 +102,10 @@ bool question_begin(struct question *question, struct server *server,
 	if (r == 0)
 		r = question_range(question, "from", "until", &question->from_ms,
 				   &question->until_ms, &err);
-	question->store = (struct store_query){
-		.tenant = STORE_TENANT_DEFAULT,
-		.selector = &question->selector,
-		.range = {question->from_ms * NS_PER_MS, question->until_ms * NS_PER_MS},
-		.deadline_ns = min_of(now_ns + limit_ns, exchange->deadline_ns),
-		.is_cancelled = &exchange->is_cancelled,
-	};
+	question->store = question_ask(
+		server, exchange, &question->selector,
+		(struct store_range){question->from_ms * NS_PER_MS, question->until_ms * NS_PER_MS},
+		now_ns);
 	if (r < 0)
 		question_end(question, r, &err);
 	return r >= 0;
@@ -113,16 +135,10 @@ static void answer_error(struct http_exchange *exchange, int r, const char *text
 
 void question_end(struct question *question, int r, const struct err *err)
 {
-	struct server_counters *counters = &question->server->counters;
-	int64_t elapsed_ns = clock_monotonic_ns() - question->start_ns;
-
 	selector_done(&question->selector);
-	atomic_fetch_add(&counters->queries[question->kind], 1);
-	atomic_fetch_add(&counters->query_us[question->kind], (uint64_t)(elapsed_ns / NS_PER_US));
-	if (r < 0) {
-		atomic_fetch_add(&counters->query_failures, 1);
+	question_count(question->server, question->kind, question->start_ns, r >= 0);
+	if (r < 0)
 		answer_error(question->exchange, r, err->text);
-	}
 	http_exchange_finish(question->exchange);
 }
 

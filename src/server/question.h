@@ -43,6 +43,16 @@ const char *question_param(const struct question *question, const char *name);
 int question_range(struct question *question, const char *from, const char *until,
 		   int64_t *ret_from_ms, int64_t *ret_until_ms, struct err *err) nodiscard;
 
+/*
+ * What every question asks the store with: the tenant, the deadline (the server's, at most the request's), and the
+ * client that may leave.  `start_ns` is monotonic: when the request began.
+ */
+struct store_query question_ask(const struct server *server, const struct http_exchange *exchange,
+				const struct selector *selector, struct store_range range,
+				int64_t start_ns);
+/* In the counters of /metrics. */
+void question_count(struct server *server, enum query_kind kind, int64_t start_ns, bool is_good);
+
 /* The answer's writer: JSON into the response. */
 struct json_writer question_json(struct question *question);
 /* "nanoseconds" of "process_cpu:cpu:nanoseconds:cpu:nanoseconds"; "" when it has no such part. */

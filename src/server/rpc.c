@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/rpc.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -23,6 +24,7 @@ static const struct {
 	{RPC_INVALID_ARGUMENT, "invalid_argument", 400},
 	{RPC_DEADLINE_EXCEEDED, "deadline_exceeded", 504},
 	{RPC_NOT_FOUND, "not_found", 404},
+	{RPC_ALREADY_EXISTS, "already_exists", 409},
 	{RPC_RESOURCE_EXHAUSTED, "resource_exhausted", 429},
 	{RPC_UNIMPLEMENTED, "unimplemented", 501},
 	{RPC_INTERNAL, "internal", 500},
@@ -45,6 +47,27 @@ const char *rpc_code_name(enum rpc_code code)
 int rpc_code_status(enum rpc_code code)
 {
 	return codes[code_place(code)].status;
+}
+
+enum rpc_code rpc_code_of(int r)
+{
+	switch (r) {
+	case ERR_USAGE:
+	case ERR_CORRUPT: /* of the request; what is damaged in the store is left out there */
+		return RPC_INVALID_ARGUMENT;
+	case ERR_LIMIT:
+		return RPC_RESOURCE_EXHAUSTED;
+	case -ENOENT:
+		return RPC_NOT_FOUND;
+	case -EEXIST:
+		return RPC_ALREADY_EXISTS;
+	case -ETIME:
+		return RPC_DEADLINE_EXCEEDED;
+	case ERR_UNSUPPORTED:
+		return RPC_UNIMPLEMENTED;
+	default:
+		return RPC_INTERNAL;
+	}
 }
 
 /* ---- the request ---- */
@@ -235,24 +258,28 @@ void rpc_reply(struct rpc *rpc, const void *message, size_t len)
 	finish(rpc);
 }
 
-void rpc_fail(struct rpc *rpc, enum rpc_code code, int status, const char *text)
+void rpc_error(struct http_exchange *exchange, enum rpc_code code, int status, const char *text)
 {
-	struct http_response *response = &rpc->exchange->response;
+	struct http_response *response = &exchange->response;
 	struct json_writer json;
 
-	if (rpc->dress != RPC_CONNECT) {
-		put_status(rpc, code, text);
-		finish(rpc);
-		return;
-	}
 	response->status = status ? status : rpc_code_status(code);
 	response->content_type = "application/json";
-	if (response->status == 503 || response->status == 429)
-		http_response_header(rpc->exchange, "Retry-After", "1");
+	if (response->status == 503 || response->status == 507 || response->status == 429)
+		http_response_header(exchange, "Retry-After", response->status == 507 ? "5" : "1");
+	buf_reset(&response->body);
 	json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
 	json_object(&json);
 	json_member_str(&json, "code", rpc_code_name(code));
 	json_member_str(&json, "message", text);
 	json_end(&json);
+}
+
+void rpc_fail(struct rpc *rpc, enum rpc_code code, int status, const char *text)
+{
+	if (rpc->dress == RPC_CONNECT)
+		rpc_error(rpc->exchange, code, status, text);
+	else
+		put_status(rpc, code, text);
 	finish(rpc);
 }

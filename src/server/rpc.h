@@ -28,6 +28,7 @@ enum rpc_code {
 	RPC_INVALID_ARGUMENT = 3,
 	RPC_DEADLINE_EXCEEDED = 4,
 	RPC_NOT_FOUND = 5,
+	RPC_ALREADY_EXISTS = 6,
 	RPC_RESOURCE_EXHAUSTED = 8,
 	RPC_UNIMPLEMENTED = 12,
 	RPC_INTERNAL = 13,
@@ -60,5 +61,13 @@ void rpc_fail(struct rpc *rpc, enum rpc_code code, int status, const char *text)
 /* "invalid_argument", and the HTTP status that goes with it. */
 const char *rpc_code_name(enum rpc_code code);
 int rpc_code_status(enum rpc_code code);
+/* For an error of a request: -errno or ERR_. */
+enum rpc_code rpc_code_of(int r);
+
+/*
+ * The error of an interface that is no call but answers as one: {"code":…,"message":…} on the exchange, which is not
+ * finished.  `status` 0: the code's.
+ */
+void rpc_error(struct http_exchange *exchange, enum rpc_code code, int status, const char *text);
 
 #endif
