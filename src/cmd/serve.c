@@ -14,11 +14,16 @@
 #include "server/server.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:4040"
+#define NO_OTLP "none"
 #define DIR_MODE 0700
 #define PATH_MAX_BYTES 4096
 
+/* Where collectors and profilers of OpenTelemetry send to when nobody tells them otherwise: gRPC, HTTP. */
+static const char *const otlp_default[] = {"127.0.0.1:4317", "127.0.0.1:4318"};
+
 struct serve_opts {
 	struct opt_list listen;
+	struct opt_list otlp;
 	struct opt_list hosts;
 	const char *data;
 	int64_t retention_ns;
@@ -31,6 +36,13 @@ static const struct opt opts[] = {
 	 .offset = offsetof(struct serve_opts, listen),
 	 .arg = "HOST:PORT",
 	 .help = "address to listen on; may be given again (default " DEFAULT_LISTEN ")"},
+	{.name = "otlp",
+	 .kind = OPT_LIST,
+	 .offset = offsetof(struct serve_opts, otlp),
+	 .arg = "HOST:PORT",
+	 .help = "listen here as well, for what sends OpenTelemetry's profiles, by gRPC or HTTP; "
+		 "may be given again; none: nowhere (default, without --listen: ports 4317 and "
+		 "4318 of this machine, if they are free)"},
 	{.letter = 'd',
 	 .name = "data",
 	 .kind = OPT_STR,
@@ -152,6 +164,18 @@ static void wait_for_signal(const sigset_t *signals)
 	sigprocmask(SIG_UNBLOCK, signals, NULL);
 }
 
+static void announce_otlp(const struct server *server, const struct server_config *config)
+{
+	for (size_t i = 0; i < config->n_if_free; i++) {
+		const char *why = server_left_out(server, i);
+
+		if (why)
+			log_warn("collectors of OpenTelemetry cannot send here: %s (--otlp "
+				 "HOST:PORT takes them elsewhere, --otlp none nowhere)",
+				 why);
+	}
+}
+
 static int serve(const struct server_config *config, struct err *err)
 {
 	struct server *server;
@@ -171,8 +195,32 @@ static int serve(const struct server_config *config, struct err *err)
 	if (r < 0)
 		return r;
 	announce(server, config);
+	announce_otlp(server, config);
 	wait_for_signal(&signals);
 	server_stop(server);
+	return 0;
+}
+
+/* Asked for: listened on, or the start fails.  The default: where it is free. */
+static int set_listeners(struct serve_opts *given, struct server_config *config, struct err *err)
+{
+	bool is_default = !given->listen.n;
+
+	if (is_default)
+		given->listen.items[given->listen.n++] = DEFAULT_LISTEN;
+	if (given->otlp.n == 1 && strcmp(given->otlp.items[0], NO_OTLP) == 0) {
+		given->otlp.n = 0;
+	} else if (!given->otlp.n && is_default) {
+		config->listen_if_free = otlp_default;
+		config->n_if_free = array_len(otlp_default);
+	}
+	for (size_t i = 0; i < given->otlp.n; i++) {
+		if (given->listen.n == OPT_LIST_MAX)
+			return err_set(err, ERR_USAGE, "too many addresses to listen on");
+		given->listen.items[given->listen.n++] = given->otlp.items[i];
+	}
+	config->listen = given->listen.items;
+	config->n_listen = given->listen.n;
 	return 0;
 }
 
@@ -192,11 +240,10 @@ static int run(int argc, char **argv)
 	}
 	r = given.data ? 0 : default_dir(dir, &err);
 	if (r == 0) {
-		if (!given.listen.n)
-			given.listen.items[given.listen.n++] = DEFAULT_LISTEN;
 		server_config_init(&config, given.data ? given.data : dir);
-		config.listen = given.listen.items;
-		config.n_listen = given.listen.n;
+		r = set_listeners(&given, &config, &err);
+	}
+	if (r == 0) {
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;
 		limit_retention(&config.store, given.retention_ns);

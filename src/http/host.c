@@ -90,13 +90,13 @@ static int bind_error(int code, const char *listen, struct err *err)
 		return err_set(
 			err, -code,
 			"cannot listen on %s: the port is in use by another program; end that or "
-			"choose another port with --listen HOST:PORT",
+			"choose another port",
 			listen);
 	case EACCES:
 		return err_set(
 			err, -code,
 			"cannot listen on %s: ports below 1024 need CAP_NET_BIND_SERVICE; choose "
-			"another port with --listen HOST:PORT",
+			"another port",
 			listen);
 	default:
 		return err_sys(err, -code, "cannot listen on %s", listen);

@@ -49,7 +49,8 @@ struct http_server {
 	int listen_fd[HTTP_MAX_LISTEN];
 	struct sockaddr_storage listen_addr[HTTP_MAX_LISTEN];
 	size_t n_listen;
-	bool checks_host; /* all listeners are loopback, or hosts were given */
+	struct err left_out[HTTP_MAX_IF_FREE]; /* code 0: it is listened on */
+	bool checks_host;		       /* all listeners are loopback, or hosts were given */
 	struct acceptor *acceptor;
 	struct front_h1 *h1;
 	struct front_h2 *h2;

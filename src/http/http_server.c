@@ -61,6 +61,9 @@ static int open_listeners(struct http_server *server, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < min_of(config->n_if_free, HTTP_MAX_IF_FREE); i++)
+		if (listen_open(server, config->listen_if_free[i], &server->left_out[i]) == 0)
+			server->left_out[i].code = 0;
 	server->checks_host |= config->n_hosts > 0;
 	return 0;
 }
@@ -152,6 +155,11 @@ void http_server_free(struct http_server *server)
 		return;
 	http_server_stop(server);
 	free(server);
+}
+
+const char *http_server_left_out(const struct http_server *server, size_t i)
+{
+	return server->left_out[i].code < 0 ? server->left_out[i].text : NULL;
 }
 
 uint16_t http_server_port(const struct http_server *server, size_t i)

@@ -70,9 +70,14 @@ struct http_route {
 	size_t max_body_bytes; /* 0: that of the limits */
 };
 
+#define HTTP_MAX_IF_FREE 4u
+
 struct http_config {
 	const char *const *listen; /* "127.0.0.1:4040", "[::1]:4040", "localhost:0" */
 	size_t n_listen;
+	/* More of them: one that cannot be had is left out, and http_server_left_out() says why. */
+	const char *const *listen_if_free;
+	size_t n_if_free; /* at most HTTP_MAX_IF_FREE */
 	/*
 	 * Host names that requests may come for, besides localhost and plain addresses.  They are
 	 * checked when some are given or every listener is on a loopback address, so that a foreign
@@ -133,6 +138,8 @@ void http_server_free(struct http_server *server);
 
 /* Port of the i-th listener: the kernel's choice where 0 was asked for. */
 uint16_t http_server_port(const struct http_server *server, size_t i);
+/* Why the i-th of listen_if_free is not listened on; NULL: it is. */
+const char *http_server_left_out(const struct http_server *server, size_t i);
 void http_server_stats(const struct http_server *server, struct http_stats *ret_stats);
 
 /* Is the address (as in http_config.listen) a loopback one?  ERR_USAGE when it is no address. */

@@ -74,6 +74,8 @@ static int start_http(struct server *server, struct err *err)
 	server->http_config = (struct http_config){
 		.listen = config->listen,
 		.n_listen = config->n_listen,
+		.listen_if_free = config->listen_if_free,
+		.n_if_free = config->n_if_free,
 		.hosts = config->hosts,
 		.n_hosts = config->n_hosts,
 		.routes = routes,
@@ -128,4 +130,9 @@ void server_stop(struct server *server)
 uint16_t server_port(const struct server *server, size_t i)
 {
 	return http_server_port(server->http, i);
+}
+
+const char *server_left_out(const struct server *server, size_t i)
+{
+	return http_server_left_out(server->http, i);
 }

@@ -23,6 +23,9 @@ struct server;
 struct server_config {
 	const char *const *listen; /* see struct http_config */
 	size_t n_listen;
+	/* Also listen here, unless it is taken: the ports of OTLP, when nobody asked for others. */
+	const char *const *listen_if_free;
+	size_t n_if_free;
 	const char *const *hosts;
 	size_t n_hosts;
 	struct http_limits limits;
@@ -30,6 +33,10 @@ struct server_config {
 	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
 	struct store *given_store;
 	int64_t query_ns; /* deadline of one query; 0: 30 s */
+	/* Bytes that the counters of cumulative profiles may hold per tenant (delta.h); 0: 64 MiB */
+	size_t max_delta_bytes;
+	/* What to scrape (scrape_config.h), and for whom to say where it failed; NULL: nothing. */
+	const char *scrape_file;
 };
 
 /* Defaults for everything but listen and the data directory. */
@@ -45,5 +52,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 void server_stop(struct server *server);
 
 uint16_t server_port(const struct server *server, size_t i);
+/* Why the i-th of listen_if_free is not listened on; NULL: it is. */
+const char *server_left_out(const struct server *server, size_t i);
 
 #endif

@@ -317,6 +317,28 @@ static void connections_past_the_limit_are_told_so(void **state)
 	buf_done(&answer);
 }
 
+/* A port that is taken is no reason not to serve, if it was only wished for. */
+static void wished_for_address_that_is_taken_is_left_out(void **state)
+{
+	struct fixture first, second;
+	char taken[32];
+	const char *wishes[] = {taken, "127.0.0.1:0"};
+
+	(void)state;
+	fixture_prepare(&first);
+	fixture_start(&first);
+	snprintf(taken, sizeof(taken), "127.0.0.1:%u", first.port);
+	fixture_prepare(&second);
+	second.config.listen_if_free = wishes;
+	second.config.n_if_free = array_len(wishes);
+	fixture_start(&second);
+	assert_non_null(strstr(http_server_left_out(second.server, 0), "is in use"));
+	assert_null(http_server_left_out(second.server, 1));
+	assert_int_not_equal(http_server_port(second.server, 1), 0);
+	fixture_stop(&second);
+	fixture_stop(&first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +355,7 @@ int main(void)
 		cmocka_unit_test(full_lane_says_503_and_when_to_come_back),
 		cmocka_unit_test(stop_finishes_what_is_under_way_and_tells_the_rest),
 		cmocka_unit_test(connections_past_the_limit_are_told_so),
+		cmocka_unit_test(wished_for_address_that_is_taken_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
