@@ -9,7 +9,7 @@
 #include "base/vec.h"
 #include "profile/profile_private.h"
 
-struct span {
+struct part {
 	const char *at;
 	size_t len;
 };
@@ -37,10 +37,10 @@ static const char *behind_library(const char *path)
  * The package that a Python file belongs to: the first part of its path below site-packages or the
  * standard library; of a program's own file its name without the ending.
  */
-static struct span package_of(const char *path)
+static struct part package_of(const char *path)
 {
 	const char *inside = behind_last(path, "/site-packages/"), *slash;
-	struct span out;
+	struct part out;
 
 	if (!inside)
 		inside = behind_last(path, "/dist-packages/");
@@ -50,7 +50,7 @@ static struct span package_of(const char *path)
 		slash = strrchr(path, '/');
 		inside = slash ? slash + 1 : path;
 	}
-	out = (struct span){inside, strcspn(inside, "/")};
+	out = (struct part){inside, strcspn(inside, "/")};
 	if (out.len > 3 && !inside[out.len] && !strcmp(inside + out.len - 3, ".py"))
 		out.len -= 3;
 	return out;
@@ -58,7 +58,7 @@ static struct span package_of(const char *path)
 
 static struct str_id module_name(struct names *names, const struct frame *frame)
 {
-	struct span package;
+	struct part package;
 
 	if (frame->module.v)
 		return frame->module;

@@ -57,6 +57,7 @@ void profile_done(struct profile *profile)
 	for (size_t i = 0; i < profile->n_columns; i++)
 		free(profile->columns[i].values);
 	tree_done(&profile->tree);
+	spans_free(profile->spans);
 	*profile = (struct profile){0};
 }
 

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "profile/names.h"
+#include "profile/spans.h"
 #include "profile/tree.h"
 
 #define PROFILE_MAX_COLUMNS 64
@@ -68,6 +69,7 @@ struct profile {
 	int64_t duration_ns; /* time covered, gaps not counted */
 	int64_t n_profiles;  /* merged into this one: who fills one from a source says 1 */
 	int64_t n_samples;   /* stacks that were counted, 0: unknown (for confidence) */
+	struct spans *spans; /* of requests that samples name; NULL: none does.  Its own. */
 };
 
 void profile_init(struct profile *profile, struct names *names);

@@ -28,6 +28,8 @@ void store_config_init(struct store_config *config, const char *dir)
 		.max_series = 5000,
 		.max_stack_nodes = 1000000,
 		.accept_future_ns = 600 * NS_PER_S,
+		.retention.span_age_ns = 2 * DAY_NS,
+		.max_spans_per_minute = 20000,
 	};
 }
 

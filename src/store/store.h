@@ -19,6 +19,12 @@
  *      levels over numbers of profiles.
  *   6. Reading a range costs the blocks of its coarsest fitting levels: 10 s, 1 min, 10 min, 1 h, 1
  * d, per series and, from 4 series up, per service.
+ *   7. A profile has a name (its id, as the client knows it), and its samples may name spans and traces
+ * (profile/spans.h).  Both are kept beside the finest level, spans for a short time (span_age_ns), and are
+ * what exemplars and selections by id (struct store_pick) are made of.  They are durable with their profile,
+ * never without it.  A selection takes whole profiles, all that overlap the range: when in its profile a span was at
+ * work nobody knows, so nothing is spread.  Spans past the bounds (SPANS_MAX of a profile, max_spans_per_minute of a
+ * series) are counted, and their samples are in every other answer.
  *
  * Threads: any thread may put and query; a store has one writer thread of its own.  Strings passed
  * in are copied when kept.
@@ -46,9 +52,11 @@ struct store;
 
 struct store_profile {
 	const char *tenant;
-	const char *id;		       /* from the client; NULL: none, never deduplicated */
+	const char *id; /* from the client; NULL: none, never deduplicated */
+	/* What exemplars call it, up to STORE_ID_MAX_BYTES; NULL: `id`, else a name that the store makes up. */
+	const char *profile_id;
 	const struct labels *labels;   /* with service_name and __name__ */
-	const struct profile *profile; /* columns, period, start_ns, duration_ns (> 0) */
+	const struct profile *profile; /* columns, period, start_ns, duration_ns (> 0), spans */
 	bool is_gauge; /* values are levels (heap in use), not flows: ranges average them */
 };
 
@@ -59,9 +67,22 @@ struct store_range {
 	int64_t from_ns, until_ns; /* [from, until) in real time */
 };
 
+/*
+ * Only profiles of these names, and of them only samples of these spans and traces; an empty list is no
+ * condition.  UUIDs are equal with dashes and without.
+ */
+struct store_pick {
+	const char *const *profile_ids;
+	const struct span_id *spans;
+	const struct trace_id *traces;
+	size_t n_profile_ids, n_spans, n_traces;
+};
+#define STORE_PICK_MAX 1024 /* of each list */
+
 struct store_query {
 	const char *tenant;
 	const struct selector *selector; /* __profile_type__ and labels */
+	const struct store_pick *pick;	 /* of merge() and exemplars(); NULL: everything */
 	struct store_range range;
 	int64_t deadline_ns;	  /* monotonic; 0: none.  Past it -ETIME */
 	const bool *is_cancelled; /* set by another thread; may be NULL */
@@ -102,6 +123,31 @@ struct store_merged {
 	size_t n_missing;
 };
 
+enum store_exemplar_kind {
+	STORE_EXEMPLAR_PROFILE, /* each profile that begins in the range */
+	STORE_EXEMPLAR_SPAN,	/* each span in each of them */
+};
+
+/* All of it is borrowed until the callback returns. */
+struct store_exemplar {
+	const struct labels *labels; /* of the series */
+	const char *profile_id;	     /* as UUID where it is one */
+	struct span_id span;	     /* of spans; may be none where only the trace is known */
+	struct trace_id trace;
+	int64_t time_ns; /* where the profile begins */
+	int64_t value;	 /* of the asked type, over all states, of the profile or the span in it */
+};
+
+/* In no order.  Anything but 0 ends the query, which returns it. */
+typedef int store_exemplar_fn(void *ctx, const struct store_exemplar *exemplar, struct err *err);
+
+struct store_exemplar_sum {
+	uint64_t n; /* that were told */
+	uint64_t
+		n_left_out; /* samples of spans past the bounds, in the profiles that were looked at */
+	bool is_partial;    /* something damaged was left out */
+};
+
 struct store_source {
 	const char *file;
 	const char *text;
@@ -129,6 +175,7 @@ struct store_job {
 struct store_stats {
 	uint64_t puts, duplicates, rejected, commits;
 	uint64_t blocks, bytes_on_disk, series, stack_nodes, strings;
+	uint64_t spans, span_samples_left_out; /* kept, and past the bounds, since the start */
 	uint64_t queue_depth;
 	int64_t oldest_ns, newest_ns;
 	bool is_full;	/* reads go on, puts fail with -ENOSPC until there is room again */
@@ -162,6 +209,10 @@ struct store_ops {
 	 */
 	int (*merge)(struct store *store, const struct store_query *query,
 		     struct store_merged *ret_merged, struct err *err);
+	/* Of one type, as merge(): ERR_USAGE.  Costs the 10 s level of the range. */
+	int (*exemplars)(struct store *store, const struct store_query *query,
+			 enum store_exemplar_kind kind, store_exemplar_fn *tell, void *ctx,
+			 struct store_exemplar_sum *ret_sum, struct err *err);
 	/* Source text of a service's files, newest per file; len 0 when it was never sent. */
 	int (*put_source)(struct store *store, const char *tenant, const char *service,
 			  const struct store_source *source, store_done_fn *done, void *ctx,
@@ -200,6 +251,7 @@ struct store_retention {
 	int64_t age_ns[STORE_LEVELS];
 	int64_t max_bytes[STORE_LEVELS]; /* of one tenant's files of the level */
 	int64_t max_total_bytes;	 /* of one tenant: the finest level gives way first */
+	int64_t span_age_ns;		 /* of spans: 2 days; never longer than the 10 s level */
 };
 
 struct store_tenant_retention {
@@ -215,6 +267,7 @@ struct store_config {
 	uint32_t max_series;		 /* per tenant, 5,000 */
 	uint32_t max_stack_nodes;	 /* per service and generation, 1,000,000 */
 	int64_t accept_future_ns;	 /* 10 min */
+	uint32_t max_spans_per_minute;	 /* and series, 20,000; 0: no spans are kept */
 	const struct store_clock *clock; /* NULL: the system's */
 	const struct store_io *io;	 /* NULL: the system's; tests inject faults */
 };

@@ -307,7 +307,7 @@ struct block_file *catalogue_make_file(struct catalogue *catalogue, struct tenan
 	file->tenant = tenant;
 	file->level = level;
 	file->period = period;
-	file->has_work = true;
+	file->has_work = level < LEVEL_COUNT;
 	file->id = table_add(&catalogue->files, file);
 	file->path = file_path(catalogue, file);
 	return file;

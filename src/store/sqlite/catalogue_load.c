@@ -182,7 +182,7 @@ static int load_file(struct catalogue *catalogue, uint32_t id, sqlite3_stmt *row
 	struct block_file *file;
 	char *name;
 
-	if (!tenant || level < 0 || level >= LEVEL_COUNT)
+	if (!tenant || level < 0 || level >= LEVEL_FILES)
 		return ERR_CORRUPT;
 	file = xcalloc(1, sizeof(*file));
 	file->id = id;

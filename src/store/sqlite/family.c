@@ -98,8 +98,8 @@ static int begin_family(struct sqlite_store *store, struct family *family, struc
 	for (size_t id = 1; id < files->n && r == 0; id++) {
 		struct block_file *file = files->items[id];
 
-		if (!file || file->tenant != family->service->tenant || file->level == LEVEL_FINE ||
-		    file->state != FILE_LIVE)
+		if (!file || file->tenant != family->service->tenant ||
+		    !level_is_rolled(file->level) || file->state != FILE_LIVE)
 			continue;
 		r = mark_file(store, family, file, err);
 		if (r < 0)

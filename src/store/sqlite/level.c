@@ -7,12 +7,13 @@
 #define HOUR_NS (60 * MINUTE_NS)
 #define DAY_NS (24 * HOUR_NS)
 
-const struct level levels[LEVEL_COUNT] = {
+const struct level levels[LEVEL_FILES] = {
 	[LEVEL_FINE] = {"10s", 0, false},
 	[LEVEL_1M] = {"1m", MINUTE_NS, false},
 	[LEVEL_10M] = {"10m", 10 * MINUTE_NS, true},
 	[LEVEL_1H] = {"1h", HOUR_NS, true},
 	[LEVEL_1D] = {"1d", DAY_NS, true},
+	[LEVEL_SPANS] = {"spans", 0, false},
 };
 
 static struct tm utc(int64_t at_ns)

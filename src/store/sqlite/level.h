@@ -8,7 +8,20 @@
 
 #include "store/store.h"
 
-enum { LEVEL_FINE, LEVEL_1M, LEVEL_10M, LEVEL_1H, LEVEL_1D, LEVEL_COUNT };
+/*
+ * Spans are no level, but files of their kind (exemplar_block.h): a day each, beside that of the finest level, with
+ * an age of their own.
+ */
+enum {
+	LEVEL_FINE,
+	LEVEL_1M,
+	LEVEL_10M,
+	LEVEL_1H,
+	LEVEL_1D,
+	LEVEL_COUNT,
+	LEVEL_SPANS = LEVEL_COUNT,
+	LEVEL_FILES, /* kinds of files */
+};
 
 struct level {
 	const char *name;  /* of its folder */
@@ -16,7 +29,13 @@ struct level {
 	bool is_monthly;   /* a file holds a month, else a day */
 };
 
-extern const struct level levels[LEVEL_COUNT];
+extern const struct level levels[LEVEL_FILES];
+
+/* Made of finer levels? */
+static inline bool level_is_rolled(int level)
+{
+	return level > LEVEL_FINE && level < LEVEL_COUNT;
+}
 
 /* Start of the window that holds `at_ns`. */
 static inline int64_t level_window(int level, int64_t at_ns)

@@ -55,9 +55,19 @@ static int64_t reach_of(const struct block_file *file)
 	return file->period.until_ns + (file->level == LEVEL_FINE ? STORE_MAX_DURATION_NS : 0);
 }
 
+/* How long a file is kept; 0: for ever. */
+static int64_t age_of(const struct store_retention *retention, int level)
+{
+	int64_t fine = retention->age_ns[LEVEL_FINE], spans = retention->span_age_ns;
+
+	if (level != LEVEL_SPANS)
+		return retention->age_ns[level];
+	return fine && spans ? min_of(fine, spans) : max_of(fine, spans);
+}
+
 static bool is_expired(const struct sqlite_store *store, const struct block_file *file, int64_t now)
 {
-	int64_t keep = store->config.retention.age_ns[file->level];
+	int64_t keep = age_of(&store->config.retention, file->level);
 
 	return keep && reach_of(file) <= now - keep;
 }
@@ -65,14 +75,16 @@ static bool is_expired(const struct sqlite_store *store, const struct block_file
 static void expire(struct sqlite_store *store, struct block_file *file)
 {
 	struct tenant *tenant = file->tenant;
-	int64_t *until = &tenant->expired_until_ns[file->level];
-
 	pthread_mutex_lock(&store->lock);
 	file->state = FILE_DELETED;
 	file->is_changed = true;
 	file->n_dicts = 0;
-	*until = max_of(*until, reach_of(file));
-	tenant->is_changed = true;
+	if (file->level < LEVEL_COUNT) {
+		int64_t *until = &tenant->expired_until_ns[file->level];
+
+		*until = max_of(*until, reach_of(file));
+		tenant->is_changed = true;
+	}
 	store->counters.deleted_files++;
 	pthread_mutex_unlock(&store->lock);
 }
