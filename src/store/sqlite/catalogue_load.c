@@ -41,7 +41,7 @@ static const char schema_text[] =
 	" text BLOB NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(service, file));" DICT_SCHEMA;
 
 static const struct sql_schema catalogue_schema = {
-	.version = 1, .page_bytes = 4096, .create = schema_text};
+	.version = CATALOGUE_VERSION, .page_bytes = 4096, .create = schema_text};
 
 static char *column_text(sqlite3_stmt *row, int at)
 {

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/vec.h"
-#include "store/sqlite/sql.h"
 
 /*
  * Rows by rowid with an index beside: a table without rowid would keep blocks of 2 kB in pages of its
@@ -38,6 +37,15 @@ static const char *const statement_texts[FILE_STATEMENTS] = {
 	[FILE_UNMARK] = "DELETE FROM dirty WHERE level=? AND owner=? AND t_ns=?",
 	[FILE_SCAN] = FILE_SCAN_QUERY,
 };
+
+struct sql_schema block_file_schema(int level)
+{
+	return (struct sql_schema){
+		.version = BLOCK_FILE_VERSION,
+		.page_bytes = level == LEVEL_FINE ? FINE_PAGE_BYTES : ROLLED_PAGE_BYTES,
+		.create = block_tables,
+	};
+}
 
 static void handle_free(struct open_file *handle)
 {
@@ -91,11 +99,7 @@ static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
 static int handle_open(struct files *files, struct block_file *file, struct open_file **ret_handle,
 		       struct err *err)
 {
-	const struct sql_schema schema = {
-		.version = 1,
-		.page_bytes = file->level == LEVEL_FINE ? FINE_PAGE_BYTES : ROLLED_PAGE_BYTES,
-		.create = block_tables,
-	};
+	const struct sql_schema schema = block_file_schema(file->level);
 	struct open_file *handle = xcalloc(1, sizeof(*handle));
 	int r = 0;
 

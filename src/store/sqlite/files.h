@@ -19,6 +19,12 @@
 
 #include "store/sqlite/block.h"
 #include "store/sqlite/catalogue.h"
+#include "store/sqlite/sql.h"
+
+#define BLOCK_FILE_VERSION 1
+
+/* What a file of the level is made with. */
+struct sql_schema block_file_schema(int level) nodiscard;
 
 /* ---- the writer's side: one thread ---- */
 

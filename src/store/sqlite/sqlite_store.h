@@ -2,7 +2,7 @@
 /*
  * The store in a directory, on SQLite: one server, no other service needed.
  *
- *	DIR/lock		held by the process that has the store open; holds its pid
+ *	DIR/lock		held by the process that has the store open; holds its pid; turns (turn.h)
  *	DIR/catalogue.db	tenants, series, dictionaries of stacks, sources, the list of block
  *files DIR/blocks/T/LEVEL/	block files of tenant number T: one per day for the levels 10s and
  *1m, one per month for 10m, 1h and 1d

@@ -5,13 +5,15 @@
  *	wait -> take all that is queued -> one batch (batch.c) -> acknowledge
  *	     -> roll up a bit -> now and then: checkpoint, evict, retention
  *
- * All puts that came while one commit was under way share the next.
+ * All puts that came while one commit was under way share the next.  What it writes it writes in turns
+ * (turn.h), so that a backup finds moments between them.
  */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/sqlite/store_private.h"
+#include "store/sqlite/turn.h"
 
 #define TICK_NS (250 * NS_PER_MS)
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
@@ -151,6 +153,7 @@ void *writer_main(void *ctx)
 		asked = store->settle_asked;
 		is_stopping = store->is_stopping && !items;
 		pthread_mutex_unlock(&store->lock);
+		turn_take(store->lock_fd);
 		if (items)
 			writer_batch(store, items);
 		if (clock_monotonic_ns() >= store->tick_at_ns || asked != store->settle_done) {
@@ -158,6 +161,7 @@ void *writer_main(void *ctx)
 			roll_up(store, asked != store->settle_done);
 			keep_house(store, asked != store->settle_done);
 		}
+		turn_end(store->lock_fd);
 		pthread_mutex_lock(&store->lock);
 		store->settle_done = asked;
 		pthread_cond_broadcast(&store->settled);
