@@ -3,6 +3,7 @@
 
     theirs = native_oracles.libunwind(pid, scratch)          {thread: [address, ...]}, the leaf first
     theirs = native_oracles.gdb(pid)
+    theirs = native_oracles.perf(pid, scratch)             of a stopped process, which runs on for an instant
     differences = native_oracles.compare(dump, theirs, native_oracles.Maps(pid))
 
 `dump` is what `pyrometer dump -n --json` says.  Ours shows Python frames in the place of the evaluation function, so there
@@ -10,10 +11,13 @@ theirs may have as many frames more as ours has Python frames, all of one module
 """
 
 import json
+import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
+import time
 
 from natives import TARGETS, Unfit, call
 
@@ -51,6 +55,13 @@ class Maps:
                         return path, at - from_ + vaddr
                 return path or "[anonymous]", at
         return "", addr
+
+    def address(self, path, offset):
+        """Of a place in a file, as perf tells it."""
+        for start, end, from_, mapped in self.spans:
+            if mapped == path and from_ <= offset < from_ + end - start:
+                return start + offset - from_
+        return offset
 
 
 # ---- theirs -------------------------------------------------------------------------------------
@@ -104,6 +115,67 @@ def gdb(pid):
     if not told:
         raise Unfit(f"gdb says nothing: {done.stderr[-200:]}")
     return {int(thread): frames for thread, frames in json.loads(told.group(1)).items()}
+
+
+def is_stopped(pid):
+    """All of its threads, but for one that waits for the child of its vfork() and for nothing else."""
+    states = [open(f"/proc/{pid}/task/{tid}/stat", encoding="utf-8", errors="replace").read().rpartition(")")[2].split()[0]
+              for tid in os.listdir(f"/proc/{pid}/task")]
+    return all(state in "TDt" for state in states)
+
+
+def stop(pid):
+    os.kill(pid, signal.SIGSTOP)
+    while not is_stopped(pid):
+        time.sleep(0.01)
+
+
+# What fits into a sample of perf's; a stack that is larger ends early.
+PERF_STACK_BYTES = 65528
+PERF_FRAME = re.compile(r"\s+([0-9a-f]+) (?:.* )?\(([^()]*)\)$")
+
+
+def perf(pid, scratch):
+    """
+    perf copies the stack of a thread that leaves its CPU, and `perf script` unwinds it.  A stop makes all threads leave:
+    what it has of them last is where they stand.
+    """
+    if not shutil.which("perf"):
+        raise Unfit("needs perf (linux-perf)")
+    data = scratch / f"perf-{pid}.data"
+    control, acknowledged = os.pipe(), os.pipe()
+    with subprocess.Popen(["perf", "record", "-q", "-D", "-1", "--control", f"fd:{control[0]},{acknowledged[1]}",
+                           "-e", "context-switches", "-c", "1", "--call-graph", f"dwarf,{PERF_STACK_BYTES}", "-m", "16M",
+                           "-o", data, "-p", str(pid)], pass_fds=(control[0], acknowledged[1]), text=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as record:
+        os.close(control[0])
+        os.close(acknowledged[1])
+        os.write(control[1], b"enable\n")
+        is_ready = b"ack" in os.read(acknowledged[0], 16)  # nothing once it has ended
+        if is_ready:
+            os.kill(pid, signal.SIGCONT)
+            stop(pid)
+            record.send_signal(signal.SIGINT)
+        reason = record.communicate(timeout=60)[1].strip()
+        os.close(control[1])
+        os.close(acknowledged[0])
+    if not is_ready:
+        raise Unfit(f"needs the right to use perf: {(reason or 'no reason given').splitlines()[-1]}")
+    text = subprocess.run(["perf", "script", "-i", data, "--no-inline", "--max-stack", "4096", "-F", "tid,ip,sym,dso"],
+                          capture_output=True, text=True, timeout=60, check=True).stdout
+    data.unlink()
+    return read_perf(text, Maps(pid))
+
+
+def read_perf(text, maps):
+    threads, frames = {}, []
+    for line in text.splitlines():
+        found = PERF_FRAME.match(line)
+        if not found and line.strip():
+            frames = threads[int(line)] = []  # the last sample of a thread counts
+        elif found and found.group(2) != "[kernel.kallsyms]":
+            frames.append(maps.address(found.group(2), int(found.group(1), 16)))
+    return threads
 
 
 # ---- comparing ----------------------------------------------------------------------------------
@@ -172,5 +244,8 @@ def is_theirs(why):
     return why.startswith("theirs ends") or "theirs +" in why
 
 
+NAMES = ("libunwind", "gdb", "perf")
+
+
 def ask(name, pid, scratch):
-    return libunwind(pid, scratch) if name == "libunwind" else gdb(pid)
+    return {"libunwind": lambda: libunwind(pid, scratch), "gdb": lambda: gdb(pid), "perf": lambda: perf(pid, scratch)}[name]()

@@ -20,7 +20,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 import statistics
 import struct
 import subprocess
@@ -119,20 +118,10 @@ def truth(options, scratch):
 # ---- oracles ------------------------------------------------------------------------------------
 
 
-def is_stopped(pid):
-    return (pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]) == "T"
-
-
-def stop(pid):
-    os.kill(pid, signal.SIGSTOP)
-    while not is_stopped(pid):
-        time.sleep(0.01)
-
-
 def oracle_line(python, how, program, name, scratch):
     folder = natives.build(scratch, python, how)
     with natives.Target(python, program, folder, how, PROGRAMS["running"][1]) as target:
-        stop(target.pid)
+        native_oracles.stop(target.pid)
         theirs = native_oracles.ask(name, target.pid, scratch)
         done = subprocess.run([PYROMETER, "dump", "-n", "--json", "--addresses", "-p", str(target.pid)],
                               capture_output=True, text=True, check=True)
@@ -147,7 +136,7 @@ def oracles(options, scratch):
     for python in pythons.every():
         how = "module" if python.libc == "musl" else ways(python)[0]
         for program in ("waiting", "running"):
-            for name in ("libunwind", "gdb"):
+            for name in native_oracles.NAMES:
                 head = f"{python.id + ' ' + python.version:22} {program:8} {name:10}"
                 if python.tag not in pythons.READABLE or not re.search(options.only, head):
                     continue

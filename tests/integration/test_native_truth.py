@@ -5,14 +5,12 @@ import collections
 import json
 import os
 import re
-import signal
 
 import pytest
 
 import native_oracles
 import natives
 import pythons
-from conftest import wait_until
 from profiles import run
 
 # Stacks that a pause copies whole: no recursion of 1,100 frames, no handler on a stack of its own, no library without
@@ -124,11 +122,6 @@ def test_names_are_those_of_the_source(pyrometer, start):
 # ---- other unwinders on the same threads --------------------------------------------------------
 
 
-def is_stopped(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        return file.read().rpartition(")")[2].split()[0] == "T"
-
-
 def dump(pyrometer, pid):
     done = run([pyrometer, "dump", "-n", "--json", "--addresses", "-p", pid])
     assert done.returncode == 0, done.stderr
@@ -136,11 +129,10 @@ def dump(pyrometer, pid):
 
 
 @pytest.mark.parametrize("program", ["waiting", "running"])
-@pytest.mark.parametrize("name", ["libunwind", "gdb"])
+@pytest.mark.parametrize("name", native_oracles.NAMES)
 def test_another_unwinder_says_the_same_of_a_process_that_stands_still(pyrometer, start, scratch, name, program):
     target = start(PYTHON, program, "ctypes", ORDINARY)
-    os.kill(target.pid, signal.SIGSTOP)
-    wait_until(lambda: is_stopped(target.pid), what="the stop")
+    native_oracles.stop(target.pid)
     try:
         theirs = native_oracles.ask(name, target.pid, scratch)
     except natives.Unfit as unfit:
@@ -148,6 +140,8 @@ def test_another_unwinder_says_the_same_of_a_process_that_stands_still(pyrometer
     ours = dump(pyrometer, target.pid)
     differences = native_oracles.compare(ours, theirs, native_oracles.Maps(target.pid))
     # Where theirs gives up, or leaves what is mapped, it has nothing to say.
-    differences = [each for each in differences if not native_oracles.is_theirs(each[1])]
-    assert len(theirs) == len(ours)
-    assert not differences
+    judged = [each for each in differences if not native_oracles.is_theirs(each[1])]
+    assert not judged
+    # A thread in vfork() is stopped only when its child has ended, so that perf may see nothing of it.
+    assert len({thread["os_thread_id"] for thread in ours} - set(theirs)) <= 2
+    assert len(differences) <= 1 + 0.3 * len(ours)  # perf's copy of a stack ends at 64 KiB
