@@ -36,12 +36,12 @@ static int flame_make(struct view *view, struct err *err)
 	int r;
 
 	if (is_given(view->request->root)) {
-		r = view_root_find(view->stages.last, view->request->root, &view->arena, &opts,
+		r = view_root_find(view->stages.drawn, view->request->root, &view->arena, &opts,
 				   &is_found, err);
 		if (r < 0)
 			return r;
 	}
-	flame_layout(view->stages.last, &opts, &view->arena, &view->flame);
+	flame_layout(view->stages.drawn, &opts, &view->arena, &view->flame);
 	view->flame.root_found = is_found;
 	return 0;
 }
@@ -162,7 +162,7 @@ static void view_put(struct view *view, const struct view_facts *facts)
 	json_member_str(json, "unit",
 			names_text(profile->names, profile->columns[0].type.unit, NULL));
 	json_member_int(json, "scale", view->scale);
-	json_member_int(json, "total", profile_sum(profile, 0));
+	json_member_int(json, "total", profile_sum(view->stages.drawn, 0));
 	json_member_int(json, "all_total", view->all_total);
 	json_member_int(json, "profiles", view->from->n_profiles);
 	json_member_int(json, "samples",
@@ -191,11 +191,5 @@ int view_write(const struct profile *profile, const struct view_request *request
 	}
 	view_stages_done(&view.stages);
 	arena_done(&view.arena);
-	if (r < 0)
-		return r;
-	if (out->overflow)
-		return err_set(err, ERR_LIMIT,
-			       "the answer is larger than %zu bytes: ask for fewer nodes",
-			       out->ceiling);
-	return 0;
+	return r < 0 ? r : view_out_check(out, err);
 }

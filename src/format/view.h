@@ -57,6 +57,12 @@ struct view_request {
 	const char *search; /* as profile_search() takes it; NULL or "": none */
 	const char *root;   /* keys joined by '.', the zoomed box; NULL or "": none */
 	const char *focus;  /* key of a function: only what lies at or below it; NULL or "": none */
+	/*
+	 * Key of a function: the flame graph shows it and, below, who called it, up to the root.  The table and the
+	 * search stay those of the whole.  Not together with focus or is_inverted.  NULL or "": none.
+	 */
+	const char *callers;
+	bool is_inverted; /* the flame graph shows the innermost frames first, their callers below */
 	uint32_t json_flags; /* JSON_ESCAPE_MARKUP where the text goes into HTML */
 };
 
@@ -94,6 +100,31 @@ int view_write(const struct profile *profile, const struct view_request *request
 int view_write_diff(const struct profile *a, const struct profile *b,
 		    const struct view_request *request, const struct view_facts *facts_a,
 		    const struct view_facts *facts_b, struct buf *out, struct err *err) nodiscard;
+
+/* ---- lists: functions and changes, whole, a page of rows at a time ---- */
+
+enum view_order { VIEW_BY_SELF, VIEW_BY_TOTAL, VIEW_BY_NAME };
+
+struct view_page {
+	enum view_order order;
+	size_t offset, limit; /* rows */
+};
+
+/* "self", "total" or "name". */
+int view_order_parse(const char *text, enum view_order *ret_order, struct err *err) nodiscard;
+
+/* Every function with its self and total; with `search` those that match it, and what they matched. */
+int view_write_functions(const struct profile *profile, const struct view_request *request,
+			 const struct view_page *page, const struct view_facts *facts,
+			 struct buf *out, struct err *err) nodiscard;
+/*
+ * Functions of two ranges, largest change first: b's value * wall_a / wall_b - a's, of self or (VIEW_BY_TOTAL) of
+ * total.  One that stays within its noise (as of view_write_diff()) says so.
+ */
+int view_write_changes(const struct profile *a, const struct profile *b,
+		       const struct view_request *request, const struct view_page *page,
+		       const struct view_facts *facts_a, const struct view_facts *facts_b,
+		       struct buf *out, struct err *err) nodiscard;
 
 /* Source text of the function's file; NULL where nobody sent it. */
 struct view_source {

@@ -1,39 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Before and after in one answer. */
+/* Before and after on one tree. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/vec.h"
-#include "format/view_private.h"
-#include "profile/table.h"
+#include "format/view_diff_private.h"
 
 #define INTERVAL_95                                                                                \
 	1.96 /* standard deviations on each side that hold 95 % of a normal distribution */
 
-struct side {
-	const struct profile *from;
-	const struct view_facts *facts;
-	struct profile value;
-	double weight; /* of one sample, as noise counts; 0: unknown */
-};
+void view_diff_init(struct view_diff *diff, const struct profile *a, const struct profile *b,
+		    const struct view_request *request, const struct view_facts *facts_a,
+		    const struct view_facts *facts_b)
+{
+	*diff = (struct view_diff){.request = request,
+				   .a = {.from = a, .facts = facts_a},
+				   .b = {.from = b, .facts = facts_b}};
+	arena_init(&diff->arena);
+	profile_init(&diff->both, a->names);
+}
 
-struct diff {
-	const struct view_request *request;
-	struct side a, b;
-	struct arena arena;
-	struct profile both; /* a's at column 0, b's at column 1 */
-	struct view_stages stages;
-	struct view_frames frames;
-	struct json_writer json;
-	int64_t scale;
-	double scale_b; /* a's wall time / b's */
-	struct flame flame;
-	struct diff_row *rows;
-	size_t n_rows, n_shown;
-	struct search_result found_a, found_b;
-};
+void view_diff_done(struct view_diff *diff)
+{
+	view_stages_done(&diff->stages);
+	profile_done(&diff->both);
+	arena_done(&diff->arena);
+}
+
+/* ---- values ---- */
 
 static double sample_weight(const struct side *side)
 {
@@ -50,7 +46,7 @@ static double sample_weight(const struct side *side)
 	return 0;
 }
 
-static void values_make(struct diff *diff)
+static void values_make(struct view_diff *diff)
 {
 	struct view_request request_b = *diff->request;
 	int column_b = view_column_like(diff->b.from, diff->a.from, diff->request->column);
@@ -99,7 +95,7 @@ static void use_join(struct key_use *into, const struct key_use *from)
 }
 
 /* One entry per function of the tree, with the sides that it has a value on. */
-static size_t uses_collect(struct diff *diff, struct key_use **ret_uses)
+static size_t uses_collect(struct view_diff *diff, struct key_use **ret_uses)
 {
 	const struct profile *profile = diff->stages.last;
 	uint32_t n_funcs = names_func_count(profile->names);
@@ -131,7 +127,7 @@ static size_t uses_collect(struct diff *diff, struct key_use **ret_uses)
 }
 
 /* b's function -> a's, for each key that has exactly one on each side. */
-static uint32_t *moves_find(struct diff *diff, bool *ret_has_any)
+static uint32_t *moves_find(struct view_diff *diff, bool *ret_has_any)
 {
 	uint32_t *func_of = arena_array(&diff->arena, names_func_count(diff->stages.last->names),
 					sizeof(*func_of));
@@ -152,7 +148,7 @@ static uint32_t *moves_find(struct diff *diff, bool *ret_has_any)
 }
 
 /* Frames of b's function get what a's has in common, and keep their line. */
-static void moved_join(struct diff *diff)
+static void moved_join(struct view_diff *diff)
 {
 	struct names *names = diff->stages.last->names;
 	const struct tree *tree = &diff->stages.last->tree;
@@ -183,9 +179,9 @@ static void moved_join(struct diff *diff)
 	diff->stages.last = stage;
 }
 
-/* ---- the answer ---- */
+/* ---- together ---- */
 
-static int search_make(struct diff *diff, struct err *err)
+static int search_make(struct view_diff *diff, struct err *err)
 {
 	int r;
 
@@ -199,29 +195,8 @@ static int search_make(struct diff *diff, struct err *err)
 			      &diff->found_b, err);
 }
 
-static int flame_make(struct diff *diff, struct err *err)
+int view_diff_make(struct view_diff *diff, struct err *err)
 {
-	struct flame_opts opts = {.column_b = 1,
-				  .is_diff = true,
-				  .scale_b = diff->scale_b,
-				  .max_nodes = diff->request->max_nodes};
-	bool is_found = true;
-	int r;
-
-	if (diff->request->root && *diff->request->root) {
-		r = view_root_find(diff->stages.last, diff->request->root, &diff->arena, &opts,
-				   &is_found, err);
-		if (r < 0)
-			return r;
-	}
-	flame_layout(diff->stages.last, &opts, &diff->arena, &diff->flame);
-	diff->flame.root_found = is_found;
-	return 0;
-}
-
-static int diff_make(struct diff *diff, struct err *err)
-{
-	size_t max = diff->request->max_rows ? diff->request->max_rows : VIEW_TABLE_ROWS;
 	int r;
 
 	values_make(diff);
@@ -235,100 +210,27 @@ static int diff_make(struct diff *diff, struct err *err)
 	r = view_stages_run(&diff->stages, diff->request, err);
 	if (r < 0)
 		return r;
-	r = flame_make(diff, err);
-	if (r < 0)
-		return r;
 	diff->n_rows = func_diff_table(diff->stages.last, 0, &diff->arena, &diff->rows);
-	diff->n_shown = min_of(diff->n_rows, max);
 	return search_make(diff, err);
 }
 
-static int64_t row_noise(const struct diff *diff, const struct diff_row *row)
+int64_t view_diff_noise(const struct view_diff *diff, int64_t a, int64_t b)
 {
 	double scale = (double)diff->scale, s = diff->scale_b;
-	double variance = (double)row->self_a * diff->a.weight / scale +
-			  s * s * (double)row->self_b * diff->b.weight / scale;
+	double variance =
+		(double)a * diff->a.weight / scale + s * s * (double)b * diff->b.weight / scale;
 
 	return variance > 0 ? llround(INTERVAL_95 * sqrt(variance)) : 0;
 }
 
-static void table_write(struct diff *diff)
-{
-	static const struct {
-		const char *key;
-		size_t offset;
-	} values[] = {
-		{"self", offsetof(struct diff_row, self_a)},
-		{"total", offsetof(struct diff_row, total_a)},
-		{"self_b", offsetof(struct diff_row, self_b)},
-		{"total_b", offsetof(struct diff_row, total_b)},
-	};
-	struct json_writer *json = &diff->json;
-
-	json_key(json, "table");
-	json_object(json);
-	json_key(json, "frame");
-	json_array(json);
-	for (size_t i = 0; i < diff->n_shown; i++)
-		json_uint(json,
-			  view_frames_add(&diff->frames, names_func_frame(diff->frames.names,
-									  diff->rows[i].func)));
-	json_end(json);
-	for (size_t v = 0; v < array_len(values); v++) {
-		json_key(json, values[v].key);
-		json_array(json);
-		for (size_t i = 0; i < diff->n_shown; i++) {
-			const char *row = (const char *)&diff->rows[i];
-			int64_t value;
-
-			memcpy(&value, row + values[v].offset, sizeof(value));
-			json_int(json, value);
-		}
-		json_end(json);
-	}
-	json_key(json, "noise");
-	json_array(json);
-	for (size_t i = 0; i < diff->n_shown; i++)
-		json_int(json, row_noise(diff, &diff->rows[i]));
-	json_end(json);
-	json_member_uint(json, "rows", diff->n_rows);
-	json_end(json);
-}
-
-static void search_write(struct diff *diff)
-{
-	struct json_writer *json = &diff->json;
-
-	if (!diff->request->search || !*diff->request->search)
-		return;
-	json_key(json, "search");
-	json_object(json);
-	json_member_str(json, "query", diff->request->search);
-	json_member_int(json, "matched", diff->found_a.matched);
-	json_member_int(json, "matched_b", diff->found_b.matched);
-	json_key(json, "frames");
-	json_array(json);
-	for (uint32_t i = 1; i < diff->frames.n_frames; i++) {
-		uint32_t func = names_func_of(diff->frames.names, diff->frames.frames[i]).v;
-
-		if (diff->found_a.is_match[func] || diff->found_b.is_match[func])
-			json_uint(json, i);
-	}
-	json_end(json);
-	json_end(json);
-}
-
-static void head_write(struct diff *diff)
+void view_diff_head_write(const struct view_diff *diff, struct json_writer *json)
 {
 	const struct profile *profile = diff->stages.last;
 	const struct view_facts *a = diff->a.facts, *b = diff->b.facts;
-	struct json_writer *json = &diff->json;
 
 	json_member_str(json, "unit",
 			names_text(profile->names, profile->columns[0].type.unit, NULL));
 	json_member_int(json, "scale", diff->scale);
-	json_member_int(json, "total", profile_sum(profile, 0));
-	json_member_int(json, "total_b", profile_sum(profile, 1));
 	json_member_int(json, "profiles", diff->a.from->n_profiles);
 	json_member_int(json, "profiles_b", diff->b.from->n_profiles);
 	json_member_int(json, "samples", view_samples(diff->a.from, &diff->a.value, diff->scale));
@@ -338,49 +240,4 @@ static void head_write(struct diff *diff)
 	json_member_int(json, "wall_b_ms", b->wall_ms);
 	json_member_uint(json, "series_b", b->series);
 	json_member_bool(json, "is_partial_b", b->is_partial);
-}
-
-static void diff_put(struct diff *diff, struct buf *out)
-{
-	struct names *names = diff->stages.last->names;
-	struct json_writer *json = &diff->json;
-
-	view_frames_init(&diff->frames, names);
-	for (uint32_t i = 0; i < diff->flame.n; i++)
-		(void)view_frames_add(&diff->frames, (struct frame_id){diff->flame.frame[i]});
-	for (size_t i = 0; i < diff->n_shown; i++)
-		(void)view_frames_add(&diff->frames, names_func_frame(names, diff->rows[i].func));
-	json_writer_init(json, out, diff->request->json_flags);
-	json_object(json);
-	head_write(diff);
-	view_frames_write(&diff->frames, json);
-	view_flame_write(&diff->flame, &diff->frames, json);
-	table_write(diff);
-	search_write(diff);
-	json_end(json);
-	view_frames_done(&diff->frames);
-}
-
-int view_write_diff(const struct profile *a, const struct profile *b,
-		    const struct view_request *request, const struct view_facts *facts_a,
-		    const struct view_facts *facts_b, struct buf *out, struct err *err)
-{
-	struct diff diff = {.request = request,
-			    .a = {.from = a, .facts = facts_a},
-			    .b = {.from = b, .facts = facts_b}};
-	int r;
-
-	arena_init(&diff.arena);
-	profile_init(&diff.both, a->names);
-	r = diff_make(&diff, err);
-	if (r >= 0)
-		diff_put(&diff, out);
-	view_stages_done(&diff.stages);
-	profile_done(&diff.both);
-	arena_done(&diff.arena);
-	if (r >= 0 && out->overflow)
-		return err_set(err, ERR_LIMIT,
-			       "the answer is larger than %zu bytes: ask for fewer nodes",
-			       out->ceiling);
-	return r;
 }

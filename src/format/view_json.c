@@ -171,6 +171,15 @@ void view_frames_write(const struct view_frames *frames, struct json_writer *jso
 	map64_done(&strings.index);
 }
 
+int view_out_check(const struct buf *out, struct err *err)
+{
+	if (!out->overflow)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		       "the answer is larger than %zu bytes: ask for fewer nodes or rows",
+		       out->ceiling);
+}
+
 static void text_member(const struct names *names, const char *key, struct str_id id,
 			struct json_writer *json)
 {

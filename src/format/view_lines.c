@@ -171,7 +171,5 @@ int view_write_lines(const struct profile *profile, const struct view_request *r
 	}
 	view_stages_done(&lines.stages);
 	arena_done(&lines.arena);
-	if (r >= 0 && out->overflow)
-		return err_set(err, ERR_LIMIT, "the answer is larger than %zu bytes", out->ceiling);
-	return r;
+	return r < 0 ? r : view_out_check(out, err);
 }

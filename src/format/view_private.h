@@ -13,15 +13,17 @@
 
 /* ---- stages: from a profile to the one that is shown ---- */
 
-#define VIEW_MAX_STAGES 4
+#define VIEW_MAX_STAGES 5
+#define VIEW_MAX_TURNED_NODES                                                                      \
+	(1u << 20) /* of a tree of callers; time beyond stays at the deepest frame with room */
 
 /* One unit of work; view_stages_done() releases the profiles that were made on the way. */
 struct view_stages {
-	struct arena *arena; /* borrowed */
 	struct profile made[VIEW_MAX_STAGES];
 	size_t n_made;
 	struct profile value; /* shares the tree of the profile it is made of: never done */
 	const struct profile *last;
+	const struct profile *drawn; /* what the flame graph shows: `last`, or its callers */
 };
 
 /* One column: the value that the request asks for; none when there is no such column. */
@@ -37,7 +39,7 @@ void view_scale_down(struct profile *value, int64_t scale);
  * stacks were added up before they were sent, as many as the period makes of the sum.
  */
 int64_t view_samples(const struct profile *from, const struct profile *value, int64_t scale);
-/* Put `stages->last` through markers, focus and group, as asked. */
+/* Put `stages->last` through markers, focus and group, as asked, and make of it what is drawn. */
 int view_stages_run(struct view_stages *stages, const struct view_request *request,
 		    struct err *err) nodiscard;
 /* A new stage, initialised, that shares the names of the last. */
@@ -76,6 +78,8 @@ void view_frames_done(struct view_frames *frames);
 uint32_t view_frames_add(struct view_frames *frames, struct frame_id frame);
 /* Members "strings" and "frames". */
 void view_frames_write(const struct view_frames *frames, struct json_writer *json);
+/* The one sentence about an answer that did not fit; 0 when it did. */
+int view_out_check(const struct buf *out, struct err *err) nodiscard;
 /* Members "name", "file", "first_line", "kind", "key" of one function. */
 void view_func_write(const struct names *names, struct func_id func, struct json_writer *json);
 

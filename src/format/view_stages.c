@@ -138,17 +138,25 @@ void view_stages_done(struct view_stages *stages)
 	stages->n_made = 0;
 }
 
-static int stage_focus(struct view_stages *stages, const char *key, struct err *err)
+static int find_func(const struct view_stages *stages, const char *key, const char *what,
+		     struct func_id *ret_func, struct err *err)
 {
-	struct profile *stage;
-	struct func_id func;
 	int r = -ENOENT;
 
 	/* A difference has a second column, and the function may be in that one only. */
 	for (size_t i = 0; r == -ENOENT && i < stages->last->n_columns; i++)
-		r = view_find_func(stages->last, i, key, &func, err);
+		r = view_find_func(stages->last, i, key, ret_func, err);
+	return r < 0 ? err_prefix(err, r, "%s", what) : 0;
+}
+
+static int stage_focus(struct view_stages *stages, const char *key, struct err *err)
+{
+	struct profile *stage;
+	struct func_id func;
+	int r = find_func(stages, key, "focus", &func, err);
+
 	if (r < 0)
-		return err_prefix(err, r, "focus");
+		return r;
 	stage = view_stage_add(stages);
 	profile_focus(stages->last, func, stage);
 	stages->last = stage;
@@ -168,17 +176,50 @@ static bool has_markers(const struct profile *profile)
 	return false;
 }
 
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
+/* What is drawn is turned round; the rest of the answer is of what it was made from. */
+static int stage_turn(struct view_stages *stages, const struct view_request *request,
+		      struct err *err)
+{
+	struct profile *stage;
+	struct func_id func;
+	int r;
+
+	stages->drawn = stages->last;
+	if (is_given(request->callers)) {
+		r = find_func(stages, request->callers, "callers", &func, err);
+		if (r < 0)
+			return r;
+	} else if (!request->is_inverted) {
+		return 0;
+	}
+	stage = view_stage_add(stages);
+	stage->tree.max_nodes = VIEW_MAX_TURNED_NODES;
+	if (is_given(request->callers))
+		profile_callers(stages->last, func, stage);
+	else
+		profile_invert(stages->last, stage);
+	stages->drawn = stage;
+	return 0;
+}
+
 int view_stages_run(struct view_stages *stages, const struct view_request *request, struct err *err)
 {
 	struct profile *stage;
 	int r;
 
+	if (is_given(request->callers) + is_given(request->focus) + request->is_inverted > 1)
+		return err_set(err, ERR_USAGE, "use one of focus, callers and inverted");
 	if (!request->is_split && has_markers(stages->last)) {
 		stage = view_stage_add(stages);
 		profile_drop_markers(stages->last, stage);
 		stages->last = stage;
 	}
-	if (request->focus && *request->focus) {
+	if (is_given(request->focus)) {
 		r = stage_focus(stages, request->focus, err);
 		if (r < 0)
 			return r;
@@ -188,7 +229,7 @@ int view_stages_run(struct view_stages *stages, const struct view_request *reque
 		profile_group(stages->last, request->group, stage);
 		stages->last = stage;
 	}
-	return 0;
+	return stage_turn(stages, request, err);
 }
 
 /* ---- words of the query ---- */

@@ -102,8 +102,8 @@ int profile_merge(struct profile *into, const struct profile *from) nodiscard;
  * ---- transforms ----
  *
  * Each writes into an initialised, empty profile that shares the names, and keeps every sum (focus
- * and filter: of what is kept).  Linear in the nodes, but for invert, which costs as many steps as
- * the new tree could have nodes; lower into->tree.max_nodes where that must be bounded.
+ * and filter: of what is kept).  Linear in the nodes, but for invert and callers, which cost as many steps
+ * as the new tree could have nodes; lower into->tree.max_nodes where that must be bounded.
  */
 
 enum profile_group {
@@ -125,6 +125,11 @@ void profile_map_frames(const struct profile *from, const uint32_t *frame_of, st
 void profile_invert(const struct profile *from, struct profile *into);
 /* Only what lies at or below a frame whose function is `func`, rooted there (recursion once). */
 void profile_focus(const struct profile *from, struct func_id func, struct profile *into);
+/*
+ * Who called `func`: rooted there, below each frame its caller, up to the outermost.  Values are of the time spent in
+ * `func` and below (recursion once: from its outermost call on), and sit at the outermost callers.
+ */
+void profile_callers(const struct profile *from, struct func_id func, struct profile *into);
 /* Remove the marker frames at the root (process, thread, task): stacks of all threads merge. */
 void profile_drop_markers(const struct profile *from, struct profile *into);
 /* Keep the stacks for which keep() says so; it sees the node and may look at its path. */

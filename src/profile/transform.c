@@ -102,6 +102,23 @@ static uint32_t inverted_node(const struct tree *tree, uint32_t node, struct tre
 	return at.v;
 }
 
+void profile_callers(const struct profile *from, struct func_id func, struct profile *into)
+{
+	const struct tree *tree = &from->tree;
+	cleanup_free uint32_t *map = xcalloc(tree->n, sizeof(*map));
+
+	profile_copy_head(into, from);
+	map[0] = MAP_NONE;
+	for (uint32_t i = 1; i < tree->n; i++) {
+		struct frame_id frame = {tree->frame[i]};
+
+		map[i] = map[tree->parent[i]];
+		if (map[i] == MAP_NONE && names_func_of(from->names, frame).v == func.v)
+			map[i] = inverted_node(tree, i, &into->tree);
+	}
+	columns_map(from, map, into);
+}
+
 void profile_invert(const struct profile *from, struct profile *into)
 {
 	const struct tree *tree = &from->tree;

@@ -34,12 +34,14 @@ static int read_request(const struct question *question, struct view_request *re
 			struct err *err)
 {
 	const char *states = question_param(question, "states");
-	int64_t max_nodes;
+	int64_t max_nodes, inverted;
 	int r = read_group(question, request, err);
 
 	if (r == 0)
 		r = question_int(question, "max_nodes", 1, FLAME_MAX_NODES, FLAME_DEFAULT_NODES,
 				 &max_nodes, err);
+	if (r == 0)
+		r = question_int(question, "inverted", 0, 1, 0, &inverted, err);
 	if (r == 0 && states)
 		r = view_states_parse(states, &request->states, err);
 	if (r < 0)
@@ -49,6 +51,8 @@ static int read_request(const struct question *question, struct view_request *re
 	request->search = question_param(question, "search");
 	request->root = question_param(question, "root");
 	request->focus = question_param(question, "focus");
+	request->callers = question_param(question, "callers");
+	request->is_inverted = inverted;
 	return 0;
 }
 

@@ -193,6 +193,31 @@ static void focus_keeps_what_lies_at_or_below_the_outermost_call(void **state)
 	check(focus_c, change_to_focus, NULL);
 }
 
+static void callers_of_c(const struct profile *from, void *ctx, struct profile *into)
+{
+	(void)ctx;
+	profile_callers(from, func_c(from->names), into);
+}
+
+static bool change_to_callers(struct names *names, struct oracle_stack *stack, void *ctx)
+{
+	size_t first = 0;
+
+	while (first < stack->depth &&
+	       names_func_of(names, stack->frames[first]).v != func_c(names).v)
+		first++;
+	if (first == stack->depth)
+		return false;
+	stack->depth = first + 1;
+	return change_to_inverted(names, stack, ctx);
+}
+
+static void callers_lead_from_the_outermost_call_to_the_root(void **state)
+{
+	(void)state;
+	check(callers_of_c, change_to_callers, NULL);
+}
+
 static void drop_markers(const struct profile *from, void *ctx, struct profile *into)
 {
 	(void)ctx;
@@ -328,6 +353,7 @@ int main(void)
 		cmocka_unit_test(modules_are_packages_or_the_names_of_own_files),
 		cmocka_unit_test(inverting_turns_every_stack_round),
 		cmocka_unit_test(inverting_twice_changes_nothing),
+		cmocka_unit_test(callers_lead_from_the_outermost_call_to_the_root),
 		cmocka_unit_test(focus_keeps_what_lies_at_or_below_the_outermost_call),
 		cmocka_unit_test(markers_go_from_the_root_only),
 		cmocka_unit_test(filter_keeps_the_stacks_that_it_is_told_to),
