@@ -25,4 +25,10 @@ int preorder_read_trie(const void *data, size_t len, const struct format_limits 
 int preorder_read_tree(const void *data, size_t len, const struct format_limits *limits,
 		       struct profile *into, struct err *err) nodiscard;
 
+/*
+ * A profile of bare names (narrow_to_names()) as such a tree; children come last name first, as Pyroscope's own readers
+ * pile them up.  Nothing at all for a profile without a value.
+ */
+void preorder_write_tree(const struct profile *profile, size_t column, struct buf *out);
+
 #endif

@@ -166,6 +166,26 @@ void narrow_profile(const struct narrow *narrow, const struct profile *from, str
 		map_values(from, i, map, into, i);
 }
 
+void narrow_to_names(const struct profile *from, struct profile *into)
+{
+	struct names *names = from->names;
+	cleanup_free uint32_t *frame_of = xcalloc(names_frame_count(names), sizeof(*frame_of));
+	struct profile without;
+
+	profile_init(&without, names);
+	profile_drop_markers(from, &without);
+	for (uint32_t i = 1; i < without.tree.n; i++) {
+		uint32_t frame = without.tree.frame[i];
+		const struct frame *full = names_frame_get(names, (struct frame_id){frame});
+		struct frame bare = {.name = full->qualname.v ? full->qualname : full->name};
+
+		if (!frame_of[frame])
+			frame_of[frame] = names_frame(names, &bare).v;
+	}
+	profile_map_frames(&without, frame_of, into);
+	profile_done(&without);
+}
+
 /* ---- for compilers ---- */
 
 /* The innermost frames of a stack, without the markers at its root. */

@@ -44,6 +44,11 @@ int narrow_add_expression(struct narrow_list *list, const char *pattern, struct 
 
 /* The call site is looked for in what the lists leave: what a client sees is what it can point at. */
 void narrow_profile(const struct narrow *narrow, const struct profile *from, struct profile *into);
+/*
+ * Functions by the name that is shown and nothing else, as the trees of Pyroscope know them: no markers at the root, no
+ * files, no lines.
+ */
+void narrow_to_names(const struct profile *from, struct profile *into);
 /* What compilers take for profile-guided optimisation: only the innermost frames of each stack. */
 void narrow_for_pgo(const struct narrow *narrow, const struct profile *from, struct profile *into);
 /*

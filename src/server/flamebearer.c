@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "profile/narrow.h"
+
 #define TOTAL_NAME "total"
 #define OTHER_NAME "other"
 
@@ -13,7 +15,7 @@ static const char *name_of(const struct names *names, const struct flame *flame,
 {
 	const struct frame *frame = names_frame_get(names, (struct frame_id){flame->frame[box]});
 
-	*ret_id = frame->qualname.v ? frame->qualname : frame->name;
+	*ret_id = frame->name;
 	return names_text(names, *ret_id, NULL);
 }
 
@@ -80,22 +82,17 @@ static void lay_out(struct flamebearer *own, int64_t max_nodes, struct arena *ar
 
 /* ---- life ---- */
 
-static void by_function(const struct profile *from, struct profile *into)
+static void by_name(const struct profile *from, struct profile *into)
 {
-	struct profile without;
-
-	profile_init(&without, from->names);
 	profile_init(into, from->names);
-	profile_drop_markers(from, &without);
-	profile_group(&without, GROUP_FUNCTION, into);
-	profile_done(&without);
+	narrow_to_names(from, into);
 }
 
 void flamebearer_init(struct flamebearer *flame, const struct profile *profile, int64_t max_nodes,
 		      struct arena *arena)
 {
 	*flame = (struct flamebearer){0};
-	by_function(profile, &flame->shown);
+	by_name(profile, &flame->shown);
 	lay_out(flame, max_nodes, arena);
 }
 
@@ -107,8 +104,8 @@ int flamebearer_init_double(struct flamebearer *flame, const struct profile *bef
 	int r;
 
 	*flame = (struct flamebearer){.is_double = true};
-	by_function(before, &a);
-	by_function(after, &b);
+	by_name(before, &a);
+	by_name(after, &b);
 	profile_init(&flame->shown, before->names);
 	r = profile_diff(&a, &b, 1, &flame->shown);
 	profile_done(&a);

@@ -92,6 +92,13 @@ void querier_end(struct querier *call, int r, const struct err *err);
  */
 struct querier *querier_side(struct querier *call, uint32_t number, struct err *err) nodiscard;
 
+/*
+ * Series by step, of the stacks that the call asks for: values change, what is covered does not.  ERR_LIMIT for more
+ * points than there is time for.
+ */
+int querier_narrow_points(struct querier *call, struct store_line *lines, size_t n, int64_t step_ns,
+			  struct err *err) nodiscard;
+
 /* A message inside of the answer with one text, unless that is empty. */
 void querier_put_text(struct buf *out, uint32_t number, const char *text);
 void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);

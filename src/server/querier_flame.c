@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SelectMergeStacktraces, SelectMergeProfile, Diff: what is selected as one flame graph, one pprof, a comparison. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "format/pprof.h"
+#include "format/preorder.h"
 #include "server/flamebearer.h"
-#include "server/merged_cache.h"
-#include "server/querier.h"
-#include "server/sample_types.h"
+#include "server/querier_select.h"
 
 #define VALUE_COLUMN 0
-#define FORMAT_FLAME 1
 
-static const struct querier_method querier_select = {
+/* querier.v1.ProfileFormat, but for 0 and 1: the flame graph. */
+enum { FORMAT_TREE = 2, FORMAT_DOT = 3, FORMAT_PPROF = 4 };
+
+static const struct querier_method querier_select_method = {
 	.unary = {QUERY_VIEW, &querier_schema_select_request, &querier_schema_select_stacks},
 	.params = {[1] = QUERIER_TYPE,
 		   [2] = QUERIER_SELECTOR,
@@ -64,29 +66,121 @@ static void put_flame(struct querier *call, const struct flamebearer *flame)
 
 /* ---- one ---- */
 
-static int select_stacks(struct querier *call, struct err *err)
+static void put_tree(struct querier *call, const struct profile *profile)
 {
-	struct merged_entry *entry;
-	struct flamebearer flame;
+	struct profile named, cut;
+	struct buf tree;
+
+	buf_init(&tree, UNARY_MAX_REPLY_BYTES);
+	profile_init(&named, profile->names);
+	profile_init(&cut, profile->names);
+	narrow_to_names(profile, &named);
+	narrow_to_nodes(&named, (uint32_t)call->max_nodes, &call->exchange->arena, &cut);
+	preorder_write_tree(&cut, VALUE_COLUMN, &tree);
+	if (tree.len)
+		proto_put_bytes(&call->unary.reply, 2, tree.data, tree.len);
+	profile_done(&named);
+	profile_done(&cut);
+	buf_done(&tree);
+}
+
+static void put_dot(struct querier *call, const struct profile *profile)
+{
+	struct buf dot;
+
+	buf_init(&dot, UNARY_MAX_REPLY_BYTES);
+	querier_write_dot(&call->selector, profile, call->max_nodes, &dot);
+	if (dot.len)
+		proto_put_bytes(&call->unary.reply, 3, dot.data, dot.len);
+	buf_done(&dot);
+}
+
+static int put_pprof(struct querier *call, const struct profile *profile, struct err *err)
+{
+	struct pprof_write_opts opts = {.compress = false};
+	const struct profile *last = profile;
+	struct profile pgo, cut;
 	int r;
 
-	if (call->format > FORMAT_FLAME)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "this format is not answered; ask for PROFILE_FORMAT_FLAMEGRAPH, or "
-			       "SelectMergeProfile");
-	r = merged_cache_take(call->server->cache, &call->query, call->text, &entry, err);
+	profile_init(&pgo, profile->names);
+	profile_init(&cut, profile->names);
+	if (call->narrow.is_pgo) {
+		narrow_for_pgo(&call->narrow, last, &pgo);
+		last = &pgo;
+	}
+	if (call->max_nodes > 0) {
+		narrow_to_nodes(last, (uint32_t)min_of(call->max_nodes, (int64_t)FLAME_MAX_NODES),
+				&call->exchange->arena, &cut);
+		last = &cut;
+	}
+	r = pprof_write_profile(last, &opts, &call->unary.reply, err);
+	profile_done(&pgo);
+	profile_done(&cut);
+	return r;
+}
+
+static int put_stacks(struct querier *call, const struct profile *profile, struct err *err)
+{
+	struct flamebearer flame;
+	size_t outer, inner;
+	int r;
+
+	switch (call->format) {
+	case FORMAT_TREE:
+		put_tree(call, profile);
+		return 0;
+	case FORMAT_DOT:
+		put_dot(call, profile);
+		return 0;
+	case FORMAT_PPROF:
+		outer = proto_begin(&call->unary.reply, 5);
+		inner = proto_begin(&call->unary.reply, 1);
+		r = put_pprof(call, profile, err);
+		proto_end(&call->unary.reply, inner);
+		proto_end(&call->unary.reply, outer);
+		return r;
+	default:
+		flamebearer_init(&flame, profile, call->max_nodes, &call->exchange->arena);
+		put_flame(call, &flame);
+		flamebearer_done(&flame);
+		return 0;
+	}
+}
+
+static int check_nodes(const struct querier *call, struct err *err)
+{
+	if (call->max_nodes > FLAME_MAX_NODES)
+		return err_set(err, ERR_USAGE,
+			       "max nodes limit %" PRId64 " is greater than max allowed %u",
+			       call->max_nodes, FLAME_MAX_NODES);
+	if (call->max_nodes < 0)
+		return err_set(err, ERR_USAGE, "max nodes has to be from 0 (the default) to %u",
+			       FLAME_MAX_NODES);
+	return 0;
+}
+
+static int select_stacks(struct querier *call, struct err *err)
+{
+	struct querier_selection selection;
+	int r = check_nodes(call, err);
+
+	if (r == 0 && call->format > FORMAT_PPROF)
+		r = err_set(
+			err, ERR_UNSUPPORTED,
+			"this format is not answered; ask for PROFILE_FORMAT_FLAMEGRAPH, _TREE, "
+			"_DOT or _PPROF");
+	if (r == 0)
+		r = querier_select(call, &selection, err);
 	if (r < 0)
 		return r;
-	flamebearer_init(&flame, entry->merged.profile, call->max_nodes, &call->exchange->arena);
-	put_flame(call, &flame);
-	flamebearer_done(&flame);
-	merged_cache_return(call->server->cache, entry);
-	return 0;
+	r = put_stacks(call, &selection.profile, err);
+	querier_select_done(call, &selection);
+	return r;
 }
 
 void handle_querier_stacks(void *ctx, struct http_exchange *exchange)
 {
-	struct querier *call = querier_open(ctx, exchange, &querier_select);
+	struct querier *call = querier_open(ctx, exchange, &querier_select_method);
 	struct err err;
 
 	if (call)
@@ -97,28 +191,28 @@ void handle_querier_stacks(void *ctx, struct http_exchange *exchange)
 
 static int diff(struct querier *call, struct err *err)
 {
-	struct querier *left = querier_side(call, 1, err), *right;
-	struct merged_entry *entry[2];
+	struct querier *side[2] = {querier_side(call, 1, err), NULL};
+	struct querier_selection selection[2];
 	struct flamebearer flame;
 	int r;
 
-	right = left ? querier_side(call, 2, err) : NULL;
-	if (!right)
-		return ERR_USAGE;
-	r = merged_cache_take_two(call->server->cache,
-				  (struct store_query[]){left->query, right->query},
-				  (const char *const[]){left->text, right->text}, entry, err);
+	side[1] = side[0] ? querier_side(call, 2, err) : NULL;
+	if (!side[1])
+		return err->code;
+	r = check_nodes(side[0], err);
+	if (r == 0)
+		r = check_nodes(side[1], err);
+	if (r == 0)
+		r = querier_select_two(side, selection, err);
 	if (r < 0)
 		return r;
-	r = flamebearer_init_double(&flame, entry[0]->merged.profile, entry[1]->merged.profile,
-				    max_of(left->max_nodes, right->max_nodes),
+	r = flamebearer_init_double(&flame, &selection[0].profile, &selection[1].profile,
+				    max_of(side[0]->max_nodes, side[1]->max_nodes),
 				    &call->exchange->arena, err);
 	if (r == 0)
 		put_flame(call, &flame);
 	flamebearer_done(&flame);
-	merged_cache_return(call->server->cache, entry[0]);
-	if (entry[1] != entry[0])
-		merged_cache_return(call->server->cache, entry[1]);
+	querier_select_two_done(call, selection);
 	return r;
 }
 
@@ -126,7 +220,7 @@ void handle_querier_diff(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
 		.unary = {QUERY_DIFF, &querier_schema_diff_request, &querier_schema_diff},
-		.side = &querier_select,
+		.side = &querier_select_method,
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
 	struct err err;
@@ -139,18 +233,13 @@ void handle_querier_diff(void *ctx, struct http_exchange *exchange)
 
 static int select_profile(struct querier *call, struct err *err)
 {
-	struct pprof_write_opts opts = {.compress = false};
-	struct merged_entry *entry;
-	struct profile single;
-	int r = merged_cache_take(call->server->cache, &call->query, call->text, &entry, err);
+	struct querier_selection selection;
+	int r = querier_select(call, &selection, err);
 
 	if (r < 0)
 		return r;
-	profile_init(&single, entry->merged.profile->names);
-	sample_types_take(entry->merged.profile, 1u << VALUE_COLUMN, &single);
-	r = pprof_write_profile(&single, &opts, &call->unary.reply, err);
-	profile_done(&single);
-	merged_cache_return(call->server->cache, entry);
+	r = put_pprof(call, &selection.profile, err);
+	querier_select_done(call, &selection);
 	return r;
 }
 

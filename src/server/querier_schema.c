@@ -79,9 +79,19 @@ static const struct proto_json_field series_fields[] = {
 };
 const struct proto_json_message querier_schema_series = {series_fields};
 
-static const char *const formats[] = {"PROFILE_FORMAT_UNSPECIFIED", "PROFILE_FORMAT_FLAMEGRAPH",
-				      "PROFILE_FORMAT_TREE",	    "PROFILE_FORMAT_DOT",
-				      "PROFILE_FORMAT_PPROF",	    NULL};
+/*
+ * The last three are newer than any release: their names are known (Grafana falls back on "unimplemented"), their numbers
+ * are not, and these here are never sent.
+ */
+static const char *const formats[] = {"PROFILE_FORMAT_UNSPECIFIED",
+				      "PROFILE_FORMAT_FLAMEGRAPH",
+				      "PROFILE_FORMAT_TREE",
+				      "PROFILE_FORMAT_DOT",
+				      "PROFILE_FORMAT_PPROF",
+				      "PROFILE_FORMAT_FUNCTIONS",
+				      "PROFILE_FORMAT_SANDWICH",
+				      "PROFILE_FORMAT_FUNCTION_TREE",
+				      NULL};
 static const char *const aggregations[] = {"TIME_SERIES_AGGREGATION_TYPE_SUM",
 					   "TIME_SERIES_AGGREGATION_TYPE_AVERAGE", NULL};
 
@@ -167,12 +177,6 @@ static const struct proto_json_field flame_fields[] = {
 	{0},
 };
 static const struct proto_json_message flame = {flame_fields};
-
-static const struct proto_json_field select_stacks_fields[] = {
-	{"flamegraph", 1, PROTO_JSON_MESSAGE, &flame, 0, NULL},
-	{0},
-};
-const struct proto_json_message querier_schema_select_stacks = {select_stacks_fields};
 
 static const struct proto_json_field diff_request_fields[] = {
 	{"left", 1, PROTO_JSON_MESSAGE, &querier_schema_select_request, 0, NULL},
@@ -292,6 +296,21 @@ static const struct proto_json_field pprof_profile_fields[] = {
 	{0},
 };
 const struct proto_json_message querier_schema_pprof_profile = {pprof_profile_fields};
+
+static const struct proto_json_field pprof_fields[] = {
+	{"profile", 1, PROTO_JSON_MESSAGE, &querier_schema_pprof_profile, 0, NULL},
+	{0},
+};
+static const struct proto_json_message pprof = {pprof_fields};
+
+static const struct proto_json_field select_stacks_fields[] = {
+	{"flamegraph", 1, PROTO_JSON_MESSAGE, &flame, 0, NULL},
+	{"tree", 2, PROTO_JSON_BYTES, NULL, 0, NULL},
+	{"dot", 3, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"pprof", 5, PROTO_JSON_MESSAGE, &pprof, 0, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_select_stacks = {select_stacks_fields};
 
 static const struct proto_json_field nothing_fields[] = {{0}};
 const struct proto_json_message querier_schema_nothing = {nothing_fields};

@@ -107,6 +107,8 @@ static int select_series(struct querier *call, struct err *err)
 			       STORE_MAX_STEPS);
 	r = store->ops->timeline(store, &call->query, step_ns, call->names, call->n_names,
 				 &call->exchange->arena, &lines, &n, err);
+	if (r == 0 && !narrow_is_all(&call->narrow))
+		r = querier_narrow_points(call, lines, n, step_ns, err);
 	if (r == 0)
 		put_lines(call, lines, n, step_ns);
 	return r;

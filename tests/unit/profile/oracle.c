@@ -131,3 +131,41 @@ char *profile_as_text(const struct profile *profile)
 	buf_putc(&out, '\n');
 	return buf_take(&out, &len);
 }
+
+void oracle_check_transform(oracle_transform_fn *transform, oracle_change_fn *change, void *ctx)
+{
+	uint64_t seed = 17;
+
+	for (int round = 0; round < 1000; round++) {
+		struct names *names = names_new();
+		struct profile from, into, expected;
+		struct oracle oracle;
+		char *got, *wanted;
+
+		profile_init(&from, names);
+		profile_init(&into, names);
+		profile_init(&expected, names);
+		oracle_fill(&seed, &from, &oracle);
+		transform(&from, ctx, &into);
+		assert_int_equal(profile_column(&expected, "cpu", "nanoseconds", NULL), 0);
+		for (size_t i = 0; i < oracle.n; i++) {
+			struct oracle_stack *stack = &oracle.stacks[i];
+
+			if (change(names, stack, ctx))
+				profile_add(&expected, 0,
+					    tree_stack(&expected.tree, stack->frames, stack->depth),
+					    stack->value);
+		}
+		got = profile_as_text(&into);
+		wanted = profile_as_text(&expected);
+		assert_string_equal(got, wanted);
+		assert_int_equal(into.n_samples, from.n_samples);
+		assert_int_equal(into.period, from.period);
+		free(got);
+		free(wanted);
+		profile_done(&from);
+		profile_done(&into);
+		profile_done(&expected);
+		names_free(names);
+	}
+}

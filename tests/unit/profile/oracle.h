@@ -46,4 +46,10 @@ int64_t oracle_sum(const struct oracle *oracle);
  */
 char *profile_as_text(const struct profile *profile);
 
+/* Changes the stack in place; false: it is left out. */
+typedef bool oracle_change_fn(struct names *names, struct oracle_stack *stack, void *ctx);
+typedef void oracle_transform_fn(const struct profile *from, void *ctx, struct profile *into);
+/* The transformed profile equals one that is made of the changed stacks, over many random ones. */
+void oracle_check_transform(oracle_transform_fn *transform, oracle_change_fn *change, void *ctx);
+
 #endif

@@ -4,49 +4,6 @@
 
 #include "oracle.h"
 
-/* Changes the stack in place; false: it is left out. */
-typedef bool change_fn(struct names *names, struct oracle_stack *stack, void *ctx);
-typedef void transform_fn(const struct profile *from, void *ctx, struct profile *into);
-
-/* The transformed profile equals one that is made of the changed stacks, over many random ones. */
-static void check(transform_fn *transform, change_fn *change, void *ctx)
-{
-	uint64_t seed = 17;
-
-	for (int round = 0; round < 1000; round++) {
-		struct names *names = names_new();
-		struct profile from, into, expected;
-		struct oracle oracle;
-		char *got, *wanted;
-
-		profile_init(&from, names);
-		profile_init(&into, names);
-		profile_init(&expected, names);
-		oracle_fill(&seed, &from, &oracle);
-		transform(&from, ctx, &into);
-		assert_int_equal(profile_column(&expected, "cpu", "nanoseconds", NULL), 0);
-		for (size_t i = 0; i < oracle.n; i++) {
-			struct oracle_stack *stack = &oracle.stacks[i];
-
-			if (change(names, stack, ctx))
-				profile_add(&expected, 0,
-					    tree_stack(&expected.tree, stack->frames, stack->depth),
-					    stack->value);
-		}
-		got = profile_as_text(&into);
-		wanted = profile_as_text(&expected);
-		assert_string_equal(got, wanted);
-		assert_int_equal(into.n_samples, from.n_samples);
-		assert_int_equal(into.period, from.period);
-		free(got);
-		free(wanted);
-		profile_done(&from);
-		profile_done(&into);
-		profile_done(&expected);
-		names_free(names);
-	}
-}
-
 static void group_function(const struct profile *from, void *ctx, struct profile *into)
 {
 	(void)ctx;
@@ -64,7 +21,7 @@ static bool change_to_functions(struct names *names, struct oracle_stack *stack,
 static void grouping_by_function_drops_lines_and_nothing_else(void **state)
 {
 	(void)state;
-	check(group_function, change_to_functions, NULL);
+	oracle_check_transform(group_function, change_to_functions, NULL);
 }
 
 static void group_line(const struct profile *from, void *ctx, struct profile *into)
@@ -84,7 +41,7 @@ static bool change_nothing(struct names *names, struct oracle_stack *stack, void
 static void grouping_by_line_is_a_copy(void **state)
 {
 	(void)state;
-	check(group_line, change_nothing, NULL);
+	oracle_check_transform(group_line, change_nothing, NULL);
 }
 
 static void group_file(const struct profile *from, void *ctx, struct profile *into)
@@ -117,7 +74,7 @@ static bool change_to_files(struct names *names, struct oracle_stack *stack, voi
 static void grouping_by_file_joins_neighbours(void **state)
 {
 	(void)state;
-	check(group_file, change_to_files, NULL);
+	oracle_check_transform(group_file, change_to_files, NULL);
 }
 
 static void invert(const struct profile *from, void *ctx, struct profile *into)
@@ -142,7 +99,7 @@ static bool change_to_inverted(struct names *names, struct oracle_stack *stack, 
 static void inverting_turns_every_stack_round(void **state)
 {
 	(void)state;
-	check(invert, change_to_inverted, NULL);
+	oracle_check_transform(invert, change_to_inverted, NULL);
 }
 
 static void invert_twice(const struct profile *from, void *ctx, struct profile *into)
@@ -159,7 +116,7 @@ static void invert_twice(const struct profile *from, void *ctx, struct profile *
 static void inverting_twice_changes_nothing(void **state)
 {
 	(void)state;
-	check(invert_twice, change_nothing, NULL);
+	oracle_check_transform(invert_twice, change_nothing, NULL);
 }
 
 static struct func_id func_c(struct names *names)
@@ -190,7 +147,7 @@ static bool change_to_focus(struct names *names, struct oracle_stack *stack, voi
 static void focus_keeps_what_lies_at_or_below_the_outermost_call(void **state)
 {
 	(void)state;
-	check(focus_c, change_to_focus, NULL);
+	oracle_check_transform(focus_c, change_to_focus, NULL);
 }
 
 static void callers_of_c(const struct profile *from, void *ctx, struct profile *into)
@@ -241,7 +198,7 @@ static bool change_to_no_markers(struct names *names, struct oracle_stack *stack
 static void markers_go_from_the_root_only(void **state)
 {
 	(void)state;
-	check(drop_markers, change_to_no_markers, NULL);
+	oracle_check_transform(drop_markers, change_to_no_markers, NULL);
 }
 
 static bool is_odd_depth(const struct profile *profile, struct node_id node, void *ctx)
@@ -268,7 +225,7 @@ static void filter_keeps_the_stacks_that_it_is_told_to(void **state)
 	int asked = 0;
 
 	(void)state;
-	check(filter_odd, change_to_odd, &asked);
+	oracle_check_transform(filter_odd, change_to_odd, &asked);
 	assert_true(asked > 0);
 }
 
@@ -321,8 +278,8 @@ static void modules_are_packages_or_the_names_of_own_files(void **state)
  */
 static void transforms_into_full_trees_keep_the_sum(void **state)
 {
-	static transform_fn *const transforms[] = {group_function, group_file, invert,
-						   drop_markers};
+	static oracle_transform_fn *const transforms[] = {group_function, group_file, invert,
+							  drop_markers};
 	uint64_t seed = 23;
 
 	(void)state;
