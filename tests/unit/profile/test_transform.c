@@ -172,7 +172,7 @@ static bool change_to_callers(struct names *names, struct oracle_stack *stack, v
 static void callers_lead_from_the_outermost_call_to_the_root(void **state)
 {
 	(void)state;
-	check(callers_of_c, change_to_callers, NULL);
+	oracle_check_transform(callers_of_c, change_to_callers, NULL);
 }
 
 static void drop_markers(const struct profile *from, void *ctx, struct profile *into)
