@@ -118,6 +118,13 @@ int view_write_functions(const struct profile *profile, const struct view_reques
 			 const struct view_page *page, const struct view_facts *facts,
 			 struct buf *out, struct err *err) nodiscard;
 /*
+ * Self and total of the functions that share a key, in the value that the request asks for, not scaled; 0 where there
+ * is none.  ERR_USAGE: not a key.
+ */
+int view_func_sums(const struct profile *profile, const struct view_request *request,
+		   const char *key, int64_t *ret_self, int64_t *ret_total,
+		   struct err *err) nodiscard;
+/*
  * Functions of two ranges, largest change first: b's value * wall_a / wall_b - a's, of self or (VIEW_BY_TOTAL) of
  * total.  One that stays within its noise (as of view_write_diff()) says so.
  */

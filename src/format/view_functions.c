@@ -148,3 +148,43 @@ int view_write_functions(const struct profile *profile, const struct view_reques
 	arena_done(&functions.arena);
 	return r < 0 ? r : view_out_check(out, err);
 }
+
+/* ---- one function ---- */
+
+static void func_sum(const struct profile *value, const uint8_t *is_it, struct arena *arena,
+		     int64_t *ret_self, int64_t *ret_total)
+{
+	const struct tree *tree = &value->tree;
+	uint8_t *is_below = arena_array(arena, tree->n, sizeof(*is_below));
+
+	for (uint32_t i = 1; i < tree->n; i++) {
+		struct frame_id frame = {tree->frame[i]};
+		int64_t self = profile_value(value, 0, (struct node_id){i});
+		bool is_on_top = is_it[names_func_of(value->names, frame).v];
+
+		is_below[i] = is_on_top || is_below[tree->parent[i]];
+		if (is_on_top && __builtin_add_overflow(*ret_self, self, ret_self))
+			*ret_self = INT64_MAX;
+		if (is_below[i] && __builtin_add_overflow(*ret_total, self, ret_total))
+			*ret_total = INT64_MAX;
+	}
+}
+
+int view_func_sums(const struct profile *profile, const struct view_request *request,
+		   const char *key, int64_t *ret_self, int64_t *ret_total, struct err *err)
+{
+	struct profile value;
+	struct arena arena;
+	uint8_t *is_it;
+	int r = view_key_check(key, strlen(key), err);
+
+	*ret_self = *ret_total = 0;
+	if (r < 0)
+		return r;
+	arena_init(&arena);
+	view_value(profile, request, &arena, &value);
+	if (value.n_columns && view_funcs_of_key(&value, key, &arena, &is_it))
+		func_sum(&value, is_it, &arena, ret_self, ret_total);
+	arena_done(&arena);
+	return 0;
+}

@@ -93,7 +93,8 @@ static void put_queries(struct buf *out, struct server *server)
 		[QUERY_SERVICES] = "services", [QUERY_LABELS] = "labels",
 		[QUERY_TIMELINE] = "timeline", [QUERY_VIEW] = "view",
 		[QUERY_DIFF] = "diff",	       [QUERY_LINES] = "lines",
-		[QUERY_EXPORT] = "export",
+		[QUERY_EXPORT] = "export",     [QUERY_FUNCTIONS] = "functions",
+		[QUERY_CHANGES] = "changes",   [QUERY_BREAKDOWN] = "breakdown",
 	};
 	struct server_counters *counters = &server->counters;
 	struct merged_cache_stats cache;

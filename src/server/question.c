@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/opt.h"
 
+#define EXACT_MAX ((int64_t)1 << 53)
 #define DEFAULT_QUERY_NS (30 * NS_PER_S)
 
 struct store_query question_ask(const struct server *server, const struct http_exchange *exchange,
@@ -161,4 +162,22 @@ const char *question_unit_of(struct arena *arena, const char *profile_type)
 		at = at ? at + 1 : NULL;
 	}
 	return at ? arena_strndup(arena, at, strcspn(at, ":")) : "";
+}
+
+int64_t question_scale(int64_t most)
+{
+	int64_t scale = 1;
+
+	while (most / scale > EXACT_MAX)
+		scale *= 1000;
+	return scale;
+}
+
+int64_t question_point(const struct store_point *point, bool is_gauge)
+{
+	double series = point->wall_ns > 0 ? (double)point->covered_ns / (double)point->wall_ns : 1;
+
+	if (!is_gauge || point->n_profiles <= 0)
+		return point->value;
+	return (int64_t)((double)point->value / (double)point->n_profiles * max_of(series, 1.0));
 }

@@ -55,6 +55,10 @@ void question_count(struct server *server, enum query_kind kind, int64_t start_n
 
 /* The answer's writer: JSON into the response. */
 struct json_writer question_json(struct question *question);
+/* The least power of 1,000 to divide by so that readers of JSON that know only doubles keep `most` exact. */
+int64_t question_scale(int64_t most);
+/* The value of a step; a level is the mean over the profiles of a series, summed over the series that are there. */
+int64_t question_point(const struct store_point *point, bool is_gauge);
 /* "nanoseconds" of "process_cpu:cpu:nanoseconds:cpu:nanoseconds"; "" when it has no such part. */
 const char *question_unit_of(struct arena *arena, const char *profile_type);
 

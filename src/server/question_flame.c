@@ -6,73 +6,10 @@
 
 #include "base/clock.h"
 #include "format/format.h"
-#include "format/view.h"
 #include "profile/flame.h"
 #include "server/merged_cache.h"
-#include "server/question.h"
+#include "server/question_view.h"
 #include "server/sample_types.h"
-
-/* Column 0 of a merged profile is the value with all states united. */
-#define VALUE_COLUMN 0
-
-static int read_group(const struct question *question, struct view_request *request,
-		      struct err *err)
-{
-	const char *group = question_param(question, "group");
-	const char *threads = question_param(question, "threads");
-	int r = view_group_parse(group ? group : "function", &request->group, err);
-
-	if (r < 0)
-		return r;
-	if (threads && strcmp(threads, "merged") != 0 && strcmp(threads, "split") != 0)
-		return err_set(err, ERR_USAGE, "threads is merged or split");
-	request->is_split = threads && strcmp(threads, "split") == 0;
-	return 0;
-}
-
-static int read_request(const struct question *question, struct view_request *request,
-			struct err *err)
-{
-	const char *states = question_param(question, "states");
-	int64_t max_nodes, inverted;
-	int r = read_group(question, request, err);
-
-	if (r == 0)
-		r = question_int(question, "max_nodes", 1, FLAME_MAX_NODES, FLAME_DEFAULT_NODES,
-				 &max_nodes, err);
-	if (r == 0)
-		r = question_int(question, "inverted", 0, 1, 0, &inverted, err);
-	if (r == 0 && states)
-		r = view_states_parse(states, &request->states, err);
-	if (r < 0)
-		return r;
-	request->column = VALUE_COLUMN;
-	request->max_nodes = (uint32_t)max_nodes;
-	request->search = question_param(question, "search");
-	request->root = question_param(question, "root");
-	request->focus = question_param(question, "focus");
-	request->callers = question_param(question, "callers");
-	request->is_inverted = inverted;
-	return 0;
-}
-
-/* What the store knows beside the profile; the gaps live in the arena. */
-static struct view_facts facts_of(struct arena *arena, const struct store_merged *merged)
-{
-	struct view_gap *gaps = arena_array(arena, merged->n_missing + 1, sizeof(*gaps));
-
-	for (size_t i = 0; i < merged->n_missing; i++)
-		gaps[i] = (struct view_gap){merged->missing[i].from_ns / NS_PER_MS,
-					    merged->missing[i].until_ns / NS_PER_MS};
-	return (struct view_facts){
-		.covered_ms = merged->covered_ns / NS_PER_MS,
-		.wall_ms = merged->wall_covered_ns / NS_PER_MS,
-		.series = merged->n_series,
-		.is_partial = merged->is_partial,
-		.missing = gaps,
-		.n_missing = merged->n_missing,
-	};
-}
 
 void handle_view(void *ctx, struct http_exchange *exchange)
 {
@@ -86,11 +23,11 @@ void handle_view(void *ctx, struct http_exchange *exchange)
 
 	if (!question_begin(&question, server, exchange, QUERY_VIEW))
 		return;
-	r = read_request(&question, &request, &err);
+	r = question_view_request(&question, &request, &err);
 	if (r == 0)
 		r = merged_cache_take(server->cache, &question.store, question.text, &entry, &err);
 	if (r == 0) {
-		facts = facts_of(&exchange->arena, &entry->merged);
+		facts = question_facts(&exchange->arena, &entry->merged);
 		exchange->response.content_type = "application/json";
 		r = view_write(entry->merged.profile, &request, &facts, &exchange->response.body,
 			       &err);
@@ -101,74 +38,32 @@ void handle_view(void *ctx, struct http_exchange *exchange)
 
 /* ---- diff ---- */
 
-/* The second range and, where given, its own selector. */
-static int read_second(struct question *question, struct selector *selector,
-		       struct store_query *second, const char **text, struct err *err)
+struct diff {
+	struct question question;
+	struct view_request request;
+};
+
+static int answer_diff(void *ctx, const struct profile *const profiles[2],
+		       const struct view_facts facts[2], struct err *err)
 {
-	const char *own = question_param(question, "query_b");
-	int64_t from_ms, until_ms;
-	int r = question_range(question, "from_b", "until_b", &from_ms, &until_ms, err);
+	struct diff *diff = ctx;
 
-	if (r == 0 && own) {
-		r = selector_parse(own, &question->exchange->arena, selector, err);
-		if (r < 0)
-			return err_prefix(err, r, "query_b");
-	}
-	if (r < 0)
-		return r;
-	*second = question->store;
-	second->selector = own ? selector : &question->selector;
-	second->range = (struct store_range){from_ms * NS_PER_MS, until_ms * NS_PER_MS};
-	*text = own ? own : question->text;
-	return 0;
-}
-
-static int answer_diff(struct question *question, const struct view_request *request,
-		       const struct store_query both[2], const char *const texts[2],
-		       struct err *err)
-{
-	struct merged_cache *cache = question->server->cache;
-	struct arena *arena = &question->exchange->arena;
-	struct http_response *response = &question->exchange->response;
-	struct merged_entry *entry[2];
-	struct view_facts facts[2];
-	int r = merged_cache_take_two(cache, both, texts, entry, err);
-
-	if (r < 0)
-		return r;
-	for (int i = 0; i < 2; i++)
-		facts[i] = facts_of(arena, &entry[i]->merged);
-	response->content_type = "application/json";
-	r = view_write_diff(entry[0]->merged.profile, entry[1]->merged.profile, request, &facts[0],
-			    &facts[1], &response->body, err);
-	merged_cache_return(cache, entry[0]);
-	if (entry[1] != entry[0])
-		merged_cache_return(cache, entry[1]);
-	return r;
+	return view_write_diff(profiles[0], profiles[1], &diff->request, &facts[0], &facts[1],
+			       &diff->question.exchange->response.body, err);
 }
 
 void handle_diff(void *ctx, struct http_exchange *exchange)
 {
-	struct view_request request = {0};
-	struct selector selector = {0};
-	struct store_query both[2];
-	const char *texts[2];
-	struct question question;
+	struct diff diff = {0};
 	struct err err;
 	int r;
 
-	if (!question_begin(&question, ctx, exchange, QUERY_DIFF))
+	if (!question_begin(&diff.question, ctx, exchange, QUERY_DIFF))
 		return;
-	r = read_request(&question, &request, &err);
+	r = question_view_request(&diff.question, &diff.request, &err);
 	if (r == 0)
-		r = read_second(&question, &selector, &both[1], &texts[1], &err);
-	if (r == 0) {
-		both[0] = question.store;
-		texts[0] = question.text;
-		r = answer_diff(&question, &request, both, texts, &err);
-	}
-	selector_done(&selector);
-	question_end(&question, r, &err);
+		r = question_take_two(&diff.question, answer_diff, &diff, &err);
+	question_end(&diff.question, r, &err);
 }
 
 /* ---- lines ---- */
@@ -191,7 +86,7 @@ static int find_source(struct question *question, const struct profile *profile,
 	const struct frame *frame;
 	struct func_id func;
 	const char *file;
-	int r = view_find_func(profile, VALUE_COLUMN, key, &func, err);
+	int r = view_find_func(profile, QUESTION_COLUMN, key, &func, err);
 
 	*ret_source = (struct store_source){0};
 	if (r < 0 || !service)
@@ -233,7 +128,7 @@ void handle_lines(void *ctx, struct http_exchange *exchange)
 	if (!question_begin(&question, server, exchange, QUERY_LINES))
 		return;
 	key = question_param(&question, "function");
-	r = key ? read_request(&question, &request, &err)
+	r = key ? question_view_request(&question, &request, &err)
 		: err_set(&err, ERR_USAGE,
 			  "the parameter function is needed: the key of a frame in an answer of "
 			  "view");
@@ -301,7 +196,7 @@ static int export(struct question *question, const struct profile *profile,
 	format_time(question->until_ms, until);
 	snprintf(subtitle, sizeof(subtitle), "%s to %s", from, until);
 	profile_init(&single, profile->names);
-	sample_types_take(profile, 1u << VALUE_COLUMN, &single);
+	sample_types_take(profile, 1u << QUESTION_COLUMN, &single);
 	r = format->write(&output, &response->body, err);
 	profile_done(&single);
 	if (r < 0)

@@ -24,9 +24,6 @@ static int64_t choose_step(int64_t range_ms)
 	return (range_ms / MAX_POINTS / 86400000 + 1) * 86400000;
 }
 
-/* Readers of JSON that know only doubles keep integers up to here. */
-#define EXACT_MAX ((int64_t)1 << 53)
-
 struct timeline {
 	struct question question;
 	int64_t from_ms, step_ms;
@@ -123,31 +120,15 @@ static void write_numbers(struct json_writer *json, const char *key, const struc
 	json_end(json);
 }
 
-/* A level is the mean over the profiles of a series, summed over the series that are there. */
-static int64_t level_of(const struct store_point *point)
-{
-	double series = point->wall_ns > 0 ? (double)point->covered_ns / (double)point->wall_ns : 1;
-
-	return point->n_profiles > 0 ? (int64_t)((double)point->value / (double)point->n_profiles *
-						 max_of(series, 1.0))
-				     : point->value;
-}
-
-static int64_t value_of(const struct timeline *timeline, const struct store_point *point)
-{
-	return timeline->is_gauge ? level_of(point) : point->value;
-}
-
 static int64_t find_scale(const struct timeline *timeline)
 {
-	int64_t most = 0, scale = 1;
+	int64_t most = 0;
 
 	for (size_t i = 0; i < timeline->n_lines; i++)
 		for (size_t k = 0; k < timeline->lines[i].n; k++)
-			most = max_of(most, value_of(timeline, &timeline->lines[i].points[k]));
-	while (most / scale > EXACT_MAX)
-		scale *= 1000;
-	return scale;
+			most = max_of(most, question_point(&timeline->lines[i].points[k],
+							   timeline->is_gauge));
+	return question_scale(most);
 }
 
 static void write_values(struct json_writer *json, const struct timeline *timeline,
@@ -161,7 +142,7 @@ static void write_values(struct json_writer *json, const struct timeline *timeli
 		if (!point->covered_ns)
 			json_null(json);
 		else
-			json_int(json, value_of(timeline, point) / timeline->scale);
+			json_int(json, question_point(point, timeline->is_gauge) / timeline->scale);
 	}
 	json_end(json);
 }

@@ -29,6 +29,9 @@ enum query_kind {
 	QUERY_DIFF,
 	QUERY_LINES,
 	QUERY_EXPORT,
+	QUERY_FUNCTIONS,
+	QUERY_CHANGES,
+	QUERY_BREAKDOWN,
 	QUERY_KIND_COUNT,
 };
 
@@ -66,7 +69,10 @@ http_handler_fn handle_view;	 /* question_flame.c */
 http_handler_fn handle_diff;
 http_handler_fn handle_lines;
 http_handler_fn handle_export;
-http_handler_fn handle_querier_types; /* querier_labels.c */
+http_handler_fn handle_functions, handle_changes; /* question_lists.c */
+http_handler_fn handle_breakdown;		  /* question_breakdown.c */
+http_handler_fn handle_openapi;			  /* openapi.c */
+http_handler_fn handle_querier_types;		  /* querier_labels.c */
 http_handler_fn handle_querier_names, handle_querier_values, handle_querier_series;
 http_handler_fn handle_querier_stats, handle_querier_analyze;
 http_handler_fn handle_querier_select_series; /* querier_series.c */
