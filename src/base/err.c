@@ -7,10 +7,11 @@
 
 #include "base/utf8.h"
 
-static int err_store(struct err *err, int code, const char *text)
+static int err_store(struct err *err, int code, const char *reason, const char *text)
 {
 	if (err) {
 		err->code = code;
+		err->reason = reason;
 		utf8_printable(err->text, sizeof(err->text), text, strlen(text));
 	}
 	return code;
@@ -24,7 +25,18 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	return err_store(err, code, text);
+	return err_store(err, code, NULL, text);
+}
+
+int err_because(struct err *err, int code, const char *reason, const char *fmt, ...)
+{
+	char text[2 * ERR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return err_store(err, code, reason, text);
 }
 
 int err_sys(struct err *err, int code, const char *fmt, ...)
@@ -36,7 +48,7 @@ int err_sys(struct err *err, int code, const char *fmt, ...)
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	snprintf(text, sizeof(text), "%s: %s", what, err_name(code));
-	return err_store(err, code, text);
+	return err_store(err, code, NULL, text);
 }
 
 int err_prefix(struct err *err, int code, const char *fmt, ...)
@@ -50,7 +62,21 @@ int err_prefix(struct err *err, int code, const char *fmt, ...)
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	snprintf(text, sizeof(text), "%s: %s", what, err->text);
-	return err_store(err, code, text);
+	return err_store(err, code, err->reason, text);
+}
+
+int err_suffix(struct err *err, int code, const char *fmt, ...)
+{
+	char more[ERR_TEXT_MAX], text[2 * ERR_TEXT_MAX + 8];
+	va_list args;
+
+	if (!err)
+		return code;
+	va_start(args, fmt);
+	vsnprintf(more, sizeof(more), fmt, args);
+	va_end(args);
+	snprintf(text, sizeof(text), "%s%s", err->text, more);
+	return err_store(err, code, err->reason, text);
 }
 
 const char *err_name(int code)

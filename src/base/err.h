@@ -37,17 +37,27 @@ enum {
 
 struct err {
 	int code;
+	/*
+	 * A fixed word for what was wrong, where someone counts ("samples_limit"): programs go by it, people by
+	 * the text.  NULL: no word.
+	 */
+	const char *reason;
 	char text[ERR_TEXT_MAX];
 };
 
 /* Store code and text; returns code, so that it can be returned in the same line. */
 int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 
+/* Like err_set(), with a reason: a constant string. */
+int err_because(struct err *err, int code, const char *reason, const char *fmt, ...)
+	printf_like(4, 5);
+
 /* Like err_set() with the text of `code` (see err_name()) appended after ": ". */
 int err_sys(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 
-/* Put context in front of the text that is already there; returns code. */
+/* Put context in front of the text that is already there (advice behind it); returns code. */
 int err_prefix(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
+int err_suffix(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 
 /* "No such process" for -ESRCH, "corrupt data" for ERR_CORRUPT; a constant string. */
 const char *err_name(int code);

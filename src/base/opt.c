@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/opt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -204,6 +205,16 @@ static int store_value(const struct opt *opt, const char *text, void *into, stru
 	return r;
 }
 
+void opt_set_standards(const struct opt *opts, void *into)
+{
+	for (; opts->name; opts++) {
+		int r = opts->standard ? store_value(opts, opts->standard, into, NULL) : 0;
+
+		assert(r == 0);
+		(void)r;
+	}
+}
+
 static bool takes_value(const struct opt *opt)
 {
 	return opt->kind != OPT_FLAG && opt->kind != OPT_COUNT;
@@ -368,6 +379,21 @@ static void help_wrapped(struct buf *out, const char *text, size_t column, size_
 	buf_putc(out, '\n');
 }
 
+static void help_row(struct buf *out, const struct opt *opt, size_t columns)
+{
+	char left[64], text[512];
+	int len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ", opt->letter);
+
+	len += snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", opt->name,
+			opt->arg ? " " : "", opt->arg ? opt->arg : "");
+	buf_printf(out, "%-*s", HELP_COLUMN, left);
+	if (len >= HELP_COLUMN)
+		buf_printf(out, "\n%*s", HELP_COLUMN, "");
+	if (opt->standard)
+		snprintf(text, sizeof(text), "%s (default %s)", opt->help, opt->standard);
+	help_wrapped(out, opt->standard ? text : opt->help, HELP_COLUMN, columns);
+}
+
 void opt_help(const struct opt_command *command, size_t columns, struct buf *out)
 {
 	buf_printf(out, "pyrometer %s: %s\n\nusage: pyrometer %s\n", command->name,
@@ -375,18 +401,10 @@ void opt_help(const struct opt_command *command, size_t columns, struct buf *out
 	if (command->opts->name)
 		buf_puts(out, "\noptions:\n");
 	for (const struct opt *opt = command->opts; opt->name; opt++) {
-		char left[64];
-		int len;
-
-		if (opt->is_hidden)
-			continue;
-		len = snprintf(left, sizeof(left), opt->letter ? "  -%c, " : "      ", opt->letter);
-		len += snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", opt->name,
-				opt->arg ? " " : "", opt->arg ? opt->arg : "");
-		buf_printf(out, "%-*s", HELP_COLUMN, left);
-		if (len >= HELP_COLUMN)
-			buf_printf(out, "\n%*s", HELP_COLUMN, "");
-		help_wrapped(out, opt->help, HELP_COLUMN, columns);
+		if (opt->heading)
+			buf_printf(out, "\n%s:\n", opt->heading);
+		if (!opt->is_hidden)
+			help_row(out, opt, columns);
 	}
 	if (command->about)
 		buf_printf(out, "\n%s\n", command->about);

@@ -59,6 +59,9 @@ struct opt {
 	const char *env;  /* variable that gives a default, or NULL */
 	const char *zero; /* a word that stands for 0, such as "unlimited" (OPT_DURATION) */
 	bool is_hidden;	  /* taken, but neither in --help nor completed */
+	/* The default as one would type it: shown in --help, stored by opt_set_standards(); or NULL. */
+	const char *standard;
+	const char *heading; /* of the rows from here on, in --help; or NULL */
 };
 
 struct opt_command {
@@ -79,6 +82,9 @@ struct opt_command {
  */
 int opt_parse(const struct opt_command *command, int argc, char **argv, void *into,
 	      struct err *err) nodiscard;
+
+/* Store the default of every row that has one; a default that its row refuses is our own mistake. */
+void opt_set_standards(const struct opt *opts, void *into);
 
 /* The whole --help text of one command, for a terminal of `columns`, to stdout's FILE by the
  * caller. */

@@ -27,6 +27,7 @@ struct serve_opts {
 	struct opt_list hosts;
 	const char *data;
 	int64_t retention_ns;
+	struct limits limits;
 };
 
 static const struct opt opts[] = {
@@ -65,6 +66,7 @@ static const struct opt opts[] = {
 	 .arg = "NAME",
 	 .help = "answer requests for this host name as well; may be given again (localhost and "
 		 "addresses are always answered)"},
+	LIMIT_OPTIONS(offsetof(struct serve_opts, limits)),
 	{0},
 };
 
@@ -230,7 +232,10 @@ static int run(int argc, char **argv)
 	struct server_config config;
 	char dir[PATH_MAX_BYTES];
 	struct err err;
-	int r = command_parse(&command_serve, argc, argv, &given);
+	int r;
+
+	limits_init(&given.limits);
+	r = command_parse(&command_serve, argc, argv, &given);
 
 	if (r <= 0)
 		return r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
@@ -244,6 +249,7 @@ static int run(int argc, char **argv)
 		r = set_listeners(&given, &config, &err);
 	}
 	if (r == 0) {
+		config.limits = given.limits;
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;
 		limit_retention(&config.store, given.retention_ns);

@@ -178,6 +178,17 @@ static bool admit_route(struct exchange *exchange)
 		      "this path is not served with this method; see the header Allow");
 }
 
+/* Before the body is looked at: who may not upload learns that first, and nothing of limits. */
+static bool admit_caller(struct exchange *exchange)
+{
+	const struct http_config *config = exchange->server->config;
+
+	if (!config->admit || config->admit(config->ctx, &exchange->pub, exchange->route))
+		return true;
+	exchange_end_refused(exchange, HTTP_REFUSED_ACCESS);
+	return false;
+}
+
 static bool admit_body(struct exchange *exchange)
 {
 	const char *text = http_request_header(&exchange->pub.request, "content-length");
@@ -209,5 +220,5 @@ bool exchange_admit(struct exchange *exchange)
 	    target_parse(exchange->target, strlen(exchange->target), &exchange->pub.arena, request,
 			 &err) < 0)
 		return refuse(exchange, HTTP_REFUSED_MALFORMED, 400, "bad_url", err.text);
-	return admit_route(exchange) && admit_body(exchange);
+	return admit_route(exchange) && admit_caller(exchange) && admit_body(exchange);
 }

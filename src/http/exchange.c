@@ -20,12 +20,14 @@ const char *http_refusal_name(enum http_refusal refusal)
 		[HTTP_REFUSED_NOT_FOUND] = "not_found",
 		[HTTP_REFUSED_METHOD] = "method",
 		[HTTP_REFUSED_STOPPING] = "stopping",
+		[HTTP_REFUSED_ACCESS] = "access",
 	};
 
 	return names[refusal];
 }
 
-struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake, void *front)
+struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake, void *front,
+			      const char *peer)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 
@@ -34,6 +36,7 @@ struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake
 	exchange->server = server;
 	exchange->wake = wake;
 	exchange->front = front;
+	snprintf(exchange->pub.peer, sizeof(exchange->pub.peer), "%s", peer);
 	exchange->start_ns = clock_monotonic_ns();
 	exchange->method_text = "";
 	exchange->target = "";
@@ -161,7 +164,16 @@ void exchange_refuse(struct exchange *exchange, enum http_refusal refusal, int s
 	http_fail(&exchange->pub, status, reason, "%s", detail);
 	if (status == 503)
 		http_response_header(&exchange->pub, "Retry-After", "1");
+	exchange_end_refused(exchange, refusal);
+}
+
+void exchange_end_refused(struct exchange *exchange, enum http_refusal refusal)
+{
+	const struct http_config *config = exchange->server->config;
+
 	atomic_fetch_add(&exchange->server->refused[refusal], 1);
+	if (config->refused)
+		config->refused(config->ctx, &exchange->pub, refusal);
 	answer_complete(exchange);
 	atomic_store(&exchange->state, EXCHANGE_ANSWERED);
 }
@@ -205,6 +217,8 @@ void exchange_dispatch(struct exchange *exchange)
 		  "too many requests are waiting; try again in a moment");
 	http_response_header(&exchange->pub, "Retry-After", "1");
 	atomic_fetch_add(&server->refused[HTTP_REFUSED_QUEUE], 1);
+	if (server->config->refused)
+		server->config->refused(server->config->ctx, &exchange->pub, HTTP_REFUSED_QUEUE);
 	http_exchange_finish(&exchange->pub);
 }
 

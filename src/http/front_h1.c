@@ -35,6 +35,7 @@ struct h1_conn {
 	struct front_h1 *front;
 	uint64_t id;
 	int fd;
+	char peer[HTTP_PEER_BYTES];
 	struct exchange *exchange; /* NULL while IDLE */
 	struct h1_conn *prev, *next;
 	bool must_linger;
@@ -97,6 +98,7 @@ static struct h1_conn *conn_open(struct front_h1 *front, struct MHD_Connection *
 	conn->front = front;
 	conn->fd = front->lib.get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)
 			   ->connect_fd;
+	peer_of(conn->fd, conn->peer);
 	conn->since_ns =
 		clock_monotonic_ns(); /* the first request's bytes are there: its clock runs */
 	pthread_mutex_lock(&front->lock);
@@ -156,7 +158,7 @@ static void *on_target(void *ctx, const char *target, struct MHD_Connection *han
 
 	if (conn->exchange)
 		exchange_drop(conn->exchange);
-	conn->exchange = exchange_new(front->server, on_wake, handle);
+	conn->exchange = exchange_new(front->server, on_wake, handle, conn->peer);
 	exchange_set_target(conn->exchange, target, strlen(target));
 	return NULL;
 }

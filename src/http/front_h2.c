@@ -161,6 +161,7 @@ static void conn_open(struct front_h2 *front, int fd)
 		abort();
 	conn->front = front;
 	conn->fd = fd;
+	peer_of(fd, conn->peer);
 	conn->frame_ns = conn->sent_ns = clock_monotonic_ns();
 	if (nghttp2_session_server_new2(&conn->session, front->callbacks, conn, front->option))
 		abort(); /* only for lack of memory */

@@ -25,6 +25,7 @@ struct h2_stream {
 struct h2_conn {
 	struct front_h2 *front;
 	int fd;
+	char peer[HTTP_PEER_BYTES];
 	nghttp2_session *session;
 	const uint8_t *out; /* nghttp2's, until its next mem_send */
 	size_t out_len;

@@ -29,7 +29,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 		abort();
 	stream->conn = conn;
 	stream->id = frame->hd.stream_id;
-	stream->exchange = exchange_new(conn->front->server, h2_wake, stream);
+	stream->exchange = exchange_new(conn->front->server, h2_wake, stream, conn->peer);
 	stream->next = conn->streams;
 	if (conn->streams)
 		conn->streams->prev = stream;

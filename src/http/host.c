@@ -57,6 +57,23 @@ static int resolve(const char *listen, struct addrinfo **ret_list, struct err *e
 	return 0;
 }
 
+void peer_of(int fd, char out[HTTP_PEER_BYTES])
+{
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof(addr);
+	const void *bytes = &((struct sockaddr_in *)&addr)->sin_addr;
+
+	out[0] = '\0';
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0)
+		return;
+	if (addr.ss_family == AF_INET6)
+		bytes = &((struct sockaddr_in6 *)&addr)->sin6_addr;
+	else if (addr.ss_family != AF_INET)
+		return;
+	if (!inet_ntop(addr.ss_family, bytes, out, HTTP_PEER_BYTES))
+		out[0] = '\0';
+}
+
 static bool addr_is_loopback(const struct sockaddr *addr)
 {
 	if (addr->sa_family == AF_INET) {

@@ -92,8 +92,8 @@ struct exchange {
 };
 
 /* ---- exchange.c ---- */
-struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake,
-			      void *front) nodiscard;
+struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake, void *front,
+			      const char *peer) nodiscard;
 void exchange_unref(struct exchange *exchange); /* NULL is fine */
 /* The front end lets go: the client has gone or has its answer. */
 void exchange_drop(struct exchange *exchange);
@@ -112,6 +112,8 @@ void exchange_cancel(struct exchange *exchange); /* the client has gone */
 void exchange_run(struct exchange *exchange, bool is_stopping);
 void exchange_refuse(struct exchange *exchange, enum http_refusal refusal, int status,
 		     const char *reason, const char *fmt, ...) printf_like(5, 6);
+/* The same for an answer that is made already. */
+void exchange_end_refused(struct exchange *exchange, enum http_refusal refusal);
 
 /* ---- admit.c ---- */
 /*
@@ -139,6 +141,8 @@ int target_parse(const char *target, size_t len, struct arena *arena, struct htt
 int listen_open(struct http_server *server, const char *listen, struct err *err) nodiscard;
 bool host_is_allowed(const struct http_server *server, const char *host);
 bool host_is_well_formed(const char *host);
+/* The address of the other side of a socket, "" when it has none. */
+void peer_of(int fd, char out[HTTP_PEER_BYTES]);
 
 /* ---- lane.c ---- */
 int lane_start(struct http_lane_queue *lane, const char *name, unsigned int n_threads, size_t max,

@@ -68,9 +68,28 @@ struct http_route {
 	enum http_lane lane;
 	http_handler_fn *handler;
 	size_t max_body_bytes; /* 0: that of the limits */
+	unsigned int access;   /* whom the route is for: the meaning is http_config.admit's */
 };
 
 #define HTTP_MAX_IF_FREE 4u
+
+/* Why requests were refused before a handler saw them: names are fixed words. */
+enum http_refusal {
+	HTTP_REFUSED_CONNECTIONS,
+	HTTP_REFUSED_QUEUE,
+	HTTP_REFUSED_MEMORY,
+	HTTP_REFUSED_TIMEOUT,
+	HTTP_REFUSED_TOO_LARGE,
+	HTTP_REFUSED_HEADERS,
+	HTTP_REFUSED_HOST,
+	HTTP_REFUSED_MALFORMED,
+	HTTP_REFUSED_NOT_FOUND,
+	HTTP_REFUSED_METHOD,
+	HTTP_REFUSED_STOPPING,
+	HTTP_REFUSED_ACCESS, /* by http_config.admit */
+	HTTP_REFUSAL_COUNT,
+};
+const char *http_refusal_name(enum http_refusal refusal);
 
 struct http_config {
 	const char *const *listen; /* "127.0.0.1:4040", "[::1]:4040", "localhost:0" */
@@ -86,27 +105,18 @@ struct http_config {
 	const char *const *hosts;
 	size_t n_hosts;
 	const struct http_route *routes; /* the first that fits wins */
-	void *ctx;			 /* for handlers */
+	void *ctx;			 /* for handlers, admit and refused */
+	/*
+	 * May this request go on to its route?  Called when the headers are complete and before a byte of the body
+	 * is read, in a front end's thread: it must not block.  It sets exchange->caller and returns true, or makes
+	 * an answer (http_fail(), a redirect) and returns false.  NULL: everyone may everything.
+	 */
+	bool (*admit)(void *ctx, struct http_exchange *exchange, const struct http_route *route);
+	/* A request was refused before a handler saw it; the answer is made.  Must not block; may be NULL. */
+	void (*refused)(void *ctx, const struct http_exchange *exchange, enum http_refusal refusal);
 	struct http_limits limits;
 	unsigned int workers[HTTP_LANE_COUNT]; /* 0: 1 quick, 2 ingest, 2 query */
 };
-
-/* Why requests were refused before a handler saw them: names are fixed words. */
-enum http_refusal {
-	HTTP_REFUSED_CONNECTIONS,
-	HTTP_REFUSED_QUEUE,
-	HTTP_REFUSED_MEMORY,
-	HTTP_REFUSED_TIMEOUT,
-	HTTP_REFUSED_TOO_LARGE,
-	HTTP_REFUSED_HEADERS,
-	HTTP_REFUSED_HOST,
-	HTTP_REFUSED_MALFORMED,
-	HTTP_REFUSED_NOT_FOUND,
-	HTTP_REFUSED_METHOD,
-	HTTP_REFUSED_STOPPING,
-	HTTP_REFUSAL_COUNT,
-};
-const char *http_refusal_name(enum http_refusal refusal);
 
 struct http_stats {
 	uint64_t connections; /* open now */

@@ -22,6 +22,7 @@
 #define HTTP_MAX_HEADERS 100
 #define HTTP_MAX_ANSWER_HEADERS 16
 #define HTTP_MAX_TRAILERS 4
+#define HTTP_PEER_BYTES 46 /* INET6_ADDRSTRLEN */
 #define HTTP_MAX_ANSWER_BYTES ((size_t)256 << 20)
 
 enum http_method {
@@ -85,6 +86,9 @@ struct http_exchange {
 	int64_t deadline_ns; /* monotonic: later than this nobody waits for the answer */
 	/* Set when the client has gone or the server stops: read it with __atomic_load_n(). */
 	bool is_cancelled;
+	const void *caller; /* what http_config.admit made of who asks; NULL: nobody looked */
+	char peer
+		[HTTP_PEER_BYTES]; /* address of the other side, without its port; "" when unknown */
 };
 
 /*

@@ -19,7 +19,7 @@
 
 struct cached {
 	struct merged_entry pub; /* first */
-	char *text;
+	char *tenant, *text;
 	struct store_range range;
 	char *unit;
 	int64_t expires_ns; /* monotonic */
@@ -51,6 +51,7 @@ static void cached_free(struct cached *cached)
 {
 	store_merged_done(&cached->pub.merged);
 	pthread_mutex_destroy(&cached->use);
+	free(cached->tenant);
 	free(cached->text);
 	free(cached->unit);
 	free(cached);
@@ -146,8 +147,9 @@ static int make(struct merged_cache *cache, const struct store_query *query, con
 		cached_free(cached);
 		return r;
 	}
+	cached->tenant = strdup(query->tenant);
 	cached->text = strdup(text);
-	if (!cached->text)
+	if (!cached->tenant || !cached->text)
 		abort();
 	cached->range = query->range;
 	cached->expires_ns = clock_monotonic_ns() + (is_settled ? SETTLED_FRESH_NS : FRESH_NS);
@@ -160,7 +162,8 @@ static int make(struct merged_cache *cache, const struct store_query *query, con
 static bool fits(const struct cached *cached, const struct store_query *query, const char *text)
 {
 	return cached->range.from_ns == query->range.from_ns &&
-	       cached->range.until_ns == query->range.until_ns && strcmp(cached->text, text) == 0;
+	       cached->range.until_ns == query->range.until_ns &&
+	       strcmp(cached->tenant, query->tenant) == 0 && strcmp(cached->text, text) == 0;
 }
 
 /* Drop what has expired and what is over the bounds, the least recently used first. */

@@ -2,7 +2,7 @@
 /*
  * The last merged profiles: view, lines, search and zoom of one range cost one merge.
  *
- * Keyed by selector text and range.  A range that may still grow (it ends less than two minutes ago)
+ * Keyed by tenant, selector text and range.  A range that may still grow (it ends less than two minutes ago)
  * is kept for a second, one that lies in the past for a minute: back-fill shows up soon.  Bounded in
  * entries and stack nodes (about 100 bytes each).
  *

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/caller.h"
 #include "server/stack_filter.h"
 
 #define TYPE_PARTS 5

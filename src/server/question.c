@@ -6,18 +6,18 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
+#include "server/caller.h"
 
 #define EXACT_MAX ((int64_t)1 << 53)
-#define DEFAULT_QUERY_NS (30 * NS_PER_S)
 
 struct store_query question_ask(const struct server *server, const struct http_exchange *exchange,
 				const struct selector *selector, struct store_range range,
 				int64_t start_ns)
 {
-	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
+	int64_t limit_ns = server->config.limits.query_ns;
 
 	return (struct store_query){
-		.tenant = STORE_TENANT_DEFAULT,
+		.tenant = caller_of(exchange)->tenant,
 		.selector = selector,
 		.range = range,
 		.deadline_ns = min_of(start_ns + limit_ns, exchange->deadline_ns),

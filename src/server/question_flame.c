@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "format/format.h"
 #include "profile/flame.h"
+#include "server/caller.h"
 #include "server/merged_cache.h"
+#include "server/question.h"
 #include "server/question_view.h"
 #include "server/sample_types.h"
 
@@ -95,7 +97,7 @@ static int find_source(struct question *question, const struct profile *profile,
 	file = names_text(profile->names, frame->file, NULL);
 	if (!*file)
 		return 0;
-	return store->ops->get_source(store, STORE_TENANT_DEFAULT, service, file,
+	return store->ops->get_source(store, caller_of(question->exchange)->tenant, service, file,
 				      &question->exchange->arena, ret_source, err);
 }
 

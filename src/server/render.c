@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "base/opt.h"
 #include "server/attime.h"
+#include "server/caller.h"
 #include "server/flamebearer.h"
 #include "server/merged_cache.h"
 #include "server/question.h"
 #include "server/rpc.h"
 
-#define DEFAULT_QUERY_NS (30 * NS_PER_S)
 #define DEFAULT_RANGE_NS (3600 * NS_PER_S)
 #define LEAST_STEP_S 15
 #define MOST_STEPS 1500
@@ -88,7 +88,7 @@ static int read_side(struct render *render, const char *const names[3], struct s
 		     struct err *err)
 {
 	const struct server *server = render->server;
-	int64_t limit_ns = server->config.query_ns ? server->config.query_ns : DEFAULT_QUERY_NS;
+	int64_t limit_ns = server->config.limits.query_ns;
 	int64_t from_ns, until_ns, now_ns = clock_real_ns();
 	int r = read_query(render, names[0], side, err);
 
@@ -101,7 +101,7 @@ static int read_side(struct render *render, const char *const names[3], struct s
 	if (r < 0)
 		return r;
 	side->query = (struct store_query){
-		.tenant = STORE_TENANT_DEFAULT,
+		.tenant = caller_of(render->exchange)->tenant,
 		.selector = &side->selector,
 		.range = {from_ns, until_ns},
 		.deadline_ns = min_of(render->start_ns + limit_ns, render->exchange->deadline_ns),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "server/caller.h"
 #include "server/merged_cache.h"
 #include "server/server_private.h"
 #include "store/sqlite/sqlite_store.h"
@@ -16,49 +17,61 @@
 #define OTLP_SERVICE "/opentelemetry.proto.collector.profiles.v1development.ProfilesService"
 
 static const struct http_route routes[] = {
-	{"/push.v1.PusherService/Push", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_push, 0},
-	{"/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0},
-	{"/pyroscope/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0},
-	{"/v1development/profiles", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_http, 0},
-	{OTLP_SERVICE "/Export", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_grpc, 0},
-	{"/api/v1/source", HTTP_ALLOW_PUT, HTTP_LANE_INGEST, handle_source, SOURCE_MAX_BYTES},
-	{QUERIER "/ProfileTypes", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_types, 0},
-	{QUERIER "/LabelNames", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_names, 0},
-	{QUERIER "/LabelValues", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_values, 0},
-	{QUERIER "/Series", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_series, 0},
-	{QUERIER "/SelectSeries", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_select_series,
-	 0},
+	{"/push.v1.PusherService/Push", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_push, 0,
+	 SCOPE_INGEST},
+	{"/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0, SCOPE_INGEST},
+	{"/pyroscope/ingest", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_ingest, 0, SCOPE_INGEST},
+	{"/v1development/profiles", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_http, 0,
+	 SCOPE_INGEST},
+	{OTLP_SERVICE "/Export", HTTP_ALLOW_POST, HTTP_LANE_INGEST, handle_otlp_grpc, 0,
+	 SCOPE_INGEST},
+	{"/api/v1/source", HTTP_ALLOW_PUT, HTTP_LANE_INGEST, handle_source, SOURCE_MAX_BYTES,
+	 SCOPE_INGEST},
+	{QUERIER "/ProfileTypes", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_types, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/LabelNames", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_names, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/LabelValues", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_values, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/Series", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_series, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/SelectSeries", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_select_series, 0,
+	 SCOPE_QUERY},
 	{QUERIER "/SelectMergeStacktraces", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_stacks,
-	 0},
-	{QUERIER "/SelectMergeProfile", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_profile,
-	 0},
-	{QUERIER "/Diff", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_diff, 0},
-	{QUERIER "/GetProfileStats", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_stats, 0},
-	{QUERIER "/AnalyzeQuery", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_analyze, 0},
-	{"/pyroscope/render", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render, 0},
-	{"/pyroscope/render-diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render_diff, 0},
-	{"/api/v1/services", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_services, 0},
-	{"/api/v1/labels", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_labels, 0},
-	{"/api/v1/labels/*", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_label_values, 0},
-	{"/api/v1/timeline", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_timeline, 0},
-	{"/api/v1/view", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_view, 0},
-	{"/api/v1/diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_diff, 0},
-	{"/api/v1/lines", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_lines, 0},
-	{"/api/v1/export", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_export, 0},
-	{"/api/v1/functions", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_functions, 0},
-	{"/api/v1/changes", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_changes, 0},
-	{"/api/v1/breakdown", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_breakdown, 0},
-	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0},
-	{"/healthz", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_healthz, 0},
-	{"/metrics", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_metrics, 0},
-	{"/", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0},
-	{"/*", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0},
+	 0, SCOPE_QUERY},
+	{QUERIER "/SelectMergeProfile", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_profile, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/Diff", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_diff, 0, SCOPE_QUERY},
+	{QUERIER "/GetProfileStats", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_stats, 0,
+	 SCOPE_QUERY},
+	{QUERIER "/AnalyzeQuery", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_analyze, 0,
+	 SCOPE_QUERY},
+	{"/pyroscope/render", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render, 0, SCOPE_QUERY},
+	{"/pyroscope/render-diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render_diff, 0,
+	 SCOPE_QUERY},
+	{"/api/v1/services", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_services, 0, SCOPE_QUERY},
+	{"/api/v1/labels", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_labels, 0, SCOPE_QUERY},
+	{"/api/v1/labels/*", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_label_values, 0, SCOPE_QUERY},
+	{"/api/v1/timeline", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_timeline, 0, SCOPE_QUERY},
+	{"/api/v1/view", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_view, 0, SCOPE_QUERY},
+	{"/api/v1/diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_diff, 0, SCOPE_QUERY},
+	{"/api/v1/lines", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_lines, 0, SCOPE_QUERY},
+	{"/api/v1/export", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_export, 0, SCOPE_QUERY},
+	{"/api/v1/functions", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_functions, 0, SCOPE_QUERY},
+	{"/api/v1/changes", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_changes, 0, SCOPE_QUERY},
+	{"/api/v1/breakdown", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_breakdown, 0, SCOPE_QUERY},
+	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},
+	{"/healthz", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_healthz, 0, SCOPE_OPEN},
+	{"/metrics", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_metrics, 0, SCOPE_QUERY | SCOPE_WHOLE},
+	{"/", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0, SCOPE_QUERY | SCOPE_PAGE},
+	{"/*", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0, SCOPE_QUERY | SCOPE_PAGE},
 	{0},
 };
 
 void server_config_init(struct server_config *config, const char *dir)
 {
-	*config = (struct server_config){.limits = http_limits_default};
+	*config = (struct server_config){0};
+	limits_init(&config->limits);
 	store_config_init(&config->store, dir);
 }
 
@@ -83,7 +96,8 @@ static int start_http(struct server *server, struct err *err)
 		.n_hosts = config->n_hosts,
 		.routes = routes,
 		.ctx = server,
-		.limits = config->limits,
+		.limits = limits_http(&config->limits),
+		.workers = {[HTTP_LANE_QUERY] = (unsigned int)config->limits.max_queries},
 	};
 	return http_server_start(&server->http_config, &server->http, err);
 }
@@ -106,6 +120,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	if (!server)
 		abort();
 	server->config = *config;
+	limits_set_store(&config->limits, &server->config.store);
 	server->start_ns = clock_real_ns();
 	codec_budget_init(&server->budget, BUDGET_BODIES * config->limits.max_inflated_bytes);
 	r = open_store(server, err);

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "http/http_server.h"
+#include "server/limits.h"
 #include "store/store.h"
 
 struct server;
@@ -28,11 +29,10 @@ struct server_config {
 	size_t n_if_free;
 	const char *const *hosts;
 	size_t n_hosts;
-	struct http_limits limits;
+	struct limits limits;
 	struct store_config store; /* of the embedded store; dir must exist */
 	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
 	struct store *given_store;
-	int64_t query_ns; /* deadline of one query; 0: 30 s */
 	/* Bytes that the counters of cumulative profiles may hold per tenant (delta.h); 0: 64 MiB */
 	size_t max_delta_bytes;
 	/* What to scrape (scrape_config.h), and for whom to say where it failed; NULL: nothing. */

@@ -30,8 +30,10 @@ struct item {
 
 struct upload {
 	struct server *server;
+	const struct caller *caller; /* the exchange's, which outlives this */
 	struct arena arena; /* labels, ids: until freed */
 	struct names *names;
+	struct format_limits format_limits;
 	struct codec_loan loan;
 	struct item *first, **last;
 	size_t n_items;
@@ -45,13 +47,16 @@ struct upload {
 	char text[ERR_TEXT_MAX];
 };
 
-struct upload *upload_new(struct server *server)
+struct upload *upload_new(struct server *server, const struct caller *caller)
 {
 	struct upload *upload = calloc(1, sizeof(*upload));
 
 	if (!upload)
 		abort();
 	upload->server = server;
+	upload->caller = caller;
+	upload->format_limits = format_limits_server;
+	limits_set_format(&server->config.limits, &upload->format_limits);
 	upload->names = names_new();
 	upload->loan = codec_loan_from(&server->budget);
 	upload->last = &upload->first;
@@ -90,9 +95,14 @@ struct codec_loan *upload_loan(struct upload *upload)
 	return &upload->loan;
 }
 
-const struct http_limits *upload_limits(const struct upload *upload)
+const struct limits *upload_limits(const struct upload *upload)
 {
 	return &upload->server->config.limits;
+}
+
+const struct format_limits *upload_format_limits(const struct upload *upload)
+{
+	return &upload->format_limits;
 }
 
 struct names *upload_names(struct upload *upload)
@@ -292,7 +302,7 @@ int upload_pprof(struct upload *upload, const void *data, size_t len,
 	if (!len)
 		return err_set(err, ERR_CORRUPT, "the profile is empty");
 	upload_split_begin(&splitting, upload, origin);
-	r = pprof_read_split(data, len, &format_limits_server, upload->names, &split, err);
+	r = pprof_read_split(data, len, upload_format_limits(upload), upload->names, &split, err);
 	return r < 0 ? r : upload_split_end(&splitting, err);
 }
 
@@ -311,10 +321,9 @@ static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len
 	return r;
 }
 
-static int read_counts(enum upload_kind kind, const void *data, size_t len, struct profile *into,
-		       struct err *err)
+static int read_counts(enum upload_kind kind, const void *data, size_t len,
+		       const struct format_limits *limits, struct profile *into, struct err *err)
 {
-	const struct format_limits *limits = &format_limits_server;
 	struct collapsed_opts opts = {.is_bare = kind == UPLOAD_LINES};
 	struct collapsed_result result;
 
@@ -359,7 +368,7 @@ int upload_counts(struct upload *upload, enum upload_kind kind, const void *data
 	if (r == 0)
 		r = add_item(upload, origin->labels, &item, err);
 	if (r == 0)
-		r = read_counts(kind, data, len, &item->profile, err);
+		r = read_counts(kind, data, len, upload_format_limits(upload), &item->profile, err);
 	buf_done(&inflated);
 	if (r < 0)
 		return r;
@@ -412,7 +421,7 @@ static void put(struct upload *upload, struct item *item)
 {
 	struct store *store = upload->server->store;
 	struct store_profile profile = {
-		.tenant = STORE_TENANT_DEFAULT,
+		.tenant = upload->caller->tenant,
 		.id = item->id[0] ? item->id : NULL,
 		.labels = &item->labels,
 		.profile = &item->profile,

@@ -18,6 +18,7 @@
 #define SERVER_UPLOAD_H
 
 #include "profile/labels.h"
+#include "server/caller.h"
 #include "server/server_private.h"
 
 #define UPLOAD_MAX_PROFILES 1000
@@ -56,7 +57,8 @@ struct upload_unit {
 
 struct item; /* a profile in it */
 
-struct upload *upload_new(struct server *server) nodiscard;
+/* The caller is that of the exchange, which ends after the upload. */
+struct upload *upload_new(struct server *server, const struct caller *caller) nodiscard;
 void upload_free(struct upload *upload);
 struct codec_loan *upload_loan(struct upload *upload);
 struct arena *upload_arena(struct upload *upload);
@@ -82,7 +84,8 @@ int upload_split_series(void *split, const struct labels *labels, struct profile
 int upload_split_end(struct upload_split *split, struct err *err) nodiscard;
 void upload_split_drop(struct upload_split *split);
 struct names *upload_names(struct upload *upload);
-const struct http_limits *upload_limits(const struct upload *upload);
+const struct limits *upload_limits(const struct upload *upload);
+const struct format_limits *upload_format_limits(const struct upload *upload);
 
 /* Bodies that do not say what they count; UPLOAD_SPEEDSCOPE may. */
 enum upload_kind {

@@ -290,7 +290,7 @@ void handle_ingest(void *ctx, struct http_exchange *exchange)
 {
 	struct server *server = ctx;
 	struct ingest ingest = {
-		.server = server, .exchange = exchange, .upload = upload_new(server)};
+		.server = server, .exchange = exchange, .upload = upload_new(server, caller_of(exchange))};
 	struct err err;
 	int r = decode(&ingest, &err);
 

@@ -128,7 +128,7 @@ static int decode(struct otlp *otlp, const uint8_t *data, size_t len, struct err
 		.ctx = otlp,
 	};
 
-	return otlp_read(data, len, &format_limits_server, upload_names(otlp->upload), &sink,
+	return otlp_read(data, len, upload_format_limits(otlp->upload), upload_names(otlp->upload), &sink,
 			 &otlp->result, err);
 }
 
@@ -281,7 +281,7 @@ void handle_otlp_grpc(void *ctx, struct http_exchange *exchange)
 		return;
 	}
 	otlp->is_json = otlp->rpc.is_json;
-	otlp->upload = upload_new(server);
+	otlp->upload = upload_new(server, caller_of(exchange));
 	r = decode_message(otlp, otlp->rpc.message, otlp->rpc.len, &err);
 	finish(otlp, r, &err, otlp->rpc.len);
 }
@@ -309,7 +309,7 @@ void handle_otlp_http(void *ctx, struct http_exchange *exchange)
 
 	http_request_media_type(&exchange->request, type, sizeof(type));
 	otlp->is_json = strcmp(type, "application/json") == 0;
-	otlp->upload = upload_new(server);
+	otlp->upload = upload_new(server, caller_of(exchange));
 	if (!otlp->is_json && strcmp(type, "application/x-protobuf") != 0)
 		r = err_set(&err, ERR_UNSUPPORTED,
 			    "send OTLP profiles as application/x-protobuf or application/json");

@@ -300,7 +300,7 @@ void handle_push(void *ctx, struct http_exchange *exchange)
 		return;
 	}
 	push->last = &push->first;
-	push->upload = upload_new(server);
+	push->upload = upload_new(server, caller_of(exchange));
 	buf_init(&push->decoded, push->rpc.len);
 	atomic_fetch_add(&server->counters.upload_bytes, exchange->request.body_len);
 	atomic_fetch_add(&server->counters.inflated_bytes, push->rpc.len);

@@ -74,7 +74,7 @@ static struct merged_entry *take(struct merged_cache *cache, int64_t from_s, int
 				 const char *text)
 {
 	static const struct selector all = {0};
-	struct store_query query = {.selector = &all,
+	struct store_query query = {.tenant = "t", .selector = &all,
 				    .range = {from_s * NS_PER_S, until_s * NS_PER_S}};
 	struct merged_entry *entry;
 	struct err err;
@@ -184,7 +184,7 @@ static void gauges_are_levels(void **state)
 static void failure_is_passed_on_and_not_kept(void **state)
 {
 	static const struct selector all = {0};
-	struct store_query query = {.selector = &all, .range = {0, NS_PER_S}};
+	struct store_query query = {.tenant = "t", .selector = &all, .range = {0, NS_PER_S}};
 	struct counting_store store;
 	struct merged_cache *cache;
 	struct merged_entry *entry;
@@ -211,8 +211,8 @@ static void *compare_often(void *ctx)
 {
 	static const struct selector all = {0};
 	const struct comparer *comparer = ctx;
-	struct store_query queries[2] = {{.selector = &all, .range = {comparer->order, 10}},
-					 {.selector = &all, .range = {!comparer->order, 10}}};
+	struct store_query queries[2] = {{.tenant = "t", .selector = &all, .range = {comparer->order, 10}},
+					 {.tenant = "t", .selector = &all, .range = {!comparer->order, 10}}};
 	const char *const texts[2] = {"a", "a"};
 
 	for (int i = 0; i < 2000; i++) {
@@ -230,8 +230,8 @@ static void *compare_often(void *ctx)
 static void comparisons_in_both_directions_never_wait_for_each_other(void **state)
 {
 	static const struct selector all = {0};
-	struct store_query same[2] = {{.selector = &all, .range = {0, 10}},
-				      {.selector = &all, .range = {0, 10}}};
+	struct store_query same[2] = {{.tenant = "t", .selector = &all, .range = {0, 10}},
+				      {.tenant = "t", .selector = &all, .range = {0, 10}}};
 	const char *const texts[2] = {"a", "a"};
 	struct counting_store store;
 	struct comparer comparers[4];
