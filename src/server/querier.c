@@ -136,13 +136,13 @@ static int read_params(struct querier *call, struct cursor message, struct err *
 	return r;
 }
 
-/* "name:sample_type:sample_unit:period_type:period_unit", a sixth part (":delta") is left out. */
-static int check_type(struct querier *call, struct err *err)
+int querier_check_type(struct arena *arena, const char *type, const char **ret_type,
+		       struct err *err)
 {
-	char *type = arena_strndup(&call->exchange->arena, call->type, strlen(call->type));
+	char *own = arena_strndup(arena, type, strlen(type));
 	int parts = 1;
 
-	for (char *c = type; *c; c++)
+	for (char *c = own; *c; c++)
 		if (*c == ':' && parts++ == TYPE_PARTS)
 			*c-- = '\0';
 	if (parts < TYPE_PARTS || parts > TYPE_PARTS + 1)
@@ -150,8 +150,8 @@ static int check_type(struct querier *call, struct err *err)
 			       "profile-type selection must be of the form "
 			       "<name>:<sample-type>:<sample-unit>:<period-type>:<period-unit>"
 			       "(:delta), got: \"%s\"",
-			       call->type);
-	call->type = type;
+			       type);
+	*ret_type = own;
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static int prepare(struct querier *call, struct err *err)
 	int r = read_range(call, err);
 
 	if (r == 0 && has_type)
-		r = check_type(call, err);
+		r = querier_check_type(&call->exchange->arena, call->type, &call->type, err);
 	if (r == 0)
 		r = read_selector(call, err);
 	call->query = question_ask(

@@ -99,6 +99,22 @@ struct querier *querier_side(struct querier *call, uint32_t number, struct err *
 int querier_narrow_points(struct querier *call, struct store_line *lines, size_t n, int64_t step_ns,
 			  struct err *err) nodiscard;
 
+/*
+ * "name:sample_type:sample_unit:period_type:period_unit"; a sixth part (":delta") is left out of *ret_type, which is in
+ * the arena.
+ */
+int querier_check_type(struct arena *arena, const char *type, const char **ret_type,
+		       struct err *err) nodiscard;
+
+/* The values that one label has in the series of a query, sorted, each once; in the arena. */
+struct querier_values {
+	const char **items;
+	size_t n;
+};
+int querier_values_of(struct store *store, const struct store_query *query, const char *name,
+		      struct arena *arena, struct querier_values *ret_values,
+		      struct err *err) nodiscard;
+
 /* A message inside of the answer with one text, unless that is empty. */
 void querier_put_text(struct buf *out, uint32_t number, const char *text);
 void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);

@@ -190,6 +190,30 @@ void handle_querier_names(void *ctx, struct http_exchange *exchange)
 	querier_end(call, r, &err);
 }
 
+static void collect_values(const struct found *found, const char *name, struct arena *arena,
+			   struct querier_values *ret_values)
+{
+	const char **items = arena_array(arena, found->n, sizeof(*items));
+	size_t n = 0;
+
+	for (size_t i = 0; i < found->n; i++) {
+		items[n] = value_of(arena, &found->items[i], name);
+		n += *items[n] != '\0';
+	}
+	*ret_values = (struct querier_values){items, sort_texts(items, n)};
+}
+
+int querier_values_of(struct store *store, const struct store_query *query, const char *name,
+		      struct arena *arena, struct querier_values *ret_values, struct err *err)
+{
+	struct found found;
+	int r = store->ops->series(store, query, arena, &found.items, &found.n, err);
+
+	if (r == 0)
+		collect_values(&found, name, arena, ret_values);
+	return r;
+}
+
 void handle_querier_values(void *ctx, struct http_exchange *exchange)
 {
 	static const struct querier_method method = {
@@ -201,10 +225,9 @@ void handle_querier_values(void *ctx, struct http_exchange *exchange)
 			   [4] = QUERIER_END},
 	};
 	struct querier *call = querier_open(ctx, exchange, &method);
+	struct querier_values values;
 	struct found found = {0};
-	const char **values;
 	struct err err;
-	size_t n = 0;
 	int r;
 
 	if (!call)
@@ -212,12 +235,9 @@ void handle_querier_values(void *ctx, struct http_exchange *exchange)
 	r = *call->name ? find_series(call, &found, &err)
 			: err_set(&err, ERR_USAGE, "name is required");
 	if (r == 0) {
-		values = arena_array(&exchange->arena, found.n, sizeof(*values));
-		for (size_t i = 0; i < found.n; i++) {
-			values[n] = value_of(&exchange->arena, &found.items[i], call->name);
-			n += *values[n] != '\0';
-		}
-		put_texts(&call->unary.reply, 1, values, n);
+		collect_values(&found, call->name, &exchange->arena, &values);
+		for (size_t i = 0; i < values.n; i++)
+			proto_put_str(&call->unary.reply, 1, values.items[i]);
 	}
 	querier_end(call, r, &err);
 }

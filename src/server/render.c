@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /pyroscope/render and /pyroscope/render-diff: the interface of Pyroscope's first years, which scripts, the
- * panel of old Grafanas and profilecli's canary still use.  Times are of attime.h; the answer is a "flamebearer".
+ * GET /pyroscope/render, /pyroscope/render-diff and /pyroscope/label-values: the interface of Pyroscope's first years,
+ * which scripts, the panel of old Grafanas and profilecli's canary still use.  Times are of attime.h; the answer is a
+ * "flamebearer", or DOT.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/opt.h"
 #include "server/attime.h"
-#include "server/caller.h"
-#include "server/flamebearer.h"
-#include "server/merged_cache.h"
-#include "server/question.h"
-#include "server/rpc.h"
+#include "server/flamebearer_json.h"
+#include "server/querier_select.h"
+#include "server/sample_types.h"
 
 #define DEFAULT_RANGE_NS (3600 * NS_PER_S)
 #define LEAST_STEP_S 15
 #define MOST_STEPS 1500
+#define MOST_GROUPS 8
 
 /* One query of a request: there are two in a comparison. */
 struct side {
 	const char *text;
+	const char *type; /* of the selector */
 	struct selector selector;
 	struct store_query query;
 };
@@ -29,9 +29,30 @@ struct side {
 struct render {
 	struct server *server;
 	struct http_exchange *exchange;
+	enum query_kind kind;
 	int64_t start_ns, max_nodes;
 	struct side sides[2];
 };
+
+static struct render render_of(struct server *server, struct http_exchange *exchange,
+			       enum query_kind kind)
+{
+	return (struct render){.server = server,
+			       .exchange = exchange,
+			       .kind = kind,
+			       .start_ns = clock_monotonic_ns()};
+}
+
+/* Finishes: the answer that was made, or the error. */
+static void finish(struct render *render, int r, const struct err *err)
+{
+	selector_done(&render->sides[0].selector);
+	selector_done(&render->sides[1].selector);
+	question_count(render->server, render->kind, render->start_ns, r >= 0);
+	if (r < 0)
+		rpc_error(render->exchange, rpc_code_of(r), 0, err->text);
+	http_exchange_finish(render->exchange);
+}
 
 /* ---- parameters ---- */
 
@@ -42,8 +63,8 @@ static const char *param(const struct render *render, const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* A profile type may also stand as {__name__="a:b:c:d:e"}. */
-static bool has_type(struct selector *selector)
+/* A profile type may also stand as {__name__="a:b:c:d:e"}; NULL: there is none. */
+static struct matcher *type_of(struct selector *selector)
 {
 	for (size_t i = 0; i < selector->n; i++) {
 		struct matcher *matcher = &selector->items[i];
@@ -53,21 +74,29 @@ static bool has_type(struct selector *selector)
 		if (strcmp(matcher->name, LABEL_METRIC) == 0)
 			matcher->name = LABEL_TYPE;
 		if (strcmp(matcher->name, LABEL_TYPE) == 0)
-			return true;
+			return matcher;
 	}
-	return false;
+	return NULL;
 }
 
 static int read_query(struct render *render, const char *name, struct side *side, struct err *err)
 {
+	struct arena *arena = &render->exchange->arena;
+	struct matcher *type;
 	int r;
 
 	side->text = param(render, name);
 	if (!side->text)
 		return err_set(err, ERR_USAGE, "\"%s\" is required", name);
-	r = selector_parse(side->text, &render->exchange->arena, &side->selector, err);
-	if (r == 0 && !has_type(&side->selector))
-		r = err_set(err, ERR_USAGE, "\"%s\" must contain a profile-type selection", name);
+	r = selector_parse(side->text, arena, &side->selector, err);
+	if (r < 0)
+		return err_prefix(err, r, "failed to parse \"%s\"", name);
+	type = type_of(&side->selector);
+	if (!type)
+		return err_set(err, ERR_USAGE, "\"%s\" must contain a profile-type selection",
+			       name);
+	r = querier_check_type(arena, type->value, &side->type, err);
+	type->value = r == 0 ? side->type : type->value;
 	return r;
 }
 
@@ -81,33 +110,28 @@ static int read_time(struct render *render, const char *name, int64_t fallback_n
 	if (!text)
 		return 0;
 	r = attime_parse(text, clock_real_ns(), ret_ns, err);
+	if (r == 0 && *ret_ns <= 0)
+		return err_set(err, ERR_USAGE, "missing time range in the query");
 	return r < 0 ? err_prefix(err, r, "%s", name) : 0;
 }
 
 static int read_side(struct render *render, const char *const names[3], struct side *side,
 		     struct err *err)
 {
-	const struct server *server = render->server;
-	int64_t limit_ns = server->config.limits.query_ns;
-	int64_t from_ns, until_ns, now_ns = clock_real_ns();
+	struct store_range range;
 	int r = read_query(render, names[0], side, err);
 
 	if (r == 0)
-		r = read_time(render, names[2], now_ns, &until_ns, err);
+		r = read_time(render, names[2], clock_real_ns(), &range.until_ns, err);
 	if (r == 0)
-		r = read_time(render, names[1], until_ns - DEFAULT_RANGE_NS, &from_ns, err);
-	if (r == 0 && from_ns >= until_ns)
+		r = read_time(render, names[1], range.until_ns - DEFAULT_RANGE_NS, &range.from_ns,
+			      err);
+	if (r == 0 && range.from_ns >= range.until_ns)
 		r = err_set(err, ERR_USAGE, "query start time is after end time");
-	if (r < 0)
-		return r;
-	side->query = (struct store_query){
-		.tenant = caller_of(render->exchange)->tenant,
-		.selector = &side->selector,
-		.range = {from_ns, until_ns},
-		.deadline_ns = min_of(render->start_ns + limit_ns, render->exchange->deadline_ns),
-		.is_cancelled = &render->exchange->is_cancelled,
-	};
-	return 0;
+	if (r == 0)
+		side->query = question_ask(render->server, render->exchange, &side->selector, range,
+					   render->start_ns);
+	return r;
 }
 
 static int read_nodes(struct render *render, struct err *err)
@@ -118,203 +142,153 @@ static int read_nodes(struct render *render, struct err *err)
 		text = param(render, "max-nodes");
 	if (!text)
 		return 0;
-	return opt_parse_int(text, 1, FLAME_MAX_NODES, &render->max_nodes, err) < 0
+	return opt_parse_int(text, 0, FLAME_MAX_NODES, &render->max_nodes, err) < 0
 		       ? err_prefix(err, ERR_USAGE, "maxNodes")
 		       : 0;
 }
 
-/* ---- the flamebearer ---- */
-
-static void write_levels(struct render *render, struct json_writer *json,
-			 const struct flamebearer *flame)
-{
-	int64_t *numbers =
-		arena_array(&render->exchange->arena, (size_t)flame->flame.n * FLAMEBEARER_NUMBERS,
-			    sizeof(*numbers));
-	size_t n;
-
-	json_key(json, "levels");
-	json_array(json);
-	for (uint32_t box = 0; box < flame->flame.n;) {
-		box = flamebearer_level(flame, box, numbers, &n);
-		json_array(json);
-		for (size_t i = 0; i < n; i++)
-			json_int(json, numbers[i]);
-		json_end(json);
-	}
-	json_end(json);
-}
-
-static void write_flame(struct render *render, struct json_writer *json,
-			const struct flamebearer *flame)
-{
-	json_member_int(json, "version", 1);
-	json_key(json, "flamebearer");
-	json_object(json);
-	json_key(json, "names");
-	json_array(json);
-	for (uint32_t i = 0; i < flame->n_names; i++)
-		json_cstr(json, flame->names[i]);
-	json_end(json);
-	write_levels(render, json, flame);
-	json_member_int(json, "numTicks", flame->total[0] + flame->total[1]);
-	json_member_int(json, "maxSelf", flame->max_self);
-	json_end(json);
-}
-
-static const char *units_of(const char *type, const char *unit)
-{
-	if (strcmp(unit, "bytes") == 0)
-		return "bytes";
-	if (strcmp(unit, "nanoseconds") == 0)
-		return strcmp(type, "delay") == 0 ? "lock_nanoseconds" : "samples";
-	if (strcmp(type, "contentions") == 0)
-		return "lock_samples";
-	return strcmp(unit, "count") == 0 && strcmp(type, "samples") != 0 ? "objects" : "samples";
-}
-
-static void write_metadata(struct json_writer *json, const struct profile *profile, bool is_double)
-{
-	const char *type = "", *unit = "";
-
-	if (profile->n_columns) {
-		type = names_text(profile->names, profile->columns[0].type.type, NULL);
-		unit = names_text(profile->names, profile->columns[0].type.unit, NULL);
-	}
-	json_key(json, "metadata");
-	json_object(json);
-	json_member_str(json, "format", is_double ? "double" : "single");
-	json_member_str(json, "spyName", "");
-	json_member_int(json, "sampleRate", strcmp(unit, "nanoseconds") == 0 ? NS_PER_S : 100);
-	json_member_str(json, "units", units_of(type, unit));
-	json_member_str(json, "name", type);
-	json_end(json);
-}
-
 /* ---- timelines ---- */
 
+/* A step that people know, with some 1,500 of them in the range. */
 static int64_t step_s(const struct store_query *query)
 {
+	static const int64_t steps[] = {LEAST_STEP_S, 20,   30,	  60,	120,   300,   600,   900,
+					1200,	      1800, 3600, 7200, 10800, 21600, 43200, 86400};
 	int64_t range_s = (query->range.until_ns - query->range.from_ns) / NS_PER_S;
 
-	return max_of((int64_t)LEAST_STEP_S, (range_s + MOST_STEPS - 1) / MOST_STEPS);
+	for (size_t i = 0; i < array_len(steps); i++)
+		if (range_s / steps[i] <= MOST_STEPS)
+			return steps[i];
+	return range_s / MOST_STEPS;
 }
 
-static void write_line(struct json_writer *json, const struct store_query *query, int64_t step,
+static void write_line(struct render *render, struct json_writer *json,
 		       const struct store_line *line)
 {
+	const struct store_query *query = &render->sides[0].query;
+	const char *aggregation = param(render, "aggregation");
+	bool is_mean = aggregation && strcmp(aggregation, "avg") == 0;
+
 	json_object(json);
 	json_member_int(json, "startTime", query->range.from_ns / NS_PER_S);
 	json_key(json, "samples");
 	json_array(json);
-	for (size_t i = 0; line && i < line->n; i++)
-		json_int(json, line->points[i].value);
+	for (size_t i = 0; line && i < line->n; i++) {
+		const struct store_point *point = &line->points[i];
+		int64_t parts = is_mean ? max_of(point->n_profiles, (int64_t)1) : 1;
+
+		json_int(json, point->value / parts);
+	}
 	json_end(json);
-	json_member_int(json, "durationDelta", step);
+	json_member_int(json, "durationDelta", step_s(query));
 	json_key(json, "watermarks");
 	json_null(json);
 	json_end(json);
 }
 
-static int write_timeline(struct render *render, struct json_writer *json, struct err *err)
+static int read_lines(struct render *render, const char *const *names, size_t n_names,
+		      struct store_line **ret_lines, size_t *ret_n, struct err *err)
 {
 	struct store *store = render->server->store;
-	struct store_query *query = &render->sides[0].query;
-	int64_t step = step_s(query);
+	const struct store_query *query = &render->sides[0].query;
+
+	return store->ops->timeline(store, query, step_s(query) * NS_PER_S, names, n_names,
+				    &render->exchange->arena, ret_lines, ret_n, err);
+}
+
+static int write_timeline(struct render *render, struct json_writer *json, struct err *err)
+{
 	struct store_line *lines;
 	size_t n;
-	int r = store->ops->timeline(store, query, step * NS_PER_S, NULL, 0,
-				     &render->exchange->arena, &lines, &n, err);
+	int r = read_lines(render, NULL, 0, &lines, &n, err);
 
 	if (r < 0)
 		return r;
 	json_key(json, "timeline");
-	write_line(json, query, step, n ? &lines[0] : NULL);
+	write_line(render, json, n ? &lines[0] : NULL);
 	return 0;
 }
 
-/* By the value of the label: of several the values are joined. */
+/* By the value of the label; several are joined as "eu, web", one that is not there is "*". */
+static const char *group_name(struct render *render, const struct store_line *line,
+			      const char *const *names, size_t n)
+{
+	struct arena *arena = &render->exchange->arena;
+	const char *text = "";
+
+	for (size_t i = 0; i < n; i++) {
+		const char *value = labels_get(&line->group, names[i]);
+
+		text = arena_printf(arena, "%s%s%s", text, i ? ", " : "", value ? value : "*");
+	}
+	return text;
+}
+
 static int write_groups(struct render *render, struct json_writer *json, struct err *err)
 {
-	const char *name = param(render, "groupBy");
-	struct store *store = render->server->store;
-	struct store_query *query = &render->sides[0].query;
-	int64_t step = step_s(query);
+	const struct http_request *request = &render->exchange->request;
+	const char *names[MOST_GROUPS];
 	struct store_line *lines;
-	size_t n;
+	size_t n_names = 0, n;
 	int r;
 
+	for (size_t i = 0; i < request->n_params && n_names < MOST_GROUPS; i++)
+		if (strcmp(request->params[i].name, "groupBy") == 0 && *request->params[i].value)
+			names[n_names++] = request->params[i].value;
 	json_key(json, "groups");
-	if (!name) {
+	if (!n_names) {
 		json_null(json);
 		return 0;
 	}
-	r = store->ops->timeline(store, query, step * NS_PER_S, &name, 1, &render->exchange->arena,
-				 &lines, &n, err);
+	r = read_lines(render, names, n_names, &lines, &n, err);
 	json_object(json);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		const char *value = labels_get(&lines[i].group, name);
-
-		json_key(json, value ? value : "");
-		write_line(json, query, step, &lines[i]);
+		json_key(json, group_name(render, &lines[i], names, n_names));
+		write_line(render, json, &lines[i]);
 	}
 	json_end(json);
 	return r;
 }
 
-/* ---- requests ---- */
+/* ---- one ---- */
 
-static void finish(struct render *render, enum query_kind kind, int r, const struct err *err)
+static void write_dot(struct render *render, const struct profile *merged)
 {
-	struct server_counters *counters = &render->server->counters;
 	struct http_response *response = &render->exchange->response;
-	int64_t elapsed_ns = clock_monotonic_ns() - render->start_ns;
-	enum rpc_code code = r == ERR_USAGE   ? RPC_INVALID_ARGUMENT
-			     : r == -ETIME    ? RPC_DEADLINE_EXCEEDED
-			     : r == ERR_LIMIT ? RPC_RESOURCE_EXHAUSTED
-					      : RPC_INTERNAL;
-	struct json_writer json;
+	struct profile single;
 
-	selector_done(&render->sides[0].selector);
-	selector_done(&render->sides[1].selector);
-	atomic_fetch_add(&counters->queries[kind], 1);
-	atomic_fetch_add(&counters->query_us[kind], (uint64_t)(elapsed_ns / NS_PER_US));
+	response->content_type = "text/plain; charset=utf-8";
+	profile_init(&single, merged->names);
+	sample_types_take(merged, 1, &single);
+	querier_write_dot(&render->sides[0].selector, &single, render->max_nodes, &response->body);
+	profile_done(&single);
+}
+
+static int write_one(struct render *render, const struct profile *merged, struct err *err)
+{
+	struct http_response *response = &render->exchange->response;
+	struct arena *arena = &render->exchange->arena;
+	struct flamebearer flame;
+	struct flamebearer_json out = {.flame = &flame, .profile = merged};
+	int r;
+
 	response->content_type = "application/json";
-	if (r < 0) {
-		atomic_fetch_add(&counters->query_failures, 1);
-		response->status = rpc_code_status(code);
-		buf_reset(&response->body);
-		json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
-		json_object(&json);
-		json_member_str(&json, "code", rpc_code_name(code));
-		json_member_str(&json, "message", err->text);
-		json_end(&json);
-	}
-	http_exchange_finish(render->exchange);
-}
-
-static struct json_writer begin_answer(struct render *render)
-{
-	struct json_writer json;
-
-	json_writer_init(&json, &render->exchange->response.body, JSON_ESCAPE_MARKUP);
-	json_object(&json);
-	return json;
-}
-
-static void end_answer(struct json_writer *json)
-{
-	json_key(json, "heatmap");
-	json_null(json);
+	flamebearer_init(&flame, merged, render->max_nodes, arena);
+	flamebearer_json_begin(&out, &response->body, arena);
+	r = write_timeline(render, &out.json, err);
+	if (r == 0)
+		r = write_groups(render, &out.json, err);
+	flamebearer_json_end(&out);
+	flamebearer_done(&flame);
+	return r;
 }
 
 static int render_one(struct render *render, struct err *err)
 {
 	static const char *const names[] = {"query", "from", "until"};
+	const char *format = param(render, "format");
 	struct side *side = &render->sides[0];
 	struct merged_entry *entry;
-	struct flamebearer flame;
-	struct json_writer json;
 	int r = read_side(render, names, side, err);
 
 	if (r == 0)
@@ -323,45 +297,38 @@ static int render_one(struct render *render, struct err *err)
 		r = merged_cache_take(render->server->cache, &side->query, side->text, &entry, err);
 	if (r < 0)
 		return r;
-	json = begin_answer(render);
-	flamebearer_init(&flame, entry->merged.profile, render->max_nodes,
-			 &render->exchange->arena);
-	write_flame(render, &json, &flame);
-	write_metadata(&json, entry->merged.profile, false);
-	flamebearer_done(&flame);
+	if (format && strcmp(format, "dot") == 0)
+		write_dot(render, entry->merged.profile);
+	else
+		r = write_one(render, entry->merged.profile, err);
 	merged_cache_return(render->server->cache, entry);
-	r = write_timeline(render, &json, err);
-	if (r == 0)
-		r = write_groups(render, &json, err);
-	end_answer(&json);
-	json_end(&json);
 	return r;
 }
 
 void handle_render(void *ctx, struct http_exchange *exchange)
 {
-	struct render render = {
-		.server = ctx, .exchange = exchange, .start_ns = clock_monotonic_ns()};
+	struct render render = render_of(ctx, exchange, QUERY_VIEW);
 	struct err err = {0};
 
-	finish(&render, QUERY_VIEW, render_one(&render, &err), &err);
+	finish(&render, render_one(&render, &err), &err);
 }
 
-static void write_both(struct render *render, const struct flamebearer *flame,
-		       const struct profile *profile)
-{
-	struct json_writer json = begin_answer(render);
+/* ---- two ---- */
 
-	write_flame(render, &json, flame);
-	write_metadata(&json, profile, true);
-	json_key(&json, "timeline");
-	json_null(&json);
-	json_key(&json, "groups");
-	json_null(&json);
-	end_answer(&json);
-	json_member_int(&json, "leftTicks", flame->total[0]);
-	json_member_int(&json, "rightTicks", flame->total[1]);
-	json_end(&json);
+static int write_both(struct render *render, const struct profile *before,
+		      const struct profile *after, struct err *err)
+{
+	struct http_response *response = &render->exchange->response;
+	struct arena *arena = &render->exchange->arena;
+	struct flamebearer flame;
+	struct flamebearer_json out = {.flame = &flame, .profile = before};
+	int r = flamebearer_init_double(&flame, before, after, render->max_nodes, arena, err);
+
+	response->content_type = "application/json";
+	if (r == 0)
+		flamebearer_json_whole(&out, &response->body, arena);
+	flamebearer_done(&flame);
+	return r;
 }
 
 static int render_two(struct render *render, struct err *err)
@@ -370,13 +337,14 @@ static int render_two(struct render *render, struct err *err)
 	static const char *const right[] = {"rightQuery", "rightFrom", "rightUntil"};
 	struct side *sides = render->sides;
 	struct merged_entry *entry[2];
-	struct flamebearer flame;
 	int r = read_side(render, left, &sides[0], err);
 
 	if (r == 0)
 		r = read_side(render, right, &sides[1], err);
 	if (r == 0)
 		r = read_nodes(render, err);
+	if (r == 0 && strcmp(sides[0].type, sides[1].type) != 0)
+		r = err_set(err, ERR_USAGE, "profile types must match");
 	if (r == 0)
 		r = merged_cache_take_two(render->server->cache,
 					  (struct store_query[]){sides[0].query, sides[1].query},
@@ -384,11 +352,7 @@ static int render_two(struct render *render, struct err *err)
 					  entry, err);
 	if (r < 0)
 		return r;
-	r = flamebearer_init_double(&flame, entry[0]->merged.profile, entry[1]->merged.profile,
-				    render->max_nodes, &render->exchange->arena, err);
-	if (r == 0)
-		write_both(render, &flame, entry[0]->merged.profile);
-	flamebearer_done(&flame);
+	r = write_both(render, entry[0]->merged.profile, entry[1]->merged.profile, err);
 	merged_cache_return(render->server->cache, entry[0]);
 	if (entry[1] != entry[0])
 		merged_cache_return(render->server->cache, entry[1]);
@@ -397,9 +361,47 @@ static int render_two(struct render *render, struct err *err)
 
 void handle_render_diff(void *ctx, struct http_exchange *exchange)
 {
-	struct render render = {
-		.server = ctx, .exchange = exchange, .start_ns = clock_monotonic_ns()};
+	struct render render = render_of(ctx, exchange, QUERY_DIFF);
 	struct err err = {0};
 
-	finish(&render, QUERY_DIFF, render_two(&render, &err), &err);
+	finish(&render, render_two(&render, &err), &err);
+}
+
+/* ---- label values ---- */
+
+/* Of all times: the interface knows no range. */
+static int write_values(struct render *render, struct err *err)
+{
+	struct http_response *response = &render->exchange->response;
+	const char *name = param(render, "label");
+	struct store_range always = {0, INT64_MAX};
+	struct querier_values values;
+	struct json_writer json;
+	int r;
+
+	if (!name)
+		return err_set(err, ERR_USAGE, "label parameter is required");
+	render->sides[0].query = question_ask(render->server, render->exchange,
+					      &render->sides[0].selector, always, render->start_ns);
+	/* Where a metric's name was, the first version had types. */
+	r = querier_values_of(render->server->store, &render->sides[0].query,
+			      strcmp(name, LABEL_METRIC) == 0 ? LABEL_TYPE : name,
+			      &render->exchange->arena, &values, err);
+	if (r < 0)
+		return r;
+	response->content_type = "application/json";
+	json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
+	json_array(&json);
+	for (size_t i = 0; i < values.n; i++)
+		json_cstr(&json, values.items[i]);
+	json_end(&json);
+	return 0;
+}
+
+void handle_render_values(void *ctx, struct http_exchange *exchange)
+{
+	struct render render = render_of(ctx, exchange, QUERY_LABELS);
+	struct err err = {0};
+
+	finish(&render, write_values(&render, &err), &err);
 }

@@ -49,6 +49,8 @@ static const struct http_route routes[] = {
 	{"/pyroscope/render", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render, 0, SCOPE_QUERY},
 	{"/pyroscope/render-diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render_diff, 0,
 	 SCOPE_QUERY},
+	{"/pyroscope/label-values", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render_values, 0,
+	 SCOPE_QUERY},
 	{"/api/v1/services", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_services, 0, SCOPE_QUERY},
 	{"/api/v1/labels", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_labels, 0, SCOPE_QUERY},
 	{"/api/v1/labels/*", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_label_values, 0, SCOPE_QUERY},

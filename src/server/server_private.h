@@ -77,9 +77,9 @@ http_handler_fn handle_querier_names, handle_querier_values, handle_querier_seri
 http_handler_fn handle_querier_stats, handle_querier_analyze;
 http_handler_fn handle_querier_select_series; /* querier_series.c */
 http_handler_fn handle_querier_stacks, handle_querier_profile,
-	handle_querier_diff;			   /* querier_flame.c */
-http_handler_fn handle_render, handle_render_diff; /* render.c */
-http_handler_fn handle_ready;			   /* health.c */
+	handle_querier_diff;						 /* querier_flame.c */
+http_handler_fn handle_render, handle_render_diff, handle_render_values; /* render.c */
+http_handler_fn handle_ready;						 /* health.c */
 http_handler_fn handle_healthz;
 http_handler_fn handle_metrics; /* metrics.c */
 http_handler_fn handle_page;	/* page.c */
