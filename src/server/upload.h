@@ -19,6 +19,7 @@
 
 #include "profile/labels.h"
 #include "server/caller.h"
+#include "server/rpc.h"
 #include "server/server_private.h"
 
 #define UPLOAD_MAX_PROFILES 1000
@@ -118,6 +119,8 @@ struct upload_answer {
 };
 /* What to tell the client about that error of any function above. */
 const struct upload_answer *upload_answer_of(int code);
+/* The same as the end of a call. */
+void upload_fail(struct rpc *rpc, int code, const char *text);
 const char *upload_refusal_name(enum upload_refusal refusal);
 void upload_count_refusal(struct server *server, int code);
 

@@ -37,6 +37,15 @@ const struct upload_answer *upload_answer_of(int code)
 	return &answers[UPLOAD_INTERNAL];
 }
 
+void upload_fail(struct rpc *rpc, int code, const char *text)
+{
+	const struct upload_answer *answer = upload_answer_of(code);
+
+	/* Connect's clients go by the code, ours by the status: 507 is told as unavailable. */
+	rpc_fail(rpc, (enum rpc_code)answer->rpc_code, answer->status == 507 ? 0 : answer->status,
+		 text);
+}
+
 const char *upload_refusal_name(enum upload_refusal refusal)
 {
 	return answers[refusal].word;

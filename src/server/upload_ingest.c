@@ -243,22 +243,15 @@ static int read_encoding(struct ingest *ingest, struct err *err)
 
 /* ---- the request ---- */
 
+/* As Pyroscope: 422 for a body that makes no sense, which its clients do not send again. */
 static void fail(struct http_exchange *exchange, int code, const char *text)
 {
 	const struct upload_answer *answer = upload_answer_of(code);
-	struct http_response *response = &exchange->response;
-	struct json_writer json;
+	bool is_body = answer->refusal == UPLOAD_MALFORMED;
 
-	response->status = answer->status;
-	response->content_type = "application/json";
-	if (answer->status == 503 || answer->status == 507 || answer->status == 429)
-		http_response_header(exchange, "Retry-After", "5");
-	json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
-	json_object(&json);
-	json_member_str(&json, "code", rpc_code_name((enum rpc_code)answer->rpc_code));
-	json_member_str(&json, "message", text);
-	json_end(&json);
-	buf_putc(&response->body, '\n');
+	rpc_error(exchange, is_body ? RPC_UNKNOWN : (enum rpc_code)answer->rpc_code,
+		  is_body ? 422 : answer->status, text);
+	buf_putc(&exchange->response.body, '\n');
 	http_exchange_finish(exchange);
 }
 

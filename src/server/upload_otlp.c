@@ -222,12 +222,10 @@ static void fail_http(struct otlp *otlp, const struct upload_answer *told, const
 
 static void fail(struct otlp *otlp, int code, const char *text)
 {
-	const struct upload_answer *told = upload_answer_of(code);
-
 	if (otlp->is_grpc)
-		rpc_fail(&otlp->rpc, (enum rpc_code)told->rpc_code, told->status, text);
+		upload_fail(&otlp->rpc, code, text);
 	else
-		fail_http(otlp, told, text);
+		fail_http(otlp, upload_answer_of(code), text);
 }
 
 static void on_stored(void *ctx, int code, const char *text)

@@ -268,21 +268,12 @@ static int decode(struct push *push, struct err *err)
 	return r;
 }
 
-static void fail(struct rpc *rpc, int code, const char *text)
-{
-	const struct upload_answer *answer = upload_answer_of(code);
-
-	/* Connect's clients go by the code, ours by the status: 507 is told as unavailable. */
-	rpc_fail(rpc, (enum rpc_code)answer->rpc_code, answer->status == 507 ? 0 : answer->status,
-		 text);
-}
-
 static void on_stored(void *ctx, int code, const char *text)
 {
 	struct rpc *rpc = ctx;
 
 	if (code < 0)
-		fail(rpc, code, text);
+		upload_fail(rpc, code, text);
 	else
 		rpc_reply(rpc, rpc->is_json ? "{}" : "", rpc->is_json ? 2 : 0);
 }
@@ -309,7 +300,7 @@ void handle_push(void *ctx, struct http_exchange *exchange)
 	if (r < 0) {
 		upload_count_refusal(server, r);
 		upload_free(push->upload);
-		fail(&push->rpc, r, err.text);
+		upload_fail(&push->rpc, r, err.text);
 		return;
 	}
 	upload_commit(push->upload, on_stored, &push->rpc);

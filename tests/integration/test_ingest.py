@@ -252,22 +252,22 @@ NESTED = gzip.compress(gzip.compress(b"\0" * (100 << 20), 9), 9)
     ({"name": "x", "from": UNTIL, "until": FROM}, b"a 1\n", {}, 400, "until"),
     ({"name": "x", "from": 1000, "until": 1010}, b"a 1\n", {}, 400, "old"),
     ({"name": "x", "from": NOW + 86400, "until": NOW + 86410}, b"a 1\n", {}, 400, "clock"),
-    ({"name": "x", "format": "trie"}, b"a 1\n", {}, 400, "trie"),
+    ({"name": "x", "format": "trie"}, b"a 1\n", {}, 422, "trie"),
     ({"name": "x", "format": "jfr"}, b"garbage", {}, 415, "format"),
-    ({"name": "x"}, b"", {}, 400, ""),
-    ({"name": "x"}, b"no count here\n", {}, 400, ""),
-    ({"name": "x"}, b"\x00\x01\x02\xff\xfe\n" * 10, {}, 400, ""),
-    ({"name": "x", "format": "pprof"}, b"", {}, 400, "empty"),
-    ({"name": "x", "format": "pprof"}, b"garbage", {}, 400, "pprof"),
-    ({"name": "x", "format": "pprof"}, gzip.compress(b"garbage")[:-6], {}, 400, ""),
-    ({"name": "x", "format": "pprof"}, NESTED, {}, 400, "pprof"),
+    ({"name": "x"}, b"", {}, 422, ""),
+    ({"name": "x"}, b"no count here\n", {}, 422, ""),
+    ({"name": "x"}, b"\x00\x01\x02\xff\xfe\n" * 10, {}, 422, ""),
+    ({"name": "x", "format": "pprof"}, b"", {}, 422, "empty"),
+    ({"name": "x", "format": "pprof"}, b"garbage", {}, 422, "pprof"),
+    ({"name": "x", "format": "pprof"}, gzip.compress(b"garbage")[:-6], {}, 422, ""),
+    ({"name": "x", "format": "pprof"}, NESTED, {}, 422, "pprof"),
     ({"name": "x"}, BOMB, {}, 413, ""),
-    ({"name": "x"}, b"a 1\n", {"Content-Encoding": "gzip"}, 400, "gzip"),
+    ({"name": "x"}, b"a 1\n", {"Content-Encoding": "gzip"}, 422, "gzip"),
     ({"name": "x"}, b"a 1\n", {"Content-Encoding": "br"}, 415, "Content-Encoding"),
     ({"name": "x"}, b"x", {"Content-Type": "multipart/form-data"}, 400, "boundary"),
     ({"name": "x"}, b"x", {"Content-Type": "multipart/form-data; boundary=" + "b" * 10000}, 400, "boundary"),
-    ({"name": "x"}, b"x", {"Content-Type": "multipart/form-data; boundary=abc"}, 400, "boundary"),
-    ({"name": "x"}, b"--abc\r\n\r\nbody", {"Content-Type": "multipart/form-data; boundary=abc"}, 400, "cut off"),
+    ({"name": "x"}, b"x", {"Content-Type": "multipart/form-data; boundary=abc"}, 422, "boundary"),
+    ({"name": "x"}, b"--abc\r\n\r\nbody", {"Content-Type": "multipart/form-data; boundary=abc"}, 422, "cut off"),
     ({"name": "x"}, b"--abc--\r\n", {"Content-Type": "multipart/form-data; boundary=abc"}, 400, "profile"),
     ({"name": "x"}, multipart([("prev_profile", b"x"), ("profile", b"y")], "abc")[0],
      {"Content-Type": "multipart/form-data; boundary=abc"}, 415, "prev_profile"),
@@ -316,17 +316,17 @@ def test_a_wrong_content_type_is_told_what_is_right(server):
 
 def test_every_refusal_is_counted_by_reason(server):
     before = server.metric('uploads_refused_total{reason="malformed"}')
-    assert server.ingest(b"garbage", name="x", format="pprof").status == 400
+    assert server.ingest(b"garbage", name="x", format="pprof").status == 422
     assert server.metric('uploads_refused_total{reason="malformed"}') == before + 1
 
 
 def test_truncated_pprof_at_every_byte_is_refused_or_taken_but_never_hurts(server):
     raw = gzip.compress(pprof({("main", "a"): 5, ("main", "b"): 6}))
     for cut in range(0, len(raw), 3):
-        assert server.ingest(raw[:cut], name="cut", format="pprof").status == 400
+        assert server.ingest(raw[:cut], name="cut", format="pprof").status == 422
     plain = zlib.decompress(raw, 31)
     for cut in range(0, len(plain), 5):
-        assert server.ingest(plain[:cut], name="cut2", format="pprof").status in (200, 400)
+        assert server.ingest(plain[:cut], name="cut2", format="pprof").status in (200, 422)
 
 
 # ---- sources ----
