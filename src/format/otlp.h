@@ -10,6 +10,7 @@
  *	service.name							service_name
  *	samples, counted at a period of a time				that time: count times period
  *	values, timestamps, or both					values, else one for each timestamp
+ *	link								the sample's span and trace
  *
  * Layouts of 1.9 and of 1.10 and later are told apart; older ones, which have no table of stacks, are refused by
  * name.  A broken dictionary refuses the request; a broken profile only itself.

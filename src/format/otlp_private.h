@@ -33,6 +33,9 @@ enum {
 	OTLP_PROFILE_ID = 7,
 	OTLP_PROFILE_ATTRIBUTES = 11,
 
+	OTLP_LINK_TRACE = 1,
+	OTLP_LINK_SPAN = 2,
+
 	OTLP_SAMPLE_STACK = 1,
 	OTLP_SAMPLE_TIMESTAMPS = 5,
 
@@ -77,11 +80,18 @@ struct otlp_attribute {
 	uint32_t sample_key; /* its key where a sample has it: as labels of a pprof are called */
 };
 
+/* The request that samples were taken in. */
+struct otlp_link {
+	struct span span;
+	bool is_spoilt; /* its ids have the wrong length */
+};
+
 struct otlp_tables {
 	struct pprof_tables pprof;
 	struct otlp_attribute *attributes;
 	struct cursor *stacks; /* their messages */
-	size_t n_attributes, n_stacks, attributes_cap, stacks_cap;
+	struct otlp_link *links;
+	size_t n_attributes, n_stacks, n_links, attributes_cap, stacks_cap, links_cap;
 	uint32_t text_true, text_false; /* strings */
 	uint32_t first_alias;
 };

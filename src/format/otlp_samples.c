@@ -61,6 +61,21 @@ static int read_labels(struct pprof_samples *samples, const struct otlp_reader *
 	return r == 0 && list.bad ? otlp_malformed("list of attributes", err) : r;
 }
 
+/* Entry 0 of the table means none. */
+static int read_link(struct pprof_samples *samples, const struct otlp_reader *reader,
+		     uint64_t index, struct err *err)
+{
+	const struct otlp_tables *tables = &reader->tables;
+
+	if (!index)
+		return 0;
+	if (index >= tables->n_links)
+		return err_set(err, ERR_CORRUPT, "not valid OTLP: a sample names link %lld of %zu",
+			       (long long)index, tables->n_links);
+	pprof_sample_span(samples, &tables->links[index].span, tables->links[index].is_spoilt);
+	return 0;
+}
+
 static int add_value(int64_t *sum, uint64_t value, struct err *err)
 {
 	if (value > INT64_MAX || __builtin_add_overflow(*sum, (int64_t)value, sum))
@@ -136,6 +151,8 @@ static int read_sample(struct work *work, struct cursor message, struct err *err
 			r = read_values(&field, &sum, &has_values, err);
 		else if (field.number == layout->attributes)
 			r = read_labels(&work->samples, work->reader, &field, err);
+		else if (field.number == layout->link)
+			r = read_link(&work->samples, work->reader, field.value, err);
 	}
 	if (r == 0 && message.bad)
 		r = otlp_malformed("sample", err);

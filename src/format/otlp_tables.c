@@ -18,6 +18,7 @@ void otlp_tables_done(struct otlp_tables *tables)
 	pprof_tables_done(&tables->pprof);
 	free(tables->attributes);
 	free(tables->stacks);
+	free(tables->links);
 	*tables = (struct otlp_tables){0};
 }
 
@@ -362,6 +363,42 @@ static int add_stack(struct otlp_tables *tables, struct cursor message, struct e
 	return 0;
 }
 
+/* ---- requests ---- */
+
+/* As bytes, which are written like their hexadecimal form from left to right. */
+static bool take_id(const struct proto_field *field, uint8_t *out, size_t len)
+{
+	if (!field->bytes || (field->len && field->len != len))
+		return false;
+	memcpy(out, field->bytes, field->len);
+	return true;
+}
+
+static int add_link(struct otlp_tables *tables, struct cursor message, struct err *err)
+{
+	struct otlp_link link = {.is_spoilt = false};
+	uint8_t id[SPAN_ID_BYTES] = {0};
+	struct proto_field field;
+	int r = check_room(tables->n_links, "links", err);
+
+	while (r == 0 && proto_next(&message, &field)) {
+		if (field.number == OTLP_LINK_TRACE)
+			link.is_spoilt |= !take_id(&field, link.span.trace.bytes, TRACE_ID_BYTES);
+		else if (field.number == OTLP_LINK_SPAN)
+			link.is_spoilt |= !take_id(&field, id, SPAN_ID_BYTES);
+	}
+	if (r == 0 && message.bad)
+		r = otlp_malformed("link", err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(id); i++)
+		link.span.id.v = link.span.id.v << 8 | id[i];
+	tables->links = vec_grow(tables->links, &tables->links_cap, tables->n_links + 1,
+				 sizeof(*tables->links));
+	tables->links[tables->n_links++] = link;
+	return 0;
+}
+
 /* ---- the passes ---- */
 
 static int read_tables(struct otlp_tables *tables, struct cursor dictionary,
@@ -385,6 +422,9 @@ static int read_tables(struct otlp_tables *tables, struct cursor dictionary,
 			break;
 		case DICTIONARY_STACKS:
 			r = add_stack(tables, message, err);
+			break;
+		case DICTIONARY_LINKS:
+			r = add_link(tables, message, err);
 			break;
 		default:
 			break;

@@ -45,13 +45,16 @@ int pprof_read(const void *data, size_t len, const struct format_limits *limits,
  * profile that takes its samples; without any sample it is called once with the empty set.  All
  * profiles share `names`.  `labels` is borrowed until the callback returns.
  *
- * Number labels, and labels that name one request (span_id, trace_id, profile_id), make no series.
+ * Number labels make no series, nor do those that name one request: span_id (or profile_id, as older clients call
+ * it; 16 hexadecimal digits) and trace_id (32).  With `keeps_spans` the profiles know them (profile/spans.h); a
+ * sample whose ids are none is counted there and is one without.
  */
 struct pprof_split {
 	int (*series)(void *ctx, const struct labels *labels, struct profile **ret_profile,
 		      struct err *err);
 	void *ctx;
 	struct codec_loan *loan; /* for what is inflated; may be NULL */
+	bool keeps_spans;
 };
 #define PPROF_MAX_SERIES 1000 /* distinct sets of unknown labels in one upload */
 

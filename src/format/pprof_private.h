@@ -191,8 +191,10 @@ struct pprof_samples {
 	/* Of the sample at hand. */
 	int64_t *values;
 	size_t n_values;
-	struct pprof_label labels[PPROF_MAX_LABELS_PER_SAMPLE];
+	struct pprof_label labels[PPROF_MAX_LABELS_PER_SAMPLE]; /* but those of requests */
 	size_t n_labels;
+	struct span span;    /* the request that it was taken in */
+	bool is_span_spoilt; /* it names one, but not by an id */
 
 	/* What the labels of the last sample meant. */
 	struct pprof_label last_labels[PPROF_MAX_LABELS_PER_SAMPLE];
@@ -215,6 +217,11 @@ int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err
 int pprof_sample_label(struct pprof_samples *samples, const struct pprof_label *label,
 		       struct err *err) nodiscard;
 int pprof_sample_add(struct pprof_samples *samples, struct err *err) nodiscard;
+/*
+ * The request that it was taken in; labels that come later and say so, too, win.  `is_spoilt`: what it was named by was
+ * no id.
+ */
+void pprof_sample_span(struct pprof_samples *samples, const struct span *span, bool is_spoilt);
 /* Where there was none: the types are all that is known, and stay. */
 int pprof_samples_none(struct pprof_samples *samples, struct err *err) nodiscard;
 

@@ -83,16 +83,6 @@ struct meaning {
 	struct labels unknown;
 };
 
-static bool is_request_label(const char *key)
-{
-	static const char *const keys[] = {"span_id", "trace_id", "profile_id"};
-
-	for (size_t i = 0; i < array_len(keys); i++)
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	return false;
-}
-
 /* A number label, or a text that is a number; what is none becomes text. */
 static bool label_number(const struct pprof_label *label, const char *text, int64_t *ret_number)
 {
@@ -124,7 +114,7 @@ static int take_label(struct pprof_samples *samples, const struct pprof_label *l
 	if (strcmp(key, PPROF_LABEL_THREAD_ID) == 0 &&
 	    label_number(label, text, &meaning->thread_id))
 		return 0;
-	if (!label->str || !*key || strncmp(key, "__", 2) == 0 || is_request_label(key))
+	if (!label->str || !*key || strncmp(key, "__", 2) == 0)
 		return 0;
 	if (strcmp(key, PPROF_LABEL_PROCESS) == 0)
 		meaning->process = text;
@@ -264,12 +254,71 @@ static int settle_labels(struct pprof_samples *samples, struct err *err)
 	return 0;
 }
 
+/* ---- the request of a sample ---- */
+
+static bool key_is(const struct pprof_text *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->bytes, name, key->len) == 0;
+}
+
+/*
+ * Is that what the label says?  Such labels differ from sample to sample: kept apart, they leave what the others mean
+ * as it was.
+ */
+static bool take_span_label(struct pprof_samples *samples, const struct pprof_label *label)
+{
+	const struct pprof_text *key = &samples->tables->strings[label->key];
+	const struct pprof_text *text = &samples->tables->strings[label->str];
+	bool is_legacy = key_is(key, "profile_id");
+	int r;
+
+	if (key_is(key, "trace_id"))
+		r = trace_id_parse(text->bytes, text->len, &samples->span.trace);
+	else if (key_is(key, "span_id"))
+		r = span_id_parse(text->bytes, text->len, &samples->span.id);
+	else if (is_legacy && !samples->span.id.v)
+		r = span_id_parse(text->bytes, text->len, &samples->span.id);
+	else
+		return is_legacy;
+	samples->is_span_spoilt |= r < 0;
+	return true;
+}
+
+void pprof_sample_span(struct pprof_samples *samples, const struct span *span, bool is_spoilt)
+{
+	samples->span = *span;
+	samples->is_span_spoilt = is_spoilt;
+}
+
+/* The sample's values are its span's, too. */
+static void add_span(struct pprof_samples *samples, struct profile *profile, struct node_id node)
+{
+	bool is_none = !samples->span.id.v && trace_id_is_none(&samples->span.trace);
+	const int16_t *columns = samples->at_series->columns; /* made by adding the values */
+	uint32_t span;
+
+	if (!samples->split->keeps_spans || (is_none && !samples->is_span_spoilt))
+		return;
+	if (!profile->spans)
+		profile->spans = spans_new();
+	profile->spans->n_malformed += samples->is_span_spoilt;
+	if (is_none)
+		return;
+	span = spans_index(profile->spans, &samples->span);
+	for (size_t i = 0; i < samples->n_values; i++)
+		spans_add(profile->spans, span, node,
+			  (uint32_t)columns[i * (STATE_COUNT + 1) + samples->at_state] - 1,
+			  samples->values[i]);
+}
+
 /* ---- a sample ---- */
 
 void pprof_sample_begin(struct pprof_samples *samples)
 {
 	stack_reset(&samples->stack);
 	samples->n_values = samples->n_labels = 0;
+	samples->span = (struct span){0};
+	samples->is_span_spoilt = false;
 }
 
 int pprof_sample_location(struct pprof_samples *samples, uint32_t index, struct err *err)
@@ -297,6 +346,8 @@ int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err
 int pprof_sample_label(struct pprof_samples *samples, const struct pprof_label *label,
 		       struct err *err)
 {
+	if (take_span_label(samples, label))
+		return 0;
 	if (samples->n_labels == PPROF_MAX_LABELS_PER_SAMPLE)
 		return err_set(err, ERR_LIMIT, "a sample has more than %d labels",
 			       PPROF_MAX_LABELS_PER_SAMPLE);
@@ -331,6 +382,7 @@ int pprof_sample_add(struct pprof_samples *samples, struct err *err)
 			return column;
 		profile_add(profile, (size_t)column, node, samples->values[i]);
 	}
+	add_span(samples, profile, node);
 	profile->n_samples += min_of(n_samples, INT64_MAX - profile->n_samples);
 	return 0;
 }

@@ -64,7 +64,7 @@ struct spans {
 	struct span_value *values;
 	size_t n_values, values_cap;
 	uint64_t n_malformed; /* samples whose ids were none */
-	uint64_t n_left_out;  /* samples past the bounds above */
+	uint64_t n_left_out;  /* values past the bounds above */
 	struct idtab index;
 	uint64_t seed;
 };
@@ -74,7 +74,7 @@ void spans_free(struct spans *spans);
 
 /* Index of the span, added when it is new; UINT32_MAX past SPANS_MAX. */
 uint32_t spans_index(struct spans *spans, const struct span *span);
-/* `span` as spans_index() said, UINT32_MAX counts the sample as left out; a value of 0 or less adds nothing. */
+/* A value of 0 or less adds nothing; a span of UINT32_MAX (there was no room) is counted as left out. */
 void spans_add(struct spans *spans, uint32_t span, struct node_id node, uint32_t column,
 	       int64_t value);
 

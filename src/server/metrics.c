@@ -76,10 +76,13 @@ static void put_uploads(struct buf *out, struct server *server)
 			{"upload_inflated_bytes_total", "counter",
 			 "Bytes of uploads without the transport's compression.",
 			 atomic_load(&counters->inflated_bytes)},
+			{"span_samples_spoilt_total", "counter",
+			 "Samples that name a span or trace by what is no id.",
+			 atomic_load(&counters->spoilt_spans)},
 			{"inflated_bytes", "gauge", "Bytes of decompressed uploads held now.",
 			 atomic_load(&server->budget.in_flight_bytes)},
 		},
-		6);
+		7);
 	put_head(out, "uploads_refused_total", "counter", "Uploads refused, by reason.");
 	for (int i = 0; i < UPLOAD_REFUSAL_COUNT; i++)
 		buf_printf(out, "pyrometer_uploads_refused_total{reason=\"%s\"} %" PRIu64 "\n",

@@ -95,6 +95,21 @@ void sample_types_rename(struct profile *profile, const struct upload_type *type
 
 /* ---- values ---- */
 
+/* What spans have of the column. */
+static void take_spans(const struct spans *from, size_t column, struct profile *into, uint32_t own)
+{
+	if (!into->spans)
+		into->spans = spans_new();
+	into->spans->n_left_out = from->n_left_out;
+	for (size_t i = 0; i < from->n_values; i++) {
+		const struct span_value *value = &from->values[i];
+
+		if (value->column == column)
+			spans_add(into->spans, spans_index(into->spans, &from->items[value->span]),
+				  (struct node_id){value->node}, own, value->value);
+	}
+}
+
 static void take_column(const struct profile *from, size_t column, struct profile *into)
 {
 	const struct sample_type *type = &from->columns[column].type;
@@ -108,6 +123,8 @@ static void take_column(const struct profile *from, size_t column, struct profil
 		if (value)
 			profile_add(into, (size_t)own, (struct node_id){node}, value);
 	}
+	if (own >= 0 && from->spans)
+		take_spans(from->spans, column, into, (uint32_t)own);
 }
 
 void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into)

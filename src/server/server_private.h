@@ -37,6 +37,7 @@ enum query_kind {
 
 struct server_counters {
 	atomic_uint_fast64_t uploads, profiles, upload_bytes, inflated_bytes, duplicates;
+	atomic_uint_fast64_t spoilt_spans; /* samples that name a span by what is no id */
 	atomic_uint_fast64_t refused[UPLOAD_REFUSAL_COUNT];
 	atomic_uint_fast64_t queries[QUERY_KIND_COUNT], query_us[QUERY_KIND_COUNT];
 	atomic_uint_fast64_t query_failures;

@@ -25,6 +25,7 @@ struct item {
 	struct profile profile;
 	bool is_gauge;
 	char id[STORE_ID_MAX_BYTES + 1];
+	const char *profile_id; /* the request's, whole; in the arena */
 	struct item *next;
 };
 
@@ -194,7 +195,8 @@ static void set_times(struct profile *profile, const struct upload_origin *origi
 		origin->from_ns ? origin->from_ns : clock_real_ns() - profile->duration_ns;
 }
 
-static int set_id(struct item *item, const char *id, size_t index, struct err *err)
+static int set_id(struct upload *upload, struct item *item, const char *id, size_t index,
+		  struct err *err)
 {
 	int len;
 
@@ -203,6 +205,7 @@ static int set_id(struct item *item, const char *id, size_t index, struct err *e
 	if (strlen(id) > STORE_ID_MAX_BYTES - ID_SUFFIX_BYTES)
 		return err_set(err, ERR_USAGE, "the ID of a profile is longer than %d bytes",
 			       STORE_ID_MAX_BYTES - ID_SUFFIX_BYTES);
+	item->profile_id = arena_strndup(&upload->arena, id, strlen(id));
 	if (index)
 		len = snprintf(item->id, sizeof(item->id), "%s/%zu", id, index);
 	else
@@ -235,6 +238,7 @@ static int split_gauges(struct upload *upload, struct item *item,
 	if (r < 0)
 		return r;
 	levels->is_gauge = true;
+	levels->profile_id = item->profile_id;
 	item->is_gauge = false;
 	if (item->id[0])
 		snprintf(levels->id, sizeof(levels->id), "%.*sg", (int)sizeof(levels->id) - 2,
@@ -245,6 +249,14 @@ static int split_gauges(struct upload *upload, struct item *item,
 	profile_done(&item->profile);
 	item->profile = flows;
 	return 0;
+}
+
+static void count_spoilt_spans(struct upload *upload, const struct item *item)
+{
+	const struct spans *spans = item->profile.spans;
+
+	if (spans && spans->n_malformed)
+		atomic_fetch_add(&upload->server->counters.spoilt_spans, spans->n_malformed);
 }
 
 void upload_split_begin(struct upload_split *split, struct upload *upload,
@@ -264,11 +276,12 @@ int upload_split_end(struct upload_split *split, struct err *err)
 
 	/* split_gauges() appends: only the n first are as read. */
 	for (struct item *item = *split->first; r == 0 && index < n; item = item->next, index++) {
+		count_spoilt_spans(split->upload, item);
 		sample_types_rename(&item->profile, origin->types);
 		set_times(&item->profile, origin);
 		r = set_metric(split->upload, item, origin, err);
 		if (r == 0)
-			r = set_id(item, origin->id, index, err);
+			r = set_id(split->upload, item, origin->id, index, err);
 		if (r == 0)
 			r = split_gauges(split->upload, item, origin, err);
 	}
@@ -296,7 +309,11 @@ int upload_pprof(struct upload *upload, const void *data, size_t len,
 {
 	struct upload_split splitting;
 	struct pprof_split split = {
-		.series = upload_split_series, .ctx = &splitting, .loan = &upload->loan};
+		.series = upload_split_series,
+		.ctx = &splitting,
+		.loan = &upload->loan,
+		.keeps_spans = true,
+	};
 	int r;
 
 	if (!len)
@@ -376,7 +393,7 @@ int upload_counts(struct upload *upload, enum upload_kind kind, const void *data
 	set_times(&item->profile, origin);
 	item->is_gauge = unit->is_gauge || origin->is_gauge;
 	r = labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
-	return r < 0 ? r : set_id(item, origin->id, 0, err);
+	return r < 0 ? r : set_id(upload, item, origin->id, 0, err);
 }
 
 /* ---- storing ---- */
@@ -423,6 +440,7 @@ static void put(struct upload *upload, struct item *item)
 	struct store_profile profile = {
 		.tenant = upload->caller->tenant,
 		.id = item->id[0] ? item->id : NULL,
+		.profile_id = item->profile_id,
 		.labels = &item->labels,
 		.profile = &item->profile,
 		.is_gauge = item->is_gauge,

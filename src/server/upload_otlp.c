@@ -124,7 +124,7 @@ static int decode(struct otlp *otlp, const uint8_t *data, size_t len, struct err
 		.begin = on_begin,
 		.close = on_close,
 		.end = on_end,
-		.split = {.series = on_series, .ctx = otlp},
+		.split = {.series = on_series, .ctx = otlp, .keeps_spans = true},
 		.ctx = otlp,
 	};
 
