@@ -12,8 +12,10 @@ static const char not_built[] =
 
 static const struct web_asset *find_asset(const char *path)
 {
-	/* The page routes by itself below /s/. */
-	return web_asset_find(strncmp(path, "/s/", 3) == 0 ? "/" : path);
+	/* The page routes by itself below /s/; /explore was Pyroscope's page. */
+	bool is_page = strncmp(path, "/s/", 3) == 0 || strcmp(path, "/explore") == 0;
+
+	return web_asset_find(is_page ? "/" : path);
 }
 
 static void put_bytes(struct http_exchange *exchange, const struct web_asset *asset)

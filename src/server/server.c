@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "server/caller.h"
+#include "server/keep.h"
 #include "server/merged_cache.h"
 #include "server/server_private.h"
 #include "store/sqlite/sqlite_store.h"
@@ -14,6 +15,8 @@
 #define SOURCE_MAX_BYTES ((size_t)2 << 20)
 
 #define QUERIER "/querier.v1.QuerierService"
+#define ADHOC "/adhocprofiles.v1.AdHocProfileService"
+#define DEBUGINFO "/debuginfo.v1alpha1.DebuginfoService"
 #define OTLP_SERVICE "/opentelemetry.proto.collector.profiles.v1development.ProfilesService"
 
 static const struct http_route routes[] = {
@@ -46,6 +49,33 @@ static const struct http_route routes[] = {
 	 SCOPE_QUERY},
 	{QUERIER "/AnalyzeQuery", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_querier_analyze, 0,
 	 SCOPE_QUERY},
+	/* Whatever else a client of theirs asks for: behind all of their methods. */
+	{QUERIER "/*", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_unknown_method, 0, SCOPE_QUERY},
+	{"/settings.v1.SettingsService/Get", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_settings_get,
+	 0, SCOPE_QUERY},
+	{"/settings.v1.SettingsService/Set", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_settings_set,
+	 0, SCOPE_QUERY},
+	{"/settings.v1.SettingsService/Delete", HTTP_ALLOW_POST, HTTP_LANE_QUERY,
+	 handle_settings_delete, 0, SCOPE_QUERY},
+	{"/settings.v1.RecordingRulesService/*", HTTP_ALLOW_POST, HTTP_LANE_QUICK,
+	 handle_unknown_method, 0, SCOPE_QUERY},
+	{ADHOC "/Upload", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_adhoc_upload, 0, SCOPE_QUERY},
+	{ADHOC "/Get", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_adhoc_get, 0, SCOPE_QUERY},
+	{ADHOC "/List", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_adhoc_list, 0, SCOPE_QUERY},
+	{ADHOC "/Diff", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_adhoc_diff, 0, SCOPE_QUERY},
+	{"/version.v1.Version/Version", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_version, 0,
+	 SCOPE_QUERY},
+	{"/capabilities.v1.FeatureFlagsService/GetFeatureFlags", HTTP_ALLOW_POST, HTTP_LANE_QUICK,
+	 handle_features, 0, SCOPE_QUERY},
+	{DEBUGINFO "/ListDebuginfo", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_debuginfo_list, 0,
+	 SCOPE_QUERY},
+	{DEBUGINFO "/*", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_unimplemented, 0, SCOPE_QUERY},
+	{"/vcs.v1.VCSService/*", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_unimplemented, 0,
+	 SCOPE_QUERY},
+	{"/api/v1/status/buildinfo", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_build_info, 0,
+	 SCOPE_QUERY},
+	{"/api/v1/status/config", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_status_config, 0,
+	 SCOPE_ADMIN},
 	{"/pyroscope/render", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render, 0, SCOPE_QUERY},
 	{"/pyroscope/render-diff", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_render_diff, 0,
 	 SCOPE_QUERY},
@@ -111,6 +141,7 @@ static void server_free(struct server *server)
 		server->store->ops->close(server->store);
 	http_server_free(server->http);
 	merged_cache_free(server->cache);
+	keep_free(server->keep);
 	free(server);
 }
 
@@ -128,6 +159,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	r = open_store(server, err);
 	if (r == 0) {
 		server->cache = merged_cache_new(server->store);
+		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
 		r = start_http(server, err);
 	}
 	if (r < 0) {

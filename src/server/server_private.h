@@ -43,6 +43,7 @@ struct server_counters {
 	atomic_uint_fast64_t query_failures;
 };
 
+struct keep;
 struct merged_cache;
 
 struct server {
@@ -52,6 +53,7 @@ struct server {
 	struct store *store;
 	struct codec_budget budget; /* of everything that is inflated */
 	struct merged_cache *cache;
+	struct keep *keep; /* of clients, beside the store */
 	struct server_counters counters;
 	int64_t start_ns; /* real time */
 	atomic_bool is_stopping;
@@ -80,7 +82,12 @@ http_handler_fn handle_querier_select_series; /* querier_series.c */
 http_handler_fn handle_querier_stacks, handle_querier_profile,
 	handle_querier_diff;						 /* querier_flame.c */
 http_handler_fn handle_render, handle_render_diff, handle_render_values; /* render.c */
-http_handler_fn handle_ready;						 /* health.c */
+http_handler_fn handle_settings_get, handle_settings_set, handle_settings_delete; /* settings.c */
+http_handler_fn handle_adhoc_upload, handle_adhoc_get, handle_adhoc_list,
+	handle_adhoc_diff; /* adhoc.c */
+http_handler_fn handle_version, handle_features, handle_debuginfo_list, handle_build_info,
+	handle_status_config, handle_unknown_method, handle_unimplemented; /* services.c */
+http_handler_fn handle_ready;						   /* health.c */
 http_handler_fn handle_healthz;
 http_handler_fn handle_metrics; /* metrics.c */
 http_handler_fn handle_page;	/* page.c */
