@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "server/delta.h"
 #include "server/merged_cache.h"
 #include "server/upload.h"
 
@@ -88,6 +89,30 @@ static void put_uploads(struct buf *out, struct server *server)
 		buf_printf(out, "pyrometer_uploads_refused_total{reason=\"%s\"} %" PRIu64 "\n",
 			   upload_refusal_name((enum upload_refusal)i),
 			   (uint64_t)atomic_load(&counters->refused[i]));
+}
+
+static void put_counters(struct buf *out, struct server *server)
+{
+	struct delta_stats stats;
+
+	delta_stats(server->delta, &stats);
+	put_all(out,
+		(struct metric[]){
+			{"delta_series", "gauge", "Series whose profiles count up.", stats.series},
+			{"delta_bytes", "gauge", "Bytes of their counts.", stats.bytes},
+			{"delta_forgotten_total", "counter",
+			 "Series forgotten for want of room: their next profile counts nothing.",
+			 stats.forgotten},
+		},
+		3);
+	put_head(out, "delta_profiles_total", "counter",
+		 "Cumulative profiles, by what became of them.");
+	buf_printf(out,
+		   "pyrometer_delta_profiles_total{as=\"difference\"} %" PRIu64 "\n"
+		   "pyrometer_delta_profiles_total{as=\"base\"} %" PRIu64 "\n"
+		   "pyrometer_delta_profiles_total{as=\"restart\"} %" PRIu64 "\n"
+		   "pyrometer_delta_profiles_total{as=\"late\"} %" PRIu64 "\n",
+		   stats.counted, stats.bases, stats.restarts, stats.late);
 }
 
 static void put_queries(struct buf *out, struct server *server)
@@ -186,6 +211,7 @@ void handle_metrics(void *ctx, struct http_exchange *exchange)
 	exchange->response.content_type = "text/plain; version=0.0.4; charset=utf-8";
 	put_http(out, ctx);
 	put_uploads(out, ctx);
+	put_counters(out, ctx);
 	put_queries(out, ctx);
 	put_store(out, ctx);
 	put_process(out, ctx);

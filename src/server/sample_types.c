@@ -75,6 +75,28 @@ uint64_t sample_types_gauges(const struct profile *profile, const struct upload_
 	return gauges;
 }
 
+static bool is_counter(const char *metric, const char *type)
+{
+	if (strcmp(metric, "memory") == 0)
+		return strncmp(type, "alloc_", 6) == 0;
+	return strcmp(metric, "mutex") == 0 || strcmp(metric, "block") == 0;
+}
+
+uint64_t sample_types_counters(const struct profile *profile, const char *metric,
+			       const struct upload_type *types, bool may_be)
+{
+	uint64_t counters = 0;
+
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		const char *name = column_type(profile, c);
+		const struct upload_type *type = find_type(types, name);
+
+		if ((may_be && is_counter(metric, name)) || (type && type->is_cumulative))
+			counters |= 1ull << c;
+	}
+	return counters;
+}
+
 bool sample_types_are_all(const struct profile *profile, uint64_t columns)
 {
 	return columns == (profile->n_columns < 64 ? (1ull << profile->n_columns) - 1 : ~0ull);

@@ -18,6 +18,12 @@ const char *sample_types_metric_of(const char *type);
 /* Bits of the columns that are levels. */
 uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
 			     bool is_all);
+/*
+ * Bits of the columns that count since a program began: those of which the types say so; with `may_be` also those that
+ * Go's heap, mutex and block profiles have.
+ */
+uint64_t sample_types_counters(const struct profile *profile, const char *metric,
+			       const struct upload_type *types, bool may_be);
 bool sample_types_are_all(const struct profile *profile, uint64_t columns);
 /* Units and display names of a client's sample_type_config. */
 void sample_types_rename(struct profile *profile, const struct upload_type *types);

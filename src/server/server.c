@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "server/caller.h"
+#include "server/delta.h"
 #include "server/keep.h"
 #include "server/merged_cache.h"
 #include "server/server_private.h"
@@ -142,6 +143,7 @@ static void server_free(struct server *server)
 	http_server_free(server->http);
 	merged_cache_free(server->cache);
 	keep_free(server->keep);
+	delta_table_free(server->delta);
 	free(server);
 }
 
@@ -160,6 +162,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	if (r == 0) {
 		server->cache = merged_cache_new(server->store);
 		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
+		server->delta = delta_table_new(config->max_delta_bytes);
 		r = start_http(server, err);
 	}
 	if (r < 0) {

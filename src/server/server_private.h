@@ -45,6 +45,7 @@ struct server_counters {
 
 struct keep;
 struct merged_cache;
+struct delta_table;
 
 struct server {
 	struct server_config config;
@@ -54,6 +55,7 @@ struct server {
 	struct codec_budget budget; /* of everything that is inflated */
 	struct merged_cache *cache;
 	struct keep *keep; /* of clients, beside the store */
+	struct delta_table *delta; /* counters that uploads are compared with */
 	struct server_counters counters;
 	int64_t start_ns; /* real time */
 	atomic_bool is_stopping;

@@ -12,6 +12,7 @@
 #include "format/pprof.h"
 #include "format/preorder.h"
 #include "format/speedscope.h"
+#include "server/delta.h"
 #include "server/sample_types.h"
 
 /* Room for "/999g" behind the client's identity. */
@@ -24,6 +25,8 @@ struct item {
 	struct labels labels;
 	struct profile profile;
 	bool is_gauge;
+	bool is_counter; /* until it is put */
+	struct upload *upload;
 	char id[STORE_ID_MAX_BYTES + 1];
 	const char *profile_id; /* the request's, whole; in the arena */
 	struct item *next;
@@ -32,7 +35,7 @@ struct item {
 struct upload {
 	struct server *server;
 	const struct caller *caller; /* the exchange's, which outlives this */
-	struct arena arena; /* labels, ids: until freed */
+	struct arena arena;	     /* labels, ids: until freed */
 	struct names *names;
 	struct format_limits format_limits;
 	struct codec_loan loan;
@@ -129,6 +132,7 @@ static int add_item(struct upload *upload, const struct labels *labels, struct i
 	item = calloc(1, sizeof(*item));
 	if (!item)
 		abort();
+	item->upload = upload;
 	item->labels = *labels;
 	profile_init(&item->profile, upload->names);
 	*upload->last = item;
@@ -222,32 +226,30 @@ static int set_metric(struct upload *upload, struct item *item, const struct upl
 	return labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
 }
 
-/* The gauges of a profile that has flows as well become an item of their own. */
-static int split_gauges(struct upload *upload, struct item *item,
-			const struct upload_origin *origin, struct err *err)
+/* The columns become an item of their own, told apart by the suffix of its id, unless they are all that there is. */
+static int split_off(struct upload *upload, struct item *item, uint64_t columns, char suffix,
+		     struct item **ret_part, struct err *err)
 {
-	uint64_t gauges = sample_types_gauges(&item->profile, origin->types, origin->is_gauge);
-	struct profile flows;
-	struct item *levels;
+	struct profile rest;
+	struct item *part;
 	int r;
 
-	item->is_gauge = gauges != 0;
-	if (!gauges || sample_types_are_all(&item->profile, gauges))
+	*ret_part = item;
+	if (sample_types_are_all(&item->profile, columns))
 		return 0;
-	r = add_item(upload, &item->labels, &levels, err);
+	r = add_item(upload, &item->labels, &part, err);
 	if (r < 0)
 		return r;
-	levels->is_gauge = true;
-	levels->profile_id = item->profile_id;
-	item->is_gauge = false;
+	part->profile_id = item->profile_id;
 	if (item->id[0])
-		snprintf(levels->id, sizeof(levels->id), "%.*sg", (int)sizeof(levels->id) - 2,
-			 item->id);
-	sample_types_take(&item->profile, gauges, &levels->profile);
-	profile_init(&flows, upload->names);
-	sample_types_take(&item->profile, ~gauges, &flows);
+		snprintf(part->id, sizeof(part->id), "%.*s%c", (int)sizeof(part->id) - 2, item->id,
+			 suffix);
+	sample_types_take(&item->profile, columns, &part->profile);
+	profile_init(&rest, upload->names);
+	sample_types_take(&item->profile, ~columns, &rest);
 	profile_done(&item->profile);
-	item->profile = flows;
+	item->profile = rest;
+	*ret_part = part;
 	return 0;
 }
 
@@ -257,6 +259,33 @@ static void count_spoilt_spans(struct upload *upload, const struct item *item)
 
 	if (spans && spans->n_malformed)
 		atomic_fetch_add(&upload->server->counters.spoilt_spans, spans->n_malformed);
+}
+
+/* Levels, counters and flows apart.  What covers a duration is a difference, whatever it counts (delta.h). */
+static int split_kinds(struct upload *upload, struct item *item, const struct upload_origin *origin,
+		       bool has_duration, struct err *err)
+{
+	const char *metric = labels_get(&item->labels, LABEL_METRIC);
+	uint64_t columns = sample_types_gauges(&item->profile, origin->types, origin->is_gauge);
+	struct item *part;
+	int r = 0;
+
+	if (columns) {
+		r = split_off(upload, item, columns, 'g', &part, err);
+		if (r < 0)
+			return r;
+		part->is_gauge = true;
+		if (part == item)
+			return 0;
+	}
+	columns = sample_types_counters(&item->profile, metric, origin->types,
+					origin->may_be_cumulative && !has_duration);
+	if (columns) {
+		r = split_off(upload, item, columns, 'c', &part, err);
+		if (r == 0)
+			part->is_counter = true;
+	}
+	return r;
 }
 
 void upload_split_begin(struct upload_split *split, struct upload *upload,
@@ -274,8 +303,10 @@ int upload_split_end(struct upload_split *split, struct err *err)
 	size_t n = split->upload->n_items - split->n_before, index = 0;
 	int r = 0;
 
-	/* split_gauges() appends: only the n first are as read. */
+	/* split_kinds() appends: only the n first are as read. */
 	for (struct item *item = *split->first; r == 0 && index < n; item = item->next, index++) {
+		bool has_duration = item->profile.duration_ns > 0;
+
 		count_spoilt_spans(split->upload, item);
 		sample_types_rename(&item->profile, origin->types);
 		set_times(&item->profile, origin);
@@ -283,7 +314,7 @@ int upload_split_end(struct upload_split *split, struct err *err)
 		if (r == 0)
 			r = set_id(split->upload, item, origin->id, index, err);
 		if (r == 0)
-			r = split_gauges(split->upload, item, origin, err);
+			r = split_kinds(split->upload, item, origin, has_duration, err);
 	}
 	return r;
 }
@@ -420,9 +451,10 @@ static void count_down(struct upload *upload)
 	upload_free(upload);
 }
 
-static void on_stored(void *ctx, int code, const char *text)
+/* `code` is the store's answer. */
+static void on_put(struct item *item, int code, const char *text)
 {
-	struct upload *upload = ctx;
+	struct upload *upload = item->upload;
 	struct server_counters *counters = &upload->server->counters;
 
 	if (code == ERR_DUPLICATE)
@@ -431,7 +463,15 @@ static void on_stored(void *ctx, int code, const char *text)
 		note_error(upload, code, text);
 	else
 		atomic_fetch_add(&counters->profiles, 1);
+	if (code < 0 && code != ERR_DUPLICATE && item->is_counter)
+		delta_undo(upload->server->delta, upload->caller->tenant, &item->labels,
+			   &item->profile);
 	count_down(upload);
+}
+
+static void on_stored(void *ctx, int code, const char *text)
+{
+	on_put(ctx, code, text);
 }
 
 static void put(struct upload *upload, struct item *item)
@@ -448,15 +488,13 @@ static void put(struct upload *upload, struct item *item)
 	struct err err;
 	int r;
 
-	atomic_fetch_add(&upload->left, 1);
-	r = store->ops->put(store, &profile, on_stored, upload, &err);
-	if (r >= 0)
+	if (item->is_counter && !delta_take(upload->server->delta, upload->caller->tenant,
+					    &item->labels, &item->profile))
 		return;
-	if (r == ERR_DUPLICATE)
-		atomic_fetch_add(&upload->server->counters.duplicates, 1);
-	else
-		note_error(upload, r == ERR_LIMIT ? UPLOAD_ERR_SERIES : r, err.text);
-	count_down(upload);
+	atomic_fetch_add(&upload->left, 1);
+	r = store->ops->put(store, &profile, on_stored, item, &err);
+	if (r < 0)
+		on_put(item, r == ERR_LIMIT ? UPLOAD_ERR_SERIES : r, err.text);
 }
 
 void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx)

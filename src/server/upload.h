@@ -12,7 +12,7 @@
  *
  * What becomes of a pprof: sample labels that make series are added to the series' labels (internal
  * and span labels are left out); levels (heap in use, goroutines) and flows are put apart, because
- * ranges average the first and sum the second.
+ * ranges average the first and sum the second; counters (delta.h) become flows when they are put.
  */
 #ifndef SERVER_UPLOAD_H
 #define SERVER_UPLOAD_H
@@ -37,7 +37,9 @@ struct upload_origin {
 	const char *metric;	     /* __name__; NULL: by the sample types (sample_types.h) */
 	int64_t from_ns, until_ns;   /* 0: the request does not say */
 	bool is_gauge;		     /* all of it, whatever the sample types */
-	/* Sample types by name that are renamed or averaged (sample_type_config); NULL-terminated. */
+	/* Nobody says that it is a difference: sample types that count may do so since the program began. */
+	bool may_be_cumulative;
+	/* Sample types by name that are renamed, averaged or cumulative (sample_type_config); NULL-terminated. */
 	const struct upload_type *types;
 };
 
@@ -45,7 +47,7 @@ struct upload_type {
 	const char *name;
 	const char *unit;	  /* NULL: as it is */
 	const char *display_name; /* NULL: as it is */
-	bool is_gauge;
+	bool is_gauge, is_cumulative;
 	struct upload_type *next;
 };
 

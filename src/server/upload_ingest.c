@@ -114,7 +114,7 @@ static int set_service(struct ingest *ingest, struct err *err)
 	return r;
 }
 
-/* ---- sample_type_config: {"inuse_space":{"units":"bytes","aggregation":"average","display-name":"x"}} ---- */
+/* ---- sample_type_config: {"inuse_space":{"units":"bytes","aggregation":"average","display-name":"x","cumulative":false}} ---- */
 
 static int begin_type(struct ingest *ingest, const char *name, size_t len, struct err *err)
 {
@@ -137,7 +137,11 @@ static int on_config(void *ctx, const struct json_event *event, struct err *err)
 
 	if (event->kind == JSON_OBJECT_BEGIN && *event->path && !dot)
 		return begin_type(ingest, event->path, strlen(event->path), err);
-	if (event->kind != JSON_STRING || !dot || !ingest->type)
+	if (!dot || !ingest->type)
+		return 0;
+	if (event->kind == JSON_BOOL && strcmp(dot, ".cumulative") == 0)
+		ingest->type->is_cumulative = event->truth;
+	if (event->kind != JSON_STRING)
 		return 0;
 	if (strcmp(dot, ".units") == 0)
 		ingest->type->unit = arena_strndup(arena, event->text, event->len);

@@ -28,6 +28,7 @@ struct sample {
 
 struct series {
 	struct labels labels;
+	bool is_delta; /* says __delta__="false": nothing is to be subtracted */
 	struct sample *first, **last;
 	struct series *next;
 };
@@ -74,7 +75,9 @@ static int new_sample(struct push *push, struct series *series, struct sample **
 static int set_label(struct push *push, struct series *series, const char *name, const char *value,
 		     struct err *err)
 {
-	/* "__session_id__", "__delta__" …: notes between Pyroscope's own parts. */
+	if (strcmp(name, "__delta__") == 0)
+		series->is_delta = strcmp(value, "false") == 0;
+	/* "__session_id__" …: notes between Pyroscope's own parts. */
 	if (strncmp(name, "__", 2) == 0 && strcmp(name, LABEL_METRIC) != 0)
 		return 0;
 	return labels_set(&series->labels, upload_arena(push->upload), name, value, err);
@@ -246,7 +249,8 @@ static int read_json(struct push *push, struct err *err)
 static int decode_series(struct push *push, struct series *series, struct err *err)
 {
 	struct upload_origin origin = {.labels = &series->labels,
-				       .metric = labels_get(&series->labels, LABEL_METRIC)};
+				       .metric = labels_get(&series->labels, LABEL_METRIC),
+				       .may_be_cumulative = !series->is_delta};
 	int r = 0;
 
 	if (!labels_get(&series->labels, LABEL_SERVICE))
