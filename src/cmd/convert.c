@@ -26,7 +26,8 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 static const struct opt convert_opts[] = {
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
-	 "flamegraph, html, raw, speedscope, chrometrace or pprof; by default what the file's "
+	 "flamegraph, html, raw, speedscope, chrometrace, pprof, json or markdown; by default what "
+	 "the file's "
 	 "ending says",
 	 .choices = render_format_names + 1},
 	{'o', "output", OPT_STR, AT(output), "FILE", "write the result here ('-' for stdout)"},

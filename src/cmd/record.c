@@ -42,7 +42,8 @@ static const struct opt record_opts[] = {
 	 "like); "
 	 "a file that is there stays until the result is whole"},
 	{'f', "format", OPT_STR, AT(format), "FORMAT",
-	 "flamegraph, html, raw, speedscope, chrometrace, pprof or pyro (the capture, for "
+	 "flamegraph, html, raw, speedscope, chrometrace, pprof, json, markdown or pyro (the "
+	 "capture, for "
 	 "pyrometer convert); "
 	 "by default what the file's ending says",
 	 .choices = render_format_names},

@@ -9,8 +9,8 @@
 #define TITLE_MAX 768
 
 const char *const render_format_names[] = {
-	RENDER_CAPTURE_NAME, "flamegraph",  "html",  "raw",
-	"speedscope",	     "chrometrace", "pprof", NULL,
+	RENDER_CAPTURE_NAME, "flamegraph", "html", "raw",      "speedscope",
+	"chrometrace",	     "pprof",	   "json", "markdown", NULL,
 };
 
 static bool ends_with(const char *text, const char *ending)

@@ -6,9 +6,11 @@
 #include "codec/gzip.h"
 #include "format/collapsed.h"
 #include "format/html.h"
+#include "format/markdown.h"
 #include "format/perf_script.h"
 #include "format/pprof.h"
 #include "format/speedscope.h"
+#include "format/stacks_json.h"
 #include "format/svg.h"
 
 const struct format_limits format_limits_server = {
@@ -31,12 +33,15 @@ static const char *const html_endings[] = {".html", ".htm", NULL};
 static const char *const raw_endings[] = {".txt", ".raw", ".collapsed", ".folded", NULL};
 static const char *const speedscope_endings[] = {".speedscope.json", ".json", NULL};
 static const char *const chrometrace_endings[] = {".chrometrace.json", ".trace.json", NULL};
+static const char *const json_endings[] = {".stacks.json", NULL};
+static const char *const markdown_endings[] = {".md", ".markdown", NULL};
 static const char *const perf_endings[] = {".perf", ".perf.txt", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
 	{
 		.name = "flamegraph",
+		.alias = "svg",
 		.endings = svg_endings,
 		.about = "flame graph as one SVG picture, with zoom and search where scripts run",
 		.write = svg_write,
@@ -49,6 +54,7 @@ const struct format formats[] = {
 	},
 	{
 		.name = "raw",
+		.alias = "collapsed",
 		.endings = raw_endings,
 		.about = "collapsed stacks, one line per stack, as flamegraph.pl reads them",
 		.write = collapsed_write,
@@ -78,6 +84,18 @@ const struct format formats[] = {
 		.read = pprof_read,
 	},
 	{
+		.name = "json",
+		.endings = json_endings,
+		.about = "stacks and values as plain JSON, for scripts",
+		.write = stacks_json_write,
+	},
+	{
+		.name = "markdown",
+		.endings = markdown_endings,
+		.about = "summary to paste: the functions and stacks with the most time",
+		.write = markdown_write,
+	},
+	{
 		.name = "perf",
 		.endings = perf_endings,
 		.about = "text of `perf script`",
@@ -89,7 +107,8 @@ const struct format formats[] = {
 const struct format *format_by_name(const char *name)
 {
 	for (const struct format *format = formats; format->name; format++)
-		if (strcasecmp(format->name, name) == 0)
+		if (strcasecmp(format->name, name) == 0 ||
+		    (format->alias && strcasecmp(format->alias, name) == 0))
 			return format;
 	return NULL;
 }

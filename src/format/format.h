@@ -58,6 +58,7 @@ struct format_output {
 
 struct format {
 	const char *name;	    /* "speedscope", as after -f */
+	const char *alias;	    /* another name that people try; may be NULL */
 	const char *const *endings; /* ".speedscope.json", ".json"; NULL-terminated */
 	const char *about;	    /* for --help */
 	bool has_columns;	    /* can hold the column of a frame beside its line */
@@ -68,10 +69,10 @@ struct format {
 		    struct profile *into, struct err *err);
 };
 
-/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof, perf. */
+/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof, json, markdown, perf. */
 extern const struct format formats[];
 
-const struct format *format_by_name(const char *name);	    /* whatever its case; NULL: none */
+const struct format *format_by_name(const char *name); /* or alias, whatever its case; NULL: none */
 const struct format *format_by_file_name(const char *path); /* by the longest ending that fits */
 /* What hostile bytes seem to be (gzip is taken for a pprof); NULL: nothing known. */
 const struct format *format_sniff(const void *data, size_t len);

@@ -153,6 +153,8 @@ static const char *mime_of(const struct format *format)
 		{"flamegraph", "image/svg+xml"},
 		{"html", "text/html; charset=utf-8"},
 		{"raw", "text/plain; charset=utf-8"},
+		{"json", "application/json"},
+		{"markdown", "text/markdown; charset=utf-8"},
 		{"speedscope", "application/json"},
 	};
 
@@ -224,7 +226,8 @@ void handle_export(void *ctx, struct http_exchange *exchange)
 	format = format_by_name(name ? name : "pprof");
 	if (!format || !format->write)
 		r = err_set(&err, ERR_USAGE,
-			    "format is one of pprof, raw, speedscope, flamegraph and html");
+			    "format is one of pprof, raw (collapsed), speedscope, flamegraph "
+			    "(svg), html, json and markdown");
 	if (r == 0)
 		r = merged_cache_take(server->cache, &question.store, question.text, &entry, &err);
 	if (r == 0) {

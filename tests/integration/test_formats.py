@@ -260,3 +260,43 @@ def test_the_examples_in_the_documentation_are_read(tool, tmp_path):
     for path, total in ((scope, 30), (raw, 74)):
         got, = tool("sums", path)
         assert (got["format"], got["code"], got["columns"][0]["sum"]) == (path.name, 0, total)
+
+
+# ---- json and markdown ----
+
+@pytest.mark.parametrize("flags", [0, MARKERS, NATIVE | QUALNAMES, 4])
+def test_json_has_every_stack_and_value(tool, tmp_path, flags):
+    path, raw = tmp_path / "sample.stacks.json", tmp_path / "sample.txt"
+    tool("sample", 7, flags, "json", path)
+    tool("sample", 7, flags, "raw", raw)
+    profile = json.loads(path.read_text())
+    assert len(profile["stacks"]) == len(profile["values"]) and sum(profile["values"]) == profile["total"]
+    stacks = collections.Counter()
+    for stack, value in zip(profile["stacks"], profile["values"]):
+        assert all(0 <= frame < len(profile["frames"]) for frame in stack)
+        stacks[len(stack)] += value
+    if not flags & 4:  # of hostile names raw escapes what would part them
+        expected = collections.Counter()
+        for stack, count in read_raw(raw.read_text()):
+            expected[len(stack)] += count
+        assert stacks == expected
+
+
+def test_markdown_holds_the_table_and_the_stacks(pyrometer, tmp_path):
+    raw = tmp_path / "a.txt"
+    raw.write_text("main (/srv/a_b.py:3);<b>bold</b>|`x` (/srv/a_b.py:7) 75\nmain (/srv/a_b.py:4);bar (/srv/a_b.py:9) 25\n")
+    out = tmp_path / "a.md"
+    assert subprocess.run([pyrometer, "convert", raw, "-o", out], check=False).returncode == 0
+    text = out.read_text()
+    assert "Total: 100 samples" in text
+    assert r"| 75 samples | 75.00 % | 75 samples | 75.00 % | &lt;b\>bold&lt;/b\>\|\`x\` | /srv/a\_b.py" in text
+    assert "1. 75 samples, 75.00 %\n   - main /srv/a\\_b.py:3\n" in text
+
+
+def test_other_names_of_formats_are_known(pyrometer, tmp_path):
+    raw = tmp_path / "a.txt"
+    raw.write_text("main;foo 3\n")
+    for name, begin in (("svg", "<?xml"), ("Collapsed", "main;foo 3")):
+        done = subprocess.run([pyrometer, "convert", raw, "-f", name, "-o", "-"], capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 0 and done.stdout.startswith(begin), done.stderr
