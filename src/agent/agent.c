@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "format/capture_profile.h"
 #include "profile/hash.h"

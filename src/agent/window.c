@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "base/map.h"
 #include "base/vec.h"
 
 /* A last aligned window shorter than this joins the next one. */

@@ -9,6 +9,7 @@
 #ifndef CMD_TOP_SOURCE_H
 #define CMD_TOP_SOURCE_H
 
+#include "base/map.h"
 #include "format/capture.h"
 
 #define TOP_SOURCES_MAX_BYTES ((size_t)64 << 20) /* of all files; what comes then is not kept */

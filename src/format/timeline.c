@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "base/map.h"
 #include "format/marker.h"
 #include "format/timeline_private.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "format/marker.h"
 #include "format/timeline_private.h"

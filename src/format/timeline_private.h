@@ -3,6 +3,7 @@
 #ifndef FORMAT_TIMELINE_PRIVATE_H
 #define FORMAT_TIMELINE_PRIVATE_H
 
+#include "base/map.h"
 #include "format/timeline.h"
 
 /* What one thread spent in one stack and state. */

@@ -341,12 +341,15 @@ const struct frame *names_func_get(const struct names *names, struct func_id id)
 
 /* ---- import ---- */
 
-static struct str_id string_import(struct names *names, const struct names *source,
-				   struct str_id id)
+static struct str_id string_import(struct names *names, struct names_map *map,
+				   const struct names *source, struct str_id id)
 {
 	const struct text *text = &source->strings[id.v];
+	uint32_t *known = &map->strings[id.v];
 
-	return names_str(names, text->data, text->len);
+	if (!*known)
+		*known = names_str(names, text->data, text->len).v + 1;
+	return (struct str_id){*known - 1};
 }
 
 struct frame_id names_import(struct names *names, struct names_map *map, const struct names *source,
@@ -356,15 +359,20 @@ struct frame_id names_import(struct names *names, struct names_map *map, const s
 
 	if (names == source)
 		return id;
-	map->frames = vec_grow(map->frames, &map->cap, id.v + 1u, sizeof(*map->frames));
+	if (map->cap < source->n_frames || map->strings_cap < source->n_strings) {
+		map->frames =
+			vec_grow(map->frames, &map->cap, source->n_frames, sizeof(*map->frames));
+		map->strings = vec_grow(map->strings, &map->strings_cap, source->n_strings,
+					sizeof(*map->strings));
+	}
 	if (map->frames[id.v])
 		return (struct frame_id){map->frames[id.v] - 1};
 	frame = *names_frame_get(source, id);
-	frame.name = string_import(names, source, frame.name);
-	frame.qualname = string_import(names, source, frame.qualname);
-	frame.file = string_import(names, source, frame.file);
-	frame.module = string_import(names, source, frame.module);
-	frame.build_id = string_import(names, source, frame.build_id);
+	frame.name = string_import(names, map, source, frame.name);
+	frame.qualname = string_import(names, map, source, frame.qualname);
+	frame.file = string_import(names, map, source, frame.file);
+	frame.module = string_import(names, map, source, frame.module);
+	frame.build_id = string_import(names, map, source, frame.build_id);
 	id.v = (map->frames[id.v] = names_frame(names, &frame).v + 1) - 1;
 	return id;
 }
@@ -372,6 +380,7 @@ struct frame_id names_import(struct names *names, struct names_map *map, const s
 void names_map_done(struct names_map *map)
 {
 	free(map->frames);
+	free(map->strings);
 	*map = (struct names_map){0};
 }
 

@@ -103,12 +103,12 @@ struct frame_id names_line_frame(struct names *names, struct frame_id id);
 const struct frame *names_func_get(const struct names *names, struct func_id id);
 
 /*
- * Translation of another table's frames into this one, remembered per source frame: reset with all
- * zero, release with names_map_done().  Costs one lookup per frame after the first time.
+ * Translation of another table's frames into this one, remembered per source frame and string: reset
+ * with all zero, release with names_map_done().  Costs one lookup per frame after the first time.
  */
 struct names_map {
-	uint32_t *frames; /* source frame id -> own frame id + 1 */
-	size_t cap;
+	uint32_t *frames, *strings; /* source id -> own id + 1 */
+	size_t cap, strings_cap;
 };
 
 struct frame_id names_import(struct names *names, struct names_map *map, const struct names *source,

@@ -7,16 +7,41 @@
 #include "base/vec.h"
 #include "profile/hash.h"
 
-struct child_key {
+#define SLOTS_FIRST_CAP 64
+
+struct tree_slot {
 	uint32_t parent, frame;
+	uint32_t node; /* 0: free, since the root is nobody's child */
 };
 
-static bool child_equal(const void *things, uint32_t id, const void *key)
+/* Where the child is, or would be.  A tree that has children has a free slot. */
+static struct tree_slot *slot_of(const struct tree *tree, uint32_t parent, uint32_t frame)
 {
-	const struct tree *tree = things;
-	const struct child_key *child = key;
+	size_t mask = tree->slots_cap - 1;
+	size_t i = hash_pair(tree->seed, parent, frame) & mask;
 
-	return tree->parent[id] == child->parent && tree->frame[id] == child->frame;
+	while (tree->slots[i].node &&
+	       (tree->slots[i].parent != parent || tree->slots[i].frame != frame))
+		i = (i + 1) & mask;
+	return &tree->slots[i];
+}
+
+/* Slots for `n` children, three quarters full at most. */
+static void slots_grow(struct tree *tree, size_t n)
+{
+	struct tree_slot *old = tree->slots;
+	size_t old_cap = tree->slots_cap, cap = old_cap ? old_cap : SLOTS_FIRST_CAP;
+
+	while (cap / 4 * 3 < n)
+		cap *= 2;
+	if (cap == old_cap)
+		return;
+	tree->slots = xcalloc(cap, sizeof(*tree->slots));
+	tree->slots_cap = cap;
+	for (size_t i = 0; i < old_cap; i++)
+		if (old[i].node)
+			*slot_of(tree, old[i].parent, old[i].frame) = old[i];
+	free(old);
 }
 
 /* The three arrays have one capacity. */
@@ -44,7 +69,7 @@ void tree_done(struct tree *tree)
 	free(tree->parent);
 	free(tree->frame);
 	free(tree->depth);
-	idtab_done(&tree->children);
+	free(tree->slots);
 	*tree = (struct tree){0};
 }
 
@@ -52,19 +77,23 @@ void tree_reserve(struct tree *tree, uint32_t n)
 {
 	n = min_of(n, min_of(tree->max_nodes, TREE_MAX_NODES));
 	tree_grow(tree, n);
-	idtab_reserve(&tree->children, n);
+	slots_grow(tree, n);
 }
 
 bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
 		     struct node_id *ret_child)
 {
-	struct child_key key = {.parent = parent.v, .frame = frame.v};
-	uint64_t hash = hash_pair(tree->seed, parent.v, frame.v);
-	uint32_t id = idtab_find(&tree->children, hash, child_equal, tree, &key);
+	uint32_t node = parent.v + 1;
 
-	if (id != UINT32_MAX)
-		*ret_child = (struct node_id){id};
-	return id != UINT32_MAX;
+	/*
+	 * A stack that is new is a chain of new nodes: mostly the next node is the child, and its
+	 * keys lie beside those of the parent, which were just looked at.
+	 */
+	if (node >= tree->n || tree->parent[node] != parent.v || tree->frame[node] != frame.v)
+		node = tree->slots_cap ? slot_of(tree, parent.v, frame.v)->node : 0;
+	if (node)
+		*ret_child = (struct node_id){node};
+	return node != 0;
 }
 
 bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
@@ -86,7 +115,8 @@ bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id fr
 	tree->parent[id] = parent.v;
 	tree->frame[id] = frame.v;
 	tree->depth[id] = (uint16_t)(tree->depth[parent.v] + 1);
-	idtab_add(&tree->children, hash_pair(tree->seed, parent.v, frame.v), id);
+	slots_grow(tree, tree->n);
+	*slot_of(tree, parent.v, frame.v) = (struct tree_slot){parent.v, frame.v, id};
 	*ret_child = (struct node_id){id};
 	return true;
 }

@@ -9,7 +9,7 @@
  *   3. Siblings differ in their frame.
  * A tree has a ceiling of nodes; past it tree_child() gives the parent back, so that the time stays
  * at the deepest frame that there was room for, and `over_limit` counts it.  Depth is limited
- * likewise (TREE_MAX_DEPTH).  One thread owns a tree.  Memory: 10 bytes a node and 21 to 43 for
+ * likewise (TREE_MAX_DEPTH).  One thread owns a tree.  Memory: 10 bytes a node and 16 to 32 for
  * finding children.
  */
 #ifndef PROFILE_TREE_H
@@ -20,7 +20,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/map.h"
 #include "profile/names.h"
 
 #define TREE_MAX_NODES (16u << 20)
@@ -43,7 +42,9 @@ struct tree {
 	uint32_t max_nodes;
 	uint64_t over_limit;
 	uint64_t seed;
-	struct idtab children; /* (parent, frame) -> node */
+	/* (parent, frame) -> node.  Keys lie in the slots: looking one up touches one cache line. */
+	struct tree_slot *slots;
+	size_t slots_cap; /* power of two, 0 before the first child */
 };
 
 void tree_init(struct tree *tree);
