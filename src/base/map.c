@@ -34,16 +34,16 @@ static uint64_t process_secret(void)
 }
 
 /* Finaliser of splitmix64 over key and secret. */
-static uint64_t mix(uint64_t key)
+static uint64_t mix(const struct map64 *map, uint64_t key)
 {
-	key = (key ^ process_secret()) * 0xbf58476d1ce4e5b9u;
+	key = (key ^ map->secret) * 0xbf58476d1ce4e5b9u;
 	key = (key ^ key >> 31) * 0x94d049bb133111ebu;
 	return key ^ key >> 29;
 }
 
 static struct map64_slot *map64_slot_of(const struct map64 *map, uint64_t key)
 {
-	size_t i = mix(key) & (map->cap - 1);
+	size_t i = mix(map, key) & (map->cap - 1);
 
 	while (map->slots[i].used && map->slots[i].key != key)
 		i = (i + 1) & (map->cap - 1);
@@ -52,7 +52,9 @@ static struct map64_slot *map64_slot_of(const struct map64 *map, uint64_t key)
 
 static void map64_resize(struct map64 *map)
 {
-	struct map64 bigger = {.cap = map->cap ? map->cap * 2 : TABLE_FIRST_CAP, .n = map->n};
+	struct map64 bigger = {.cap = map->cap ? map->cap * 2 : TABLE_FIRST_CAP,
+			       .n = map->n,
+			       .secret = map->cap ? map->secret : process_secret()};
 
 	bigger.slots = xcalloc(bigger.cap, sizeof(*bigger.slots));
 	for (size_t i = 0; i < map->cap; i++)
@@ -112,7 +114,7 @@ bool map64_del(struct map64 *map, uint64_t key)
 		return false;
 	gap = (size_t)(map64_slot_of(map, key) - map->slots);
 	for (i = (gap + 1) & mask; map->slots[i].used; i = (i + 1) & mask) {
-		size_t home = mix(map->slots[i].key) & mask;
+		size_t home = mix(map, map->slots[i].key) & mask;
 
 		if (((i - home) & mask) >= ((i - gap) & mask)) {
 			map->slots[gap] = map->slots[i];

@@ -23,6 +23,7 @@ struct map64 {
 	struct map64_slot *slots;
 	size_t cap; /* power of two, 0 before the first put */
 	size_t n;
+	uint64_t secret; /* of this process */
 };
 
 void map64_done(struct map64 *map); /* all-zero is an empty map: no init */

@@ -9,7 +9,7 @@
  * Varints of protobuf: ten bytes at most; bits past the 64th are cut off as every other
  * implementation does it (an int32 -1 of some writers is padded).
  */
-static uint64_t take_varint(struct cursor *cursor)
+static uint64_t take_long_varint(struct cursor *cursor)
 {
 	uint64_t value = 0;
 
@@ -23,6 +23,14 @@ static uint64_t take_varint(struct cursor *cursor)
 	}
 	cursor->bad = true;
 	return 0;
+}
+
+/* Most are of one byte. */
+static inline uint64_t take_varint(struct cursor *cursor)
+{
+	if (cursor->at < cursor->end && *cursor->at < 0x80)
+		return *cursor->at++;
+	return take_long_varint(cursor);
 }
 
 bool proto_next(struct cursor *message, struct proto_field *ret_field)

@@ -17,6 +17,7 @@ void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *t
 {
 	*frames = (struct pprof_frames){.tables = tables, .names = names, .stack = stack};
 	frames->strings = xcalloc(tables->n_strings, sizeof(*frames->strings));
+	frames->file_kinds = xcalloc(tables->n_strings, sizeof(*frames->file_kinds));
 	frames->line_frames = xcalloc(tables->n_lines, sizeof(*frames->line_frames));
 	frames->location_frames = xcalloc(tables->n_locations, sizeof(*frames->location_frames));
 }
@@ -24,6 +25,7 @@ void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *t
 void pprof_frames_done(struct pprof_frames *frames)
 {
 	free(frames->strings);
+	free(frames->file_kinds);
 	free(frames->line_frames);
 	free(frames->location_frames);
 	*frames = (struct pprof_frames){0};
@@ -50,12 +52,22 @@ static const struct pprof_mapping *mapping_of(const struct pprof_frames *frames,
 	return location->mapping ? &frames->tables->mappings[location->mapping - 1] : NULL;
 }
 
-/* The file does not say what kind of code it is; the places where it comes from do. */
-static enum frame_kind kind_of(struct pprof_frames *frames, const struct pprof_mapping *mapping,
-			       const char *name, const char *file)
+static enum frame_kind kind_of_file(struct pprof_frames *frames, uint32_t file)
 {
-	enum frame_kind kind = frame_kind_of_file(file);
-	size_t len = strlen(name);
+	uint8_t *known = &frames->file_kinds[file];
+
+	if (!*known)
+		*known = (uint8_t)(frame_kind_of_file(pprof_string_text(frames, file)) + 1);
+	return (enum frame_kind)(*known - 1);
+}
+
+/* The profile does not say what kind of code it is; the places where it comes from do. */
+static enum frame_kind kind_of(struct pprof_frames *frames, const struct pprof_mapping *mapping,
+			       struct str_id name_id, uint32_t file)
+{
+	enum frame_kind kind = kind_of_file(frames, file);
+	const char *name;
+	size_t len;
 
 	if (kind == FRAME_PYTHON)
 		return kind;
@@ -63,8 +75,10 @@ static enum frame_kind kind_of(struct pprof_frames *frames, const struct pprof_m
 		return strncmp(pprof_string_text(frames, mapping->file), "[kernel", 7) == 0
 			       ? FRAME_KERNEL
 			       : FRAME_NATIVE;
-	if (!*file && ((len > 2 && name[0] == '[' && name[len - 1] == ']') ||
-		       marker_parse(name).kind != MARKER_NONE))
+	name = names_text(frames->names, name_id, &len);
+	if (!*pprof_string_text(frames, file) &&
+	    ((len > 2 && name[0] == '[' && name[len - 1] == ']') ||
+	     marker_parse(name).kind != MARKER_NONE))
 		return FRAME_MARKER;
 	return kind;
 }
@@ -95,9 +109,7 @@ static struct frame_id make_line_frame(struct pprof_frames *frames,
 	frame.first_line = function->start_line;
 	frame.kind = location->kind;
 	if (frame.kind == FRAME_OTHER)
-		frame.kind = (uint8_t)kind_of(frames, mapping,
-					      names_text(frames->names, frame.name, NULL),
-					      names_text(frames->names, frame.file, NULL));
+		frame.kind = (uint8_t)kind_of(frames, mapping, frame.name, function->file);
 	if (frame.kind == FRAME_PYTHON && function->system_name &&
 	    pprof_string_id(frames, function->system_name).v != frame.name.v)
 		frame.qualname = pprof_string_id(frames, function->system_name);

@@ -152,6 +152,7 @@ struct pprof_frames {
 	struct names *names;
 	struct stack *stack;
 	uint32_t *strings, *line_frames, *location_frames;
+	uint8_t *file_kinds; /* by string: what a file of that name holds */
 	uint64_t pushed; /* frames so far, inlined ones counted */
 };
 
