@@ -45,7 +45,8 @@ def fish_offers(pyrometer, line, folder):
     return {each.split("\t")[0] for each in done.stdout.splitlines()}
 
 
-# zsh completes in its line editor only: so there is a terminal, and what is offered is written into a file.
+# zsh completes in its line editor only: so there is a terminal, and what is offered is written into a file.  Before the editor
+# has the terminal a Ctrl-D ends the input: so it says that it begins.
 ZSH_SETUP = """
 PS1='> '; LISTMAX=1000000; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D
 compadd() {
@@ -58,7 +59,9 @@ compadd() {
 }
 said() { print -r -- THE-END >> offered }
 comppostfuncs=(said)
-print -r -- BEGUN > offered
+: > offered
+zle-line-init() { print -r -- BEGUN >> offered }
+zle -N zle-line-init
 """
 
 
