@@ -33,6 +33,8 @@ extern const struct command command_dump;
 extern const struct command command_top;
 extern const struct command command_convert;
 extern const struct command command_serve;
+extern const struct command command_backup;
+extern const struct command command_restore;
 extern const struct command command_doctor;
 extern const struct command command_selftest;
 extern const struct command command_completions;

@@ -5,7 +5,15 @@
 
 /* In the order of the overview. */
 const struct command *const commands[] = {
-	&command_record,   &command_dump,	 &command_top,
-	&command_convert,  &command_serve,	 &command_doctor,
-	&command_selftest, &command_completions, NULL,
+	&command_record,
+	&command_dump,
+	&command_top,
+	&command_convert,
+	&command_serve,
+	&command_backup,
+	&command_restore,
+	&command_doctor,
+	&command_selftest,
+	&command_completions,
+	NULL,
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -287,6 +288,28 @@ int sql_open_frozen(const char *path, const char *vfs_name, sqlite3 **ret_db, st
 	if (uri.overflow)
 		return err_set(err, -ENAMETOOLONG, "the path of a block file is too long");
 	return open_reader(uri.data, vfs_name, SQLITE_OPEN_URI, ret_db, err);
+}
+
+int sql_open_blank(const char *path, const char *vfs_name, sqlite3 **ret_db, struct err *err)
+{
+	sqlite3 *db;
+	int r;
+
+	if (access(path, F_OK) == 0)
+		return err_set(err, -EEXIST, "%s exists already", path);
+	r = open_with(path, vfs_name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
+	if (r < 0)
+		return r;
+	r = sql_exec(db,
+		     "PRAGMA mmap_size=0; PRAGMA cache_size=-256; PRAGMA journal_mode=OFF;"
+		     "PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;",
+		     err);
+	if (r < 0) {
+		sqlite3_close(db);
+		return err_prefix(err, r, "%s", path);
+	}
+	*ret_db = db;
+	return 0;
 }
 
 void sql_close(sqlite3 *db)

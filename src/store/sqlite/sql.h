@@ -42,6 +42,12 @@ int sql_open_reader(const char *path, const char *vfs_name, sqlite3 **ret_db,
 /* A file that nobody writes and that has no log: read without files beside it (a full disk). */
 int sql_open_frozen(const char *path, const char *vfs_name, sqlite3 **ret_db,
 		    struct err *err) nodiscard;
+/*
+ * A new file to copy pages into, without a log or a sync: the caller syncs the file when it is whole.
+ * -EEXIST when it is there.
+ */
+int sql_open_blank(const char *path, const char *vfs_name, sqlite3 **ret_db,
+		   struct err *err) nodiscard;
 void sql_close(sqlite3 *db); /* NULL is fine; statements must be finalised */
 
 int sql_exec(sqlite3 *db, const char *text, struct err *err) nodiscard;

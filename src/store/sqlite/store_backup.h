@@ -17,8 +17,8 @@
  * 4. A restore writes into an empty directory, the catalogue last: a server refuses to start on half of
  *    one.  What does not agree with the manifest is said; a catalogue that does not is not restored.
  */
-#ifndef STORE_SQLITE_BACKUP_H
-#define STORE_SQLITE_BACKUP_H
+#ifndef STORE_SQLITE_STORE_BACKUP_H
+#define STORE_SQLITE_STORE_BACKUP_H
 
 #include <stdbool.h>
 #include <stdint.h>
