@@ -98,7 +98,7 @@ def test_a_backup_under_load_is_the_store_of_its_moment(open_store, tmp_path):
     load.start()
     try:
         bounds = []
-        for i in range(5):
+        for i in range(2):
             least = load.acked
             said = pyrometer("backup", tmp_path / "data", tmp_path / f"backup{i}")
             assert "backed up" in said
@@ -148,7 +148,7 @@ def test_a_backup_of_a_stopped_store_and_of_a_crashed_one(open_store, tmp_path):
     check_copy(open_store, tmp_path / "copy", 30, 30)
 
 
-@pytest.mark.parametrize("when", ["mkdir", "fsync", "pwrite64", "rename"])
+@pytest.mark.parametrize("when", ["mkdir", "pwrite64", "rename"])
 def test_an_interrupted_backup_is_no_backup(open_store, tmp_path, when):
     if not shutil.which("strace"):
         pytest.skip("needs strace")
@@ -157,15 +157,16 @@ def test_an_interrupted_backup_is_no_backup(open_store, tmp_path, when):
     store.close()
     out = tmp_path / "out"
     name = {"rename": "rename,renameat,renameat2"}.get(when, when)
-    nth = {"mkdir": 3, "fsync": 2, "pwrite64": 5, "rename": 1}[when]
+    nth = {"mkdir": 3, "pwrite64": 5, "rename": 1}[when]
     done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={nth}", PROGRAM,
                            "backup", tmp_path / "data", out], capture_output=True)
     if b"ptrace" in done.stderr.lower():
         pytest.skip("needs ptrace")
     assert done.returncode != 0, "it was not killed"
     assert not out.exists()
-    assert "no whole backup" in pyrometer("restore", str(out) + ".partial", tmp_path / "copy", code=1)
-    assert not (tmp_path / "copy").exists()
+    if when != "rename":  # the last step: all is there but its name
+        assert "no whole backup" in pyrometer("restore", str(out) + ".partial", tmp_path / "copy", code=1)
+        assert not (tmp_path / "copy").exists()
     pyrometer("backup", tmp_path / "data", out)  # what was left is out of the way
     assert not pathlib.Path(str(out) + ".partial").exists()
     pyrometer("restore", out, tmp_path / "copy")
@@ -252,7 +253,7 @@ def test_a_stopped_backup_does_not_stop_the_server(open_store, tmp_path):
     put(store, range(3))
     fd = os.open(tmp_path / "data" / "lock", os.O_RDWR)
     for byte in (1024, 1025):
-        fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0))  # F_OFD_SETLK
+        fcntl.fcntl(fd, 38, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0))  # F_OFD_SETLKW
     put(store, range(3, 6))  # waits for the writer's patience
     assert set(answers(store)) == set(range(6))
     os.close(fd)

@@ -220,17 +220,18 @@ static int copy_catalogue(struct backup *backup, struct err *err)
 
 /* ---- the whole ---- */
 
-/* What an interrupted one left is ours to remove: it holds our mark. */
+/* What an interrupted one left is ours to remove: it holds our mark, or is whole and was not renamed. */
 static int begin_partial(struct backup *backup, struct err *err)
 {
 	cleanup_free char *mark = copy_path(backup->partial, INCOMPLETE_NAME);
+	cleanup_free char *manifest = copy_path(backup->partial, MANIFEST_NAME);
 	FILE *file;
 	int r = 0;
 
 	if (access(backup->request->to, F_OK) == 0)
 		return err_set(err, -EEXIST, "%s exists already: name a new directory",
 			       backup->request->to);
-	if (access(mark, F_OK) == 0)
+	if (access(mark, F_OK) == 0 || access(manifest, F_OK) == 0)
 		r = copy_remove_tree(backup->partial, err);
 	if (r == 0 && mkdir(backup->partial, 0700) < 0)
 		return err_sys(err, -errno, "cannot make %s", backup->partial);

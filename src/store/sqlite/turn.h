@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 
-#define TURN_PATIENCE_NS (4 * 1000000000ll)
+#define TURN_PATIENCE_NS (2 * 1000000000ll)
 
 /* The writer's: when its turn comes, or after TURN_PATIENCE_NS.  `fd`: of DIR/lock. */
 void turn_take(int fd);
