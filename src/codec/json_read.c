@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * yajl pushes; this turns its callbacks into events with a path.
- *
- * The path lives in one bounded text.  Each open level remembers where its part begins: an object's
- * members append their key there, an array appends "[]" once.  Depth and the length of a key are
- * limited, so the text cannot overflow.
- */
+/* yajl pushes; this hands what it says to the walk, which makes events of it. */
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -14,26 +8,9 @@
 #include <yajl/yajl_parse.h>
 
 #include "base/cleanup.h"
-#include "codec/json.h"
+#include "codec/json_private.h"
 
-#define PATH_LEVEL_BYTES (JSON_MAX_KEY_BYTES + 1) /* key and dot */
 #define NUMBER_MAX_BYTES 64
-
-struct level {
-	uint16_t path_len; /* of the path of the level itself */
-	bool is_array;
-};
-
-struct reader {
-	json_event_fn *on_event;
-	void *ctx;
-	struct err *err;
-	int code; /* why the reader stopped; 0: it did not, or for yajl's own reason */
-	uint32_t max_depth;
-	uint32_t depth;
-	struct level levels[JSON_MAX_DEPTH + 1];
-	char path[(JSON_MAX_DEPTH + 1) * PATH_LEVEL_BYTES];
-};
 
 static void parser_free(yajl_handle *parser)
 {
@@ -41,116 +18,48 @@ static void parser_free(yajl_handle *parser)
 		yajl_free(*parser);
 }
 
-static void path_cut(struct reader *reader, size_t len)
-{
-	reader->path[len] = '\0';
-}
-
-/* Back to the place of the level's next member. */
-static void path_next(struct reader *reader)
-{
-	const struct level *level = &reader->levels[reader->depth];
-
-	path_cut(reader, level->path_len + (level->is_array ? 2u : 0u));
-}
-
-static int emit(struct reader *reader, struct json_event event)
-{
-	event.path = reader->path;
-	reader->code = reader->on_event(reader->ctx, &event, reader->err);
-	return reader->code >= 0;
-}
-
-static int emit_value(struct reader *reader, struct json_event event)
-{
-	int go_on = emit(reader, event);
-
-	path_next(reader);
-	return go_on;
-}
-
 static int on_null(void *ctx)
 {
-	return emit_value(ctx, (struct json_event){.kind = JSON_NULL});
+	return json_walk_value(ctx, (struct json_event){.kind = JSON_NULL});
 }
 
 static int on_bool(void *ctx, int truth)
 {
-	return emit_value(ctx, (struct json_event){.kind = JSON_BOOL, .truth = truth != 0});
+	return json_walk_value(ctx, (struct json_event){.kind = JSON_BOOL, .truth = truth != 0});
 }
 
 static int on_number(void *ctx, const char *text, size_t len)
 {
-	return emit_value(ctx, (struct json_event){.kind = JSON_NUMBER, .text = text, .len = len});
+	return json_walk_value(ctx,
+			       (struct json_event){.kind = JSON_NUMBER, .text = text, .len = len});
 }
 
 static int on_string(void *ctx, const unsigned char *text, size_t len)
 {
-	struct json_event event = {.kind = JSON_STRING, .text = (const char *)text, .len = len};
-
-	return emit_value(ctx, event);
+	return json_walk_value(
+		ctx,
+		(struct json_event){.kind = JSON_STRING, .text = (const char *)text, .len = len});
 }
 
 static int on_key(void *ctx, const unsigned char *text, size_t len)
 {
-	struct reader *reader = ctx;
-	size_t at = reader->levels[reader->depth].path_len;
-	bool is_plain = len && len <= JSON_MAX_KEY_BYTES;
-
-	for (size_t i = 0; is_plain && i < len; i++)
-		is_plain = text[i] && !strchr(".[]", text[i]);
-	if (!is_plain) {
-		text = (const unsigned char *)"?";
-		len = 1;
-	}
-	if (at)
-		reader->path[at++] = '.';
-	memcpy(reader->path + at, text, len);
-	path_cut(reader, at + len);
+	json_walk_key(ctx, (const char *)text, len);
 	return 1;
-}
-
-static int open_level(struct reader *reader, bool is_array)
-{
-	struct level *level;
-
-	if (reader->depth >= reader->max_depth) {
-		reader->code = err_set(reader->err, ERR_LIMIT,
-				       "JSON is nested deeper than %u levels", reader->max_depth);
-		return 0;
-	}
-	if (!emit(reader,
-		  (struct json_event){.kind = is_array ? JSON_ARRAY_BEGIN : JSON_OBJECT_BEGIN}))
-		return 0;
-	level = &reader->levels[++reader->depth];
-	*level = (struct level){(uint16_t)strlen(reader->path), is_array};
-	if (is_array)
-		memcpy(reader->path + level->path_len, "[]", 3);
-	return 1;
-}
-
-static int close_level(struct reader *reader)
-{
-	const struct level *level = &reader->levels[reader->depth--];
-
-	path_cut(reader, level->path_len);
-	return emit_value(reader, (struct json_event){.kind = level->is_array ? JSON_ARRAY_END
-									      : JSON_OBJECT_END});
 }
 
 static int on_object(void *ctx)
 {
-	return open_level(ctx, false);
+	return json_walk_open(ctx, false);
 }
 
 static int on_array(void *ctx)
 {
-	return open_level(ctx, true);
+	return json_walk_open(ctx, true);
 }
 
 static int on_end(void *ctx)
 {
-	return close_level(ctx);
+	return json_walk_close(ctx);
 }
 
 static const yajl_callbacks callbacks = {
@@ -177,27 +86,23 @@ static int syntax_error(yajl_handle parser, const unsigned char *data, size_t le
 int json_read(const void *data, size_t len, const struct json_limits *limits,
 	      json_event_fn *on_event, void *ctx, struct err *err)
 {
-	struct reader reader = {
-		.on_event = on_event,
-		.ctx = ctx,
-		.err = err,
-		.max_depth = min_of(limits->max_depth, (uint32_t)JSON_MAX_DEPTH),
-	};
+	struct json_walk walk;
 	cleanup(parser_free) yajl_handle parser = NULL;
 	yajl_status status;
 
 	if (len > limits->max_bytes)
 		return err_set(err, ERR_LIMIT, "the JSON text has %zu bytes, the limit is %zu", len,
 			       limits->max_bytes);
-	parser = yajl_alloc(&callbacks, NULL, &reader);
+	json_walk_init(&walk, "JSON", limits, on_event, ctx, err);
+	parser = yajl_alloc(&callbacks, NULL, &walk);
 	if (!parser)
 		abort();
 	yajl_config(parser, yajl_dont_validate_strings, 1);
 	status = yajl_parse(parser, data, len);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(parser);
-	if (reader.code < 0)
-		return reader.code;
+	if (walk.code < 0)
+		return walk.code;
 	return status == yajl_status_ok ? 0 : syntax_error(parser, data, len, err);
 }
 
