@@ -89,6 +89,8 @@ static int folder_of(const struct keep *keep, const struct keep_place *place, bo
 	if (makes)
 		r = make_folder(path->data, err);
 	buf_putc(path, '/');
+	if (!*place->tenant)
+		buf_putc(path, '%');
 	for (const char *c = place->tenant; *c; c++)
 		if (is_plain(*c))
 			buf_putc(path, *c);
