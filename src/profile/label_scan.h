@@ -14,9 +14,9 @@ struct label_scan {
 	struct arena *arena; /* takes the words */
 };
 
-/* Skip spaces; is `c` next?  Then step over it. */
+/* Skip spaces and comments; is `c` next?  Then step over it. */
 bool label_scan_take(struct label_scan *scan, char c);
-/* Skip spaces and return the next character, NUL at the end. */
+/* Skip spaces and comments and return the next character, NUL at the end. */
 char label_scan_peek(struct label_scan *scan);
 /* A bare or quoted label name. */
 int label_scan_name(struct label_scan *scan, const char **ret_name, struct err *err) nodiscard;

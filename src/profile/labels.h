@@ -9,7 +9,9 @@
  *
  * A selector is a list of matchers: = != =~ !~, regular expressions anchored with RE2's meaning.
  *
- * In texts, quoted strings are "…" or '…' with the escapes \\ \" \' \n \r \t, or `…` without any.
+ * In texts, quoted strings are "…" or '…' with the escapes of Go (\\ \" \' \a \b \f \n \r \t \v \123 \x7f \u20ac
+ * \U0001f600, but no NUL), or `…` without any; names in quotes may hold any UTF-8.  From '#' to the end of its line is
+ * a comment.
  * Errors are ERR_USAGE and name the character where reading stopped.
  */
 #ifndef PROFILE_LABELS_H
@@ -73,11 +75,12 @@ struct matcher {
 struct selector {
 	struct matcher items[SELECTOR_MAX_MATCHERS];
 	size_t n;
+	bool has_metric; /* one of them was a metric's name */
 };
 
 /*
  * Parse  metric{a="b",c=~"d.*"}  with both halves optional (nothing at all matches every label set,
- * as {} does); a metric name becomes the matcher
+ * as {} does), or with the metric's name as a quoted text inside, {"metric",a="b"}; it becomes the matcher
  * __profile_type__="metric" when it holds ':' and __name__="metric" otherwise.
  */
 int selector_parse(const char *text, struct arena *arena, struct selector *ret_selector,

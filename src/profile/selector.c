@@ -52,13 +52,29 @@ static int matcher_add(struct selector *selector, struct matcher matcher, struct
 	return 0;
 }
 
+/* A metric name is a profile type when it holds ':'.  There is one at most, in front or, quoted, inside. */
+static int metric_add(struct selector *selector, const char *name, struct err *err)
+{
+	struct matcher matcher = {.op = MATCH_EQ, .value = name};
+
+	matcher.name = strchr(name, ':') ? LABEL_TYPE : LABEL_METRIC;
+	if (selector->has_metric)
+		return err_set(err, ERR_USAGE, "the metric's name stands twice: \"%.64s\"", name);
+	selector->has_metric = true;
+	return matcher_add(selector, matcher, err);
+}
+
 static int matcher_parse(struct label_scan *scan, struct selector *selector, struct err *err)
 {
 	struct matcher matcher = {0};
+	char first = label_scan_peek(scan), next;
 	int r = label_scan_name(scan, &matcher.name, err);
 
 	if (r < 0)
 		return r;
+	next = label_scan_peek(scan);
+	if (first && strchr("\"'`", first) && (next == ',' || next == '}'))
+		return metric_add(selector, matcher.name, err);
 	r = op_parse(scan, &matcher.op, err);
 	if (r < 0)
 		return r;
@@ -70,18 +86,15 @@ static int matcher_parse(struct label_scan *scan, struct selector *selector, str
 
 static int metric_parse(struct label_scan *scan, struct selector *selector, struct err *err)
 {
-	struct matcher matcher = {.op = MATCH_EQ};
+	char first = label_scan_peek(scan);
 	size_t len = 0;
 
-	(void)label_scan_peek(scan);
+	if (!label_name_begins(first) && first != ':')
+		return 0;
 	while (label_name_goes_on(scan->at[len]) || scan->at[len] == ':')
 		len++;
-	if (!len)
-		return 0;
-	matcher.value = arena_strndup(scan->arena, scan->at, len);
-	matcher.name = strchr(matcher.value, ':') ? LABEL_TYPE : LABEL_METRIC;
 	scan->at += len;
-	return matcher_add(selector, matcher, err);
+	return metric_add(selector, arena_strndup(scan->arena, scan->at - len, len), err);
 }
 
 static int selector_scan(struct label_scan *scan, struct selector *selector, struct err *err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/querier.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -157,28 +156,35 @@ int querier_check_type(struct arena *arena, const char *type, const char **ret_t
 
 static int read_range(struct querier *call, struct err *err)
 {
-	if (!call->start_ms && !call->end_ms && call->method->needs_range)
+	if (call->method->needs_range && (!call->start_ms || !call->end_ms))
 		return err_set(err, ERR_USAGE, "missing time range in the query");
 	if (call->start_ms > call->end_ms && call->end_ms)
 		return err_set(err, ERR_USAGE, "query start time is after end time");
 	if (!call->end_ms)
 		call->end_ms = LATEST_MS;
-	if (call->start_ms < 0 || call->end_ms < 0)
-		return err_set(err, ERR_USAGE, "start and end are milliseconds since 1970");
-	call->start_ms = min_of(call->start_ms, LATEST_MS - 1);
-	call->end_ms = min_of(call->end_ms, LATEST_MS);
+	call->start_ms = max_of(min_of(call->start_ms, LATEST_MS - 1), (int64_t)0);
+	call->end_ms = max_of(min_of(call->end_ms, LATEST_MS), (int64_t)0);
 	return 0;
 }
 
+/* The type goes in as it is: it may hold characters that no metric's name has. */
 static int read_selector(struct querier *call, struct err *err)
 {
 	struct arena *arena = &call->exchange->arena;
-	size_t len = strlen(call->type) + strlen(call->selector_text) + 1;
-	char *text = arena_alloc(arena, len);
+	struct selector *selector = &call->selector;
+	int r;
 
-	snprintf(text, len, "%s%s", call->type, call->selector_text);
-	call->text = text;
-	return *text ? selector_parse(text, arena, &call->selector, err) : 0;
+	if (!*call->selector_text)
+		return err_set(err, ERR_USAGE, "a label selector is needed; {} takes everything");
+	r = selector_parse(call->selector_text, arena, selector, err);
+	if (r < 0)
+		return err_prefix(err, r, "parsing label selector \"%.200s\"", call->selector_text);
+	if (selector->n == SELECTOR_MAX_MATCHERS)
+		return err_set(err, ERR_LIMIT, "more than %d matchers", SELECTOR_MAX_MATCHERS);
+	selector->items[selector->n++] =
+		(struct matcher){.name = LABEL_TYPE, .value = call->type, .op = MATCH_EQ};
+	call->text = arena_printf(arena, "%s%s", call->type, call->selector_text);
+	return 0;
 }
 
 static int prepare(struct querier *call, struct err *err)
@@ -188,7 +194,7 @@ static int prepare(struct querier *call, struct err *err)
 
 	if (r == 0 && has_type)
 		r = querier_check_type(&call->exchange->arena, call->type, &call->type, err);
-	if (r == 0)
+	if (r == 0 && has_type)
 		r = read_selector(call, err);
 	call->query = question_ask(
 		call->server, call->exchange, &call->selector,

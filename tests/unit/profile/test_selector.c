@@ -41,6 +41,19 @@ static void selectors_match_as_the_table_says(void **state)
 		{"{host=~\"db|web-12\"}", false},
 		{"{\"env\"=\"prod\"}", true},
 		{"{ env = \"prod\" , host != \"x\" }", true},
+		{"{\"cpu\"}", true},
+		{"{\"cpu\", env=\"prod\"}", true},
+		{"{env=\"prod\", 'wall',}", false},
+		{"{\"cpu:n:u:p:u\"}", true},
+		{"{env=\"\\160\\x72\\u006f\\U00000064\"}", true},
+		{"{env=\"prod\\a\\b\\f\\v\"}", false},
+		{"{env!=\"\\u20ac\\U0001f600\"}", true},
+		{"{ # what runs\n env=\"prod\" # here\n}", true},
+		{"{env=\"#prod\"}", false},
+		{"{\"größe in €\"=\"\"}", true},
+		{"{env=~\"(?i)PROD\"}", true},
+		{"{env=~\"p(?:r|x)od\"}", true},
+		{"{env=~\"\\\\pL+\"}", true},
 	};
 	struct selector selector;
 	struct labels labels;
@@ -75,8 +88,19 @@ static void bad_selectors_say_what_is_wrong_and_where(void **state)
 		{"{env=prod}", ERR_USAGE, "character 6: expected a quoted text, found 'p'"},
 		{"{env=", ERR_USAGE, "expected a quoted text, found the end"},
 		{"{env=\"prod}", ERR_USAGE, "expected a closing quote, found the end"},
-		{"{env=\"prod\\q\"}", ERR_USAGE,
-		 "expected one of \\ \" ' n r t after \\, found 'q'"},
+		{"{env=\"prod\\q\"}", ERR_USAGE, "octal digits after \\, found 'q'"},
+		{"{env=\"\\x0\"}", ERR_USAGE, "after \\, found 'x'"},
+		{"{env=\"\\000\"}", ERR_USAGE, "after \\, found '0'"},
+		{"{env=\"\\ud800\"}", ERR_USAGE, "after \\, found 'u'"},
+		{"{env=\"\\U00110000\"}", ERR_USAGE, "after \\, found 'U'"},
+		{"{env=\"\\777\"}", ERR_USAGE, "after \\, found '7'"},
+		{"{env=\"\\", ERR_USAGE, "after \\, found the end"},
+		{"cpu{\"cpu\"}", ERR_USAGE, "the metric's name stands twice"},
+		{"{cpu}", ERR_USAGE, "expected one of = != =~ !~"},
+		{"1cpu{}", ERR_USAGE, "expected the end, found '1'"},
+		{"{} # what\nx", ERR_USAGE, "expected the end, found 'x'"},
+		{"{env=~\"(?=x)\"}", ERR_USAGE, "regular expression of env"},
+		{"{env=~\"(a)\\\\1\"}", ERR_USAGE, "regular expression of env"},
 		{"{env=\"prod\"", ERR_USAGE, "expected ',' or '}', found the end"},
 		{"{env=\"prod\" host=\"x\"}", ERR_USAGE, "expected ',' or '}', found 'h'"},
 		{"{,env=\"prod\"}", ERR_USAGE, "expected a label name, found ','"},
@@ -143,12 +167,41 @@ static void selector_limits_are_refused(void **state)
 	arena_done(&arena);
 }
 
+/* Nests and counts that cost others seconds: linear here, or refused by the size of the program. */
+static void no_expression_takes_long(void **state)
+{
+	static const char *const patterns[] = {"(a*)*b", "(a|aa)+$", "(.*a){20}b",
+					       "((a{0,100}){0,100}){0,100}", "(x+x+)+y"};
+	struct selector selector;
+	struct labels labels = {0};
+	struct arena arena;
+	struct err err;
+
+	(void)state;
+	arena_init(&arena);
+	assert_int_equal(labels_set(&labels, &arena, "env",
+				    repeated(&arena, "", 'a', LABEL_VALUE_MAX_BYTES, ""), &err),
+			 0);
+	for (size_t i = 0; i < array_len(patterns); i++) {
+		int r = selector_parse(arena_printf(&arena, "{env=~`%s`}", patterns[i]), &arena,
+				       &selector, &err);
+
+		assert_true(r == 0 || r == ERR_USAGE);
+		for (int round = 0; r == 0 && round < 200; round++)
+			(void)selector_match(&selector, &labels);
+		if (r == 0)
+			selector_done(&selector);
+	}
+	arena_done(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selectors_match_as_the_table_says),
 		cmocka_unit_test(bad_selectors_say_what_is_wrong_and_where),
 		cmocka_unit_test(selector_limits_are_refused),
+		cmocka_unit_test(no_expression_takes_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
