@@ -6,6 +6,7 @@
 #include "codec/gzip.h"
 #include "format/collapsed.h"
 #include "format/html.h"
+#include "format/jfr.h"
 #include "format/markdown.h"
 #include "format/perf_script.h"
 #include "format/pprof.h"
@@ -36,6 +37,7 @@ static const char *const chrometrace_endings[] = {".chrometrace.json", ".trace.j
 static const char *const json_endings[] = {".stacks.json", NULL};
 static const char *const markdown_endings[] = {".md", ".markdown", NULL};
 static const char *const perf_endings[] = {".perf", ".perf.txt", NULL};
+static const char *const jfr_endings[] = {".jfr", NULL};
 static const char *const pprof_endings[] = {".pprof", ".pb.gz", ".pb", ".prof", NULL};
 
 const struct format formats[] = {
@@ -100,6 +102,12 @@ const struct format formats[] = {
 		.endings = perf_endings,
 		.about = "text of `perf script`",
 		.read = perf_script_read,
+	},
+	{
+		.name = "jfr",
+		.endings = jfr_endings,
+		.about = "recording of Java's Flight Recorder or of async-profiler",
+		.read = jfr_read,
 	},
 	{0},
 };
@@ -187,6 +195,8 @@ const struct format *format_sniff(const void *data, size_t len)
 
 	if (gzip_is_gzip(data, len) || looks_pprof(text, end))
 		return format_by_name("pprof");
+	if (jfr_is_jfr(data, len))
+		return format_by_name("jfr");
 	text = skip_blank(text, end);
 	if (text < end && *text == '{')
 		return format_by_name("speedscope");

@@ -69,7 +69,7 @@ struct format {
 		    struct profile *into, struct err *err);
 };
 
-/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof, json, markdown, perf. */
+/* NULL-terminated by name == NULL: flamegraph, html, raw, speedscope, chrometrace, pprof, json, markdown, perf, jfr. */
 extern const struct format formats[];
 
 const struct format *format_by_name(const char *name); /* or alias, whatever its case; NULL: none */

@@ -167,12 +167,24 @@ void sample_types_take(const struct profile *from, uint64_t columns, struct prof
 			take_column(from, c, into);
 }
 
-void sample_types_scale(struct profile *profile, const struct upload_unit *unit)
+static bool has_unit(const struct profile *profile, size_t column, const char *unit)
+{
+	const struct sample_type *type = &profile->columns[column].type;
+
+	return strcmp(names_text(profile->names, type->unit, NULL), unit) == 0;
+}
+
+static void set_period(struct profile *profile, int64_t period)
+{
+	profile->period = period;
+	profile->period_type = names_cstr(profile->names, "cpu");
+	profile->period_unit = names_cstr(profile->names, "nanoseconds");
+}
+
+static void scale(struct profile *profile, const struct upload_unit *unit)
 {
 	struct profile_column *column = &profile->columns[0];
 
-	if (!profile->n_columns)
-		return;
 	column->type = (struct sample_type){.type = names_cstr(profile->names, unit->type),
 					    .unit = names_cstr(profile->names, unit->unit)};
 	for (uint32_t node = 0; node < profile->tree.n && node < column->cap; node++)
@@ -180,11 +192,21 @@ void sample_types_scale(struct profile *profile, const struct upload_unit *unit)
 					   &column->values[node]))
 			column->values[node] = INT64_MAX;
 	/* Counts of ticks have a period; what was measured in nanoseconds has none. */
-	if (unit->factor == 1)
-		return;
-	profile->period = unit->factor;
-	profile->period_type = names_cstr(profile->names, "cpu");
-	profile->period_unit = names_cstr(profile->names, "nanoseconds");
+	if (unit->factor != 1)
+		set_period(profile, unit->factor);
+}
+
+const char *sample_types_name_counts(struct profile *profile, const struct upload_unit *unit)
+{
+	for (size_t c = 0; c < profile->n_columns; c++)
+		if (has_unit(profile, c, "nanoseconds")) {
+			set_period(profile, 0);
+			return sample_types_metric(profile);
+		}
+	if (!profile->n_columns || !has_unit(profile, 0, "count"))
+		return sample_types_metric(profile);
+	scale(profile, unit);
+	return unit->metric;
 }
 
 /* ---- text formats ---- */
@@ -195,34 +217,43 @@ struct text_type {
 };
 
 static const struct text_type suffixes[] = {
-	{"cpu", {"process_cpu", "cpu", "nanoseconds", 0, false}},
-	{"itimer", {"process_cpu", "cpu", "nanoseconds", 0, false}},
-	{"wall", {"wall", "wall", "nanoseconds", 0, false}},
-	{"inuse_objects", {"memory", "inuse_objects", "count", 1, true}},
-	{"inuse_space", {"memory", "inuse_space", "bytes", 1, true}},
-	{"alloc_objects", {"memory", "alloc_objects", "count", 1, false}},
-	{"alloc_space", {"memory", "alloc_space", "bytes", 1, false}},
-	{"goroutines", {"goroutine", "goroutine", "count", 1, true}},
-	{"mutex_count", {"mutex", "contentions", "count", 1, false}},
-	{"mutex_duration", {"mutex", "delay", "nanoseconds", 1, false}},
-	{"block_count", {"block", "contentions", "count", 1, false}},
-	{"block_duration", {"block", "delay", "nanoseconds", 1, false}},
-	{"lock_count", {"block", "contentions", "count", 1, false}},
-	{"lock_duration", {"block", "delay", "nanoseconds", 1, false}},
-	{"alloc_in_new_tlab_objects", {"memory", "alloc_in_new_tlab_objects", "count", 1, false}},
-	{"alloc_in_new_tlab_bytes", {"memory", "alloc_in_new_tlab_bytes", "bytes", 1, false}},
-	{"alloc_outside_tlab_objects", {"memory", "alloc_outside_tlab_objects", "count", 1, false}},
-	{"alloc_outside_tlab_bytes", {"memory", "alloc_outside_tlab_bytes", "bytes", 1, false}},
-	{"live", {"memory", "live", "count", 1, true}},
-	{"exceptions", {"exceptions", "exceptions", "count", 1, false}},
+	{"cpu", {"process_cpu", "cpu", "nanoseconds", 0, false, true}},
+	{"itimer", {"process_cpu", "cpu", "nanoseconds", 0, false, true}},
+	{"wall", {"wall", "wall", "nanoseconds", 0, false, true}},
+	{"inuse_objects", {"memory", "inuse_objects", "count", 1, true, true}},
+	{"inuse_space", {"memory", "inuse_space", "bytes", 1, true, true}},
+	{"alloc_objects", {"memory", "alloc_objects", "count", 1, false, true}},
+	{"alloc_space", {"memory", "alloc_space", "bytes", 1, false, true}},
+	{"goroutines", {"goroutine", "goroutine", "count", 1, true, true}},
+	{"mutex_count", {"mutex", "contentions", "count", 1, false, true}},
+	{"mutex_duration", {"mutex", "delay", "nanoseconds", 1, false, true}},
+	{"block_count", {"block", "contentions", "count", 1, false, true}},
+	{"block_duration", {"block", "delay", "nanoseconds", 1, false, true}},
+	{"lock_count", {"block", "contentions", "count", 1, false, true}},
+	{"lock_duration", {"block", "delay", "nanoseconds", 1, false, true}},
+	{"alloc_in_new_tlab_objects",
+	 {"memory", "alloc_in_new_tlab_objects", "count", 1, false, true}},
+	{"alloc_in_new_tlab_bytes", {"memory", "alloc_in_new_tlab_bytes", "bytes", 1, false, true}},
+	{"alloc_outside_tlab_objects",
+	 {"memory", "alloc_outside_tlab_objects", "count", 1, false, true}},
+	{"alloc_outside_tlab_bytes",
+	 {"memory", "alloc_outside_tlab_bytes", "bytes", 1, false, true}},
+	{"live", {"memory", "live", "count", 1, true, true}},
+	{"exceptions", {"exceptions", "exceptions", "count", 1, false, true}},
+	/* What Pyroscope makes of the profiles of a speedscope file: "app.seconds". */
+	{"seconds", {"wall", "wall", "nanoseconds", 0, false, true}},
+	{"milliseconds", {"wall", "wall", "nanoseconds", 0, false, true}},
+	{"microseconds", {"wall", "wall", "nanoseconds", 0, false, true}},
+	{"nanoseconds", {"wall", "wall", "nanoseconds", 0, false, true}},
+	{"bytes", {"memory", "space", "bytes", 1, false, true}},
 };
 
 static const struct text_type by_units[] = {
-	{"objects", {"memory", "alloc_objects", "count", 1, false}},
-	{"bytes", {"memory", "alloc_space", "bytes", 1, false}},
-	{"goroutines", {"goroutine", "goroutine", "count", 1, true}},
-	{"lock_samples", {"block", "contentions", "count", 1, false}},
-	{"lock_nanoseconds", {"block", "delay", "nanoseconds", 1, false}},
+	{"objects", {"memory", "alloc_objects", "count", 1, false, true}},
+	{"bytes", {"memory", "alloc_space", "bytes", 1, false, true}},
+	{"goroutines", {"goroutine", "goroutine", "count", 1, true, true}},
+	{"lock_samples", {"block", "contentions", "count", 1, false, true}},
+	{"lock_nanoseconds", {"block", "delay", "nanoseconds", 1, false, true}},
 };
 
 static const struct text_type *find_text_type(const struct text_type *types, size_t n,
@@ -247,6 +278,7 @@ void sample_types_of_text(char *app, const char *units, int64_t rate_hz,
 	else if (units)
 		type = find_text_type(by_units, array_len(by_units), units);
 	*ret_unit = type ? type->unit : suffixes[0].unit;
+	ret_unit->is_said = type != NULL;
 	if (!ret_unit->factor)
 		ret_unit->factor = NS_PER_S / rate_hz;
 }

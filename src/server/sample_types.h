@@ -29,8 +29,11 @@ bool sample_types_are_all(const struct profile *profile, uint64_t columns);
 void sample_types_rename(struct profile *profile, const struct upload_type *types);
 /* Copy the columns of the bit set, with all of the tree, into an empty profile of the same names. */
 void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into);
-/* Column 0 of a collapsed profile becomes the unit's type, its counts values. */
-void sample_types_scale(struct profile *profile, const struct upload_unit *unit);
+/*
+ * Of a profile without times the first column, if it counts, becomes the unit's type, its counts values; times are
+ * CPU's or wall's, and stay.  Returns the metric.
+ */
+const char *sample_types_name_counts(struct profile *profile, const struct upload_unit *unit);
 
 /*
  * The unit of collapsed text: by the last part of the application's name ("app.cpu"), which is cut off

@@ -8,10 +8,7 @@
 
 #include "base/clock.h"
 #include "codec/gzip.h"
-#include "format/collapsed.h"
 #include "format/pprof.h"
-#include "format/preorder.h"
-#include "format/speedscope.h"
 #include "server/delta.h"
 #include "server/sample_types.h"
 
@@ -27,6 +24,8 @@ struct item {
 	bool is_gauge;
 	bool is_counter; /* until it is put */
 	struct upload *upload;
+	const char *metric; /* as in upload_split */
+	const void *kind;
 	char id[STORE_ID_MAX_BYTES + 1];
 	const char *profile_id; /* the request's, whole; in the arena */
 	struct item *next;
@@ -178,13 +177,16 @@ int upload_split_series(void *ctx, const struct labels *labels, struct profile *
 		return r;
 	/* Sets that differ only in what was dropped are one series. */
 	for (item = *splitting->first; item; item = item->next)
-		if (labels_equal(&item->labels, &all))
+		if (item->kind == splitting->kind && labels_equal(&item->labels, &all))
 			break;
 	if (!item)
 		r = add_item(splitting->upload, &all, &item, err);
-	if (r == 0)
-		*ret_profile = &item->profile;
-	return r;
+	if (r < 0)
+		return r;
+	item->kind = splitting->kind;
+	item->metric = splitting->metric;
+	*ret_profile = &item->profile;
+	return 0;
 }
 
 static void set_times(struct profile *profile, const struct upload_origin *origin)
@@ -221,8 +223,12 @@ static int set_id(struct upload *upload, struct item *item, const char *id, size
 static int set_metric(struct upload *upload, struct item *item, const struct upload_origin *origin,
 		      struct err *err)
 {
-	const char *metric = origin->metric ? origin->metric : sample_types_metric(&item->profile);
+	const char *metric = item->metric ? item->metric : origin->metric;
 
+	if (origin->counts)
+		metric = sample_types_name_counts(&item->profile, origin->counts);
+	else if (!metric)
+		metric = sample_types_metric(&item->profile);
 	return labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
 }
 
@@ -266,7 +272,8 @@ static int split_kinds(struct upload *upload, struct item *item, const struct up
 		       bool has_duration, struct err *err)
 {
 	const char *metric = labels_get(&item->labels, LABEL_METRIC);
-	uint64_t columns = sample_types_gauges(&item->profile, origin->types, origin->is_gauge);
+	bool is_all = origin->is_gauge || (origin->counts && origin->counts->is_gauge);
+	uint64_t columns = sample_types_gauges(&item->profile, origin->types, is_all);
 	struct item *part;
 	int r = 0;
 
@@ -354,77 +361,20 @@ int upload_pprof(struct upload *upload, const void *data, size_t len,
 	return r < 0 ? r : upload_split_end(&splitting, err);
 }
 
-static int inflate_if_gzip(struct upload *upload, const void **data, size_t *len, struct buf *out,
-			   struct err *err)
+int upload_inflate(struct upload *upload, const void **data, size_t *len, struct buf *out,
+		   struct err *err)
 {
-	struct codec_limits limits =
-		codec_limits_of(upload->server->config.limits.max_inflated_bytes);
+	size_t max_bytes = upload->server->config.limits.max_inflated_bytes;
+	struct codec_limits limits = codec_limits_of(max_bytes);
 	int r;
 
 	if (!gzip_is_gzip(*data, *len))
 		return 0;
+	buf_init(out, max_bytes);
 	r = gzip_decompress(*data, *len, &limits, &upload->loan, out, err);
 	*data = out->data;
 	*len = out->len;
 	return r;
-}
-
-static int read_counts(enum upload_kind kind, const void *data, size_t len,
-		       const struct format_limits *limits, struct profile *into, struct err *err)
-{
-	struct collapsed_opts opts = {.is_bare = kind == UPLOAD_LINES};
-	struct collapsed_result result;
-
-	switch (kind) {
-	case UPLOAD_TRIE:
-		return preorder_read_trie(data, len, limits, into, err);
-	case UPLOAD_TREE:
-		return preorder_read_tree(data, len, limits, into, err);
-	case UPLOAD_SPEEDSCOPE:
-		return speedscope_read(data, len, limits, into, err);
-	case UPLOAD_GROUPS:
-	case UPLOAD_LINES:
-		break;
-	}
-	return collapsed_read_lines(data, len, limits, &opts, into, &result, err);
-}
-
-/* Of a file that has times, they are the values; counts are what the request says that they are. */
-static const char *name_counts(struct profile *profile, const struct upload_unit *unit)
-{
-	const char *type = profile->n_columns
-				   ? names_text(profile->names, profile->columns[0].type.unit, NULL)
-				   : "count";
-
-	if (strcmp(type, "count") != 0)
-		return sample_types_metric(profile);
-	sample_types_scale(profile, unit);
-	return unit->metric;
-}
-
-int upload_counts(struct upload *upload, enum upload_kind kind, const void *data, size_t len,
-		  const struct upload_origin *origin, const struct upload_unit *unit,
-		  struct err *err)
-{
-	struct buf inflated;
-	struct item *item;
-	const char *metric;
-	int r;
-
-	buf_init(&inflated, upload->server->config.limits.max_inflated_bytes);
-	r = inflate_if_gzip(upload, &data, &len, &inflated, err);
-	if (r == 0)
-		r = add_item(upload, origin->labels, &item, err);
-	if (r == 0)
-		r = read_counts(kind, data, len, upload_format_limits(upload), &item->profile, err);
-	buf_done(&inflated);
-	if (r < 0)
-		return r;
-	metric = name_counts(&item->profile, unit);
-	set_times(&item->profile, origin);
-	item->is_gauge = unit->is_gauge || origin->is_gauge;
-	r = labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
-	return r < 0 ? r : set_id(upload, item, origin->id, 0, err);
 }
 
 /* ---- storing ---- */

@@ -30,6 +30,14 @@ struct upload;
 
 typedef void upload_done_fn(void *ctx, int code, const char *text);
 
+/* Text formats: which sample type the numbers are. */
+struct upload_unit {
+	const char *metric, *type, *unit;
+	int64_t factor; /* a count times this is a value */
+	bool is_gauge;
+	bool is_said; /* by the request; else the default */
+};
+
 /* What the request says about its profiles. */
 struct upload_origin {
 	const struct labels *labels; /* of the series */
@@ -41,6 +49,7 @@ struct upload_origin {
 	bool may_be_cumulative;
 	/* Sample types by name that are renamed, averaged or cumulative (sample_type_config); NULL-terminated. */
 	const struct upload_type *types;
+	const struct upload_unit *counts; /* what counts stand for; NULL: for themselves */
 };
 
 struct upload_type {
@@ -49,13 +58,6 @@ struct upload_type {
 	const char *display_name; /* NULL: as it is */
 	bool is_gauge, is_cumulative;
 	struct upload_type *next;
-};
-
-/* Text formats: which sample type the numbers are. */
-struct upload_unit {
-	const char *metric, *type, *unit;
-	int64_t factor; /* a count times this is a value */
-	bool is_gauge;
 };
 
 struct item; /* a profile in it */
@@ -79,6 +81,9 @@ struct upload_split {
 	const struct upload_origin *origin; /* borrowed until the end */
 	struct item **first;
 	size_t n_before;
+	/* Of the series to come; may change from one to the next.  Series of unlike kinds are kept apart. */
+	const char *metric; /* NULL: the origin's, else by the sample types */
+	const void *kind;
 };
 void upload_split_begin(struct upload_split *split, struct upload *upload,
 			const struct upload_origin *origin);
@@ -90,17 +95,30 @@ struct names *upload_names(struct upload *upload);
 const struct limits *upload_limits(const struct upload *upload);
 const struct format_limits *upload_format_limits(const struct upload *upload);
 
-/* Bodies that do not say what they count; UPLOAD_SPEEDSCOPE may. */
+/* A JFR recording, gzipped or not, and what its contexts mean (format/jfr.h), likewise; `labels` NULL: nothing. */
+struct upload_jfr {
+	const void *data, *labels;
+	size_t len, labels_len;
+	int64_t period_ns; /* of a sample; 0: as the recording says */
+};
+int upload_jfr(struct upload *upload, const struct upload_jfr *jfr,
+	       const struct upload_origin *origin, struct err *err) nodiscard;
+
+/* What a gzip member holds, in `out`; other bytes stay where they are. */
+int upload_inflate(struct upload *upload, const void **data, size_t *len, struct buf *out,
+		   struct err *err) nodiscard;
+
+/* Bodies that do not say what they count (origin->counts does); the last two may. */
 enum upload_kind {
 	UPLOAD_GROUPS, /* collapsed: "main;work;foo 75" */
 	UPLOAD_LINES,  /* "main;work;foo": every line counts 1 */
 	UPLOAD_TRIE,   /* format/preorder.h */
 	UPLOAD_TREE,
-	UPLOAD_SPEEDSCOPE,
+	UPLOAD_SPEEDSCOPE, /* a series for each of its profiles */
+	UPLOAD_PERF,	   /* perf script */
 };
 int upload_counts(struct upload *upload, enum upload_kind kind, const void *data, size_t len,
-		  const struct upload_origin *origin, const struct upload_unit *unit,
-		  struct err *err) nodiscard;
+		  const struct upload_origin *origin, struct err *err) nodiscard;
 /* Hands the upload over: it is freed when the store is done. */
 void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx);
 

@@ -1,48 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POST /ingest: Pyroscope's first interface, which Go, Java, .NET and Node clients still use.
+ * POST /ingest: Pyroscope's first interface, which Go, Java, .NET and Node clients still use, and what people send
+ * by curl.
  *
- *	?name=app{k=v}&from=…&until=…&format=…&sampleRate=…&units=…&aggregationType=…
+ *	?name=app{k=v}&from=…&until=…&format=…&sampleRate=…&units=…&aggregationType=…&spyName=…
  *
- * Bodies: collapsed text (the default), format=lines, trie, tree, speedscope, format=pprof as the body or as
- * the part "profile" of a form, with "sample_type_config" beside it.  Answers are Pyroscope's: 200 with an empty
- * body, errors as {"code":…,"message":…}.
+ * Answers are Pyroscope's: 200 with an empty body; {"code":…,"message":…} with 400 for parameters, 422 for a body
+ * that is not what it claims to be, 413 for one that is too large, 429 when there are too many series.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/opt.h"
 #include "codec/json.h"
-#include "http/multipart.h"
 #include "server/attime.h"
 #include "server/rpc.h"
-#include "server/sample_types.h"
+#include "server/upload_ingest_private.h"
 
-#define DEFAULT_RATE_HZ 100
-#define MAX_RATE_HZ 1000000
-#define CONFIG_MAX_BYTES (64u << 10)
-#define CONFIG_MAX_TYPES 64
-
-struct ingest {
-	struct server *server;
-	struct http_exchange *exchange;
-	struct upload *upload;
-	struct labels labels;
-	char *app;
-	struct upload_origin origin;
-	const uint8_t *body; /* after Content-Encoding */
-	size_t len;
-	struct buf inflated;
-
-	/* sample_type_config while it is read */
-	struct upload_type *type;
-	size_t n_types;
-};
+#define UNKNOWN_SPY "unknown"
 
 /* ---- parameters ---- */
 
-static const char *param(const struct ingest *ingest, const char *name)
+const char *ingest_param(const struct ingest *ingest, const char *name)
 {
 	const char *value = http_request_param(&ingest->exchange->request, name);
 
@@ -52,7 +31,7 @@ static const char *param(const struct ingest *ingest, const char *name)
 static int read_name(struct ingest *ingest, struct err *err)
 {
 	struct arena *arena = upload_arena(ingest->upload);
-	const char *name = param(ingest, "name");
+	const char *name = ingest_param(ingest, "name");
 	struct labels all = {0};
 	int r;
 
@@ -69,7 +48,7 @@ static int read_name(struct ingest *ingest, struct err *err)
 
 static int read_time(struct ingest *ingest, const char *name, int64_t *ret_ns, struct err *err)
 {
-	const char *text = param(ingest, name);
+	const char *text = ingest_param(ingest, name);
 	int r;
 
 	if (!text)
@@ -90,153 +69,17 @@ static int read_times(struct ingest *ingest, struct err *err)
 	return r;
 }
 
-/* Clients send 0 where it does not apply: the default then, as with text that is no number. */
-static int64_t sample_rate(const struct ingest *ingest)
-{
-	const char *text = param(ingest, "sampleRate");
-	int64_t rate;
-
-	if (!text || opt_parse_int(text, 1, MAX_RATE_HZ, &rate, NULL) < 0)
-		return DEFAULT_RATE_HZ;
-	return rate;
-}
-
 /* The application's name becomes service_name, or app_name beside a label of that name. */
-static int set_service(struct ingest *ingest, struct err *err)
+int ingest_service(struct ingest *ingest, struct err *err)
 {
 	struct arena *arena = upload_arena(ingest->upload);
 	const char *label = labels_get(&ingest->labels, LABEL_SERVICE) ? "app_name" : LABEL_SERVICE;
-	const char *spy = param(ingest, "spyName");
+	const char *spy = ingest_param(ingest, "spyName");
 	int r = labels_set(&ingest->labels, arena, label, ingest->app, err);
 
-	if (r == 0 && spy)
-		r = labels_set(&ingest->labels, arena, "pyroscope_spy", spy, err);
-	return r;
-}
-
-/* ---- sample_type_config: {"inuse_space":{"units":"bytes","aggregation":"average","display-name":"x","cumulative":false}} ---- */
-
-static int begin_type(struct ingest *ingest, const char *name, size_t len, struct err *err)
-{
-	struct arena *arena = upload_arena(ingest->upload);
-
-	if (ingest->n_types++ == CONFIG_MAX_TYPES)
-		return err_set(err, ERR_LIMIT, "more than %d sample types", CONFIG_MAX_TYPES);
-	ingest->type = arena_alloc(arena, sizeof(*ingest->type));
-	ingest->type->name = arena_strndup(arena, name, len);
-	ingest->type->next = (struct upload_type *)(uintptr_t)ingest->origin.types;
-	ingest->origin.types = ingest->type;
-	return 0;
-}
-
-static int on_config(void *ctx, const struct json_event *event, struct err *err)
-{
-	struct ingest *ingest = ctx;
-	struct arena *arena = upload_arena(ingest->upload);
-	const char *dot = strchr(event->path, '.');
-
-	if (event->kind == JSON_OBJECT_BEGIN && *event->path && !dot)
-		return begin_type(ingest, event->path, strlen(event->path), err);
-	if (!dot || !ingest->type)
-		return 0;
-	if (event->kind == JSON_BOOL && strcmp(dot, ".cumulative") == 0)
-		ingest->type->is_cumulative = event->truth;
-	if (event->kind != JSON_STRING)
-		return 0;
-	if (strcmp(dot, ".units") == 0)
-		ingest->type->unit = arena_strndup(arena, event->text, event->len);
-	else if (strcmp(dot, ".display-name") == 0)
-		ingest->type->display_name = arena_strndup(arena, event->text, event->len);
-	else if (strcmp(dot, ".aggregation") == 0)
-		ingest->type->is_gauge = json_event_is(event, "average");
-	return 0;
-}
-
-static int read_config(struct ingest *ingest, const struct multipart_part *part, struct err *err)
-{
-	struct json_limits limits = {.max_bytes = CONFIG_MAX_BYTES, .max_depth = 4};
-	int r = json_read(part->data, part->len, &limits, on_config, ingest, err);
-
-	return r < 0 ? err_prefix(err, r, "sample_type_config") : 0;
-}
-
-/* ---- bodies ---- */
-
-static int read_pprof(struct ingest *ingest, const void *data, size_t len, struct err *err)
-{
-	int r = set_service(ingest, err);
-
-	return r < 0 ? r : upload_pprof(ingest->upload, data, len, &ingest->origin, err);
-}
-
-static int read_form(struct ingest *ingest, struct err *err)
-{
-	const char *type = http_request_header(&ingest->exchange->request, "content-type");
-	struct multipart_part part, profile = {0};
-	struct multipart form;
-	int r = multipart_begin(&form, type, ingest->body, ingest->len, err);
-
-	while (r == 0 && (r = multipart_next(&form, &part, err)) == 1) {
-		r = 0;
-		if (strcmp(part.name, "profile") == 0)
-			profile = part;
-		else if (strcmp(part.name, "sample_type_config") == 0)
-			r = read_config(ingest, &part, err);
-		else if (strcmp(part.name, "prev_profile") == 0)
-			r = err_set(
-				err, ERR_UNSUPPORTED,
-				"prev_profile: this client sends cumulative profiles; update it, "
-				"newer ones send differences");
-	}
-	if (r < 0)
-		return r;
-	if (!profile.data)
-		return err_set(err, ERR_USAGE, "the form has no part named profile");
-	return read_pprof(ingest, profile.data, profile.len, err);
-}
-
-static int read_counts(struct ingest *ingest, enum upload_kind kind, struct err *err)
-{
-	struct upload_unit unit;
-	int r;
-
-	sample_types_of_text(ingest->app, param(ingest, "units"), sample_rate(ingest), &unit);
-	r = set_service(ingest, err);
 	return r < 0 ? r
-		     : upload_counts(ingest->upload, kind, ingest->body, ingest->len,
-				     &ingest->origin, &unit, err);
-}
-
-/* Names of the formats that only count, as clients spell them in `format` or behind the content type's '+'. */
-static const struct {
-	const char *name;
-	enum upload_kind kind;
-} counting[] = {
-	{"groups", UPLOAD_GROUPS},	   {"folded", UPLOAD_GROUPS}, {"collapsed", UPLOAD_GROUPS},
-	{"lines", UPLOAD_LINES},	   {"trie", UPLOAD_TRIE},     {"tree", UPLOAD_TREE},
-	{"speedscope", UPLOAD_SPEEDSCOPE},
-};
-
-static int read_body(struct ingest *ingest, struct err *err)
-{
-	static const char binary[] = "binary/octet-stream+";
-	const char *format = param(ingest, "format");
-	char type[64];
-
-	http_request_media_type(&ingest->exchange->request, type, sizeof(type));
-	if (strcmp(type, "multipart/form-data") == 0 && (!format || strcmp(format, "pprof") == 0))
-		return read_form(ingest, err);
-	if (format && strcmp(format, "pprof") == 0)
-		return read_pprof(ingest, ingest->body, ingest->len, err);
-	if (!format)
-		format = strncmp(type, binary, strlen(binary)) == 0 ? type + strlen(binary)
-								    : "groups";
-	for (size_t i = 0; i < array_len(counting); i++)
-		if (strcmp(format, counting[i].name) == 0)
-			return read_counts(ingest, counting[i].kind, err);
-	return err_set(err, ERR_UNSUPPORTED,
-		       "this format is not taken; send format=pprof, folded (the default), lines, "
-		       "trie, tree or speedscope");
+		     : labels_set(&ingest->labels, arena, "pyroscope_spy", spy ? spy : UNKNOWN_SPY,
+				  err);
 }
 
 static int read_encoding(struct ingest *ingest, struct err *err)
@@ -247,14 +90,13 @@ static int read_encoding(struct ingest *ingest, struct err *err)
 
 /* ---- the request ---- */
 
-/* As Pyroscope: 422 for a body that makes no sense, which its clients do not send again. */
-static void fail(struct http_exchange *exchange, int code, const char *text)
-{
-	const struct upload_answer *answer = upload_answer_of(code);
-	bool is_body = answer->refusal == UPLOAD_MALFORMED;
+/* Of a body that is not what it claims to be, as Pyroscope puts it: its clients do not send it again. */
+static const struct upload_answer unreadable = {.status = 422, .rpc_code = RPC_UNKNOWN};
 
-	rpc_error(exchange, is_body ? RPC_UNKNOWN : (enum rpc_code)answer->rpc_code,
-		  is_body ? 422 : answer->status, text);
+static void fail(struct http_exchange *exchange, const struct upload_answer *answer,
+		 const char *text)
+{
+	rpc_error(exchange, (enum rpc_code)answer->rpc_code, answer->status, text);
 	buf_putc(&exchange->response.body, '\n');
 	http_exchange_finish(exchange);
 }
@@ -262,14 +104,14 @@ static void fail(struct http_exchange *exchange, int code, const char *text)
 static void on_stored(void *ctx, int code, const char *text)
 {
 	if (code < 0)
-		fail(ctx, code, text);
+		fail(ctx, upload_answer_of(code), text);
 	else
 		http_exchange_finish(ctx);
 }
 
 static int decode(struct ingest *ingest, struct err *err)
 {
-	const char *aggregation = param(ingest, "aggregationType");
+	const char *aggregation = ingest_param(ingest, "aggregationType");
 	int r = read_name(ingest, err);
 
 	ingest->origin.labels = &ingest->labels;
@@ -278,16 +120,28 @@ static int decode(struct ingest *ingest, struct err *err)
 		r = read_times(ingest, err);
 	if (r == 0)
 		r = read_encoding(ingest, err);
-	if (r == 0)
-		r = read_body(ingest, err);
-	return r;
+	if (r < 0)
+		return r;
+	ingest->is_read = true;
+	return ingest_read_body(ingest, err);
+}
+
+static const struct upload_answer *answer_of(const struct ingest *ingest, int code)
+{
+	const struct upload_answer *answer = upload_answer_of(code);
+
+	if (answer->refusal == UPLOAD_MALFORMED ||
+	    (ingest->is_read && (answer->status == 400 || answer->status == 415)))
+		return &unreadable;
+	return answer;
 }
 
 void handle_ingest(void *ctx, struct http_exchange *exchange)
 {
 	struct server *server = ctx;
-	struct ingest ingest = {
-		.server = server, .exchange = exchange, .upload = upload_new(server, caller_of(exchange))};
+	struct ingest ingest = {.server = server,
+				.exchange = exchange,
+				.upload = upload_new(server, caller_of(exchange))};
 	struct err err;
 	int r = decode(&ingest, &err);
 
@@ -297,7 +151,7 @@ void handle_ingest(void *ctx, struct http_exchange *exchange)
 	if (r < 0) {
 		upload_count_refusal(server, r);
 		upload_free(ingest.upload);
-		fail(exchange, r, err.text);
+		fail(exchange, answer_of(&ingest, r), err.text);
 		return;
 	}
 	upload_commit(ingest.upload, on_stored, exchange);

@@ -128,8 +128,8 @@ static int decode(struct otlp *otlp, const uint8_t *data, size_t len, struct err
 		.ctx = otlp,
 	};
 
-	return otlp_read(data, len, upload_format_limits(otlp->upload), upload_names(otlp->upload), &sink,
-			 &otlp->result, err);
+	return otlp_read(data, len, upload_format_limits(otlp->upload), upload_names(otlp->upload),
+			 &sink, &otlp->result, err);
 }
 
 /* As it came: proto, or JSON that stands for it. */

@@ -42,8 +42,8 @@ void handle_source(void *ctx, struct http_exchange *exchange)
 	else if (!utf8_is_valid(source.text, source.len))
 		r = err_set(&err, ERR_USAGE, "the text is not UTF-8, or holds a NUL");
 	else
-		r = server->store->ops->put_source(server->store, caller_of(exchange)->tenant, service,
-						   &source, on_stored, exchange, &err);
+		r = server->store->ops->put_source(server->store, caller_of(exchange)->tenant,
+						   service, &source, on_stored, exchange, &err);
 	if (r < 0)
 		on_stored(exchange, r, err.text);
 }
