@@ -26,6 +26,7 @@ struct serve_opts {
 	struct opt_list otlp;
 	struct opt_list hosts;
 	const char *data;
+	const char *scrape;
 	int64_t retention_ns;
 	struct limits limits;
 };
@@ -52,6 +53,12 @@ static const struct opt opts[] = {
 	 .help = "directory that keeps the profiles; made when missing (default "
 		 "~/.local/share/pyrometer, for root /var/lib/pyrometer)",
 	 .env = "PYROMETER_DATA"},
+	{.name = "scrape",
+	 .kind = OPT_STR,
+	 .offset = offsetof(struct serve_opts, scrape),
+	 .arg = "FILE",
+	 .help = "read /debug/pprof of the targets in this YAML file again and again; "
+		 "/api/v1/targets shows how that goes"},
 	{.name = "retention",
 	 .kind = OPT_DURATION,
 	 .offset = offsetof(struct serve_opts, retention_ns),
@@ -250,6 +257,7 @@ static int run(int argc, char **argv)
 	}
 	if (r == 0) {
 		config.limits = given.limits;
+		config.scrape_file = given.scrape;
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;
 		limit_retention(&config.store, given.retention_ns);

@@ -56,6 +56,14 @@ int late_curl_load(struct late_curl *ret_curl, struct err *err)
 		{"curl_easy_strerror", &curl.easy_strerror},
 		{"curl_slist_append", &curl.slist_append},
 		{"curl_slist_free_all", &curl.slist_free_all},
+		{"curl_multi_init", &curl.multi_init},
+		{"curl_multi_cleanup", &curl.multi_cleanup},
+		{"curl_multi_add_handle", &curl.multi_add_handle},
+		{"curl_multi_remove_handle", &curl.multi_remove_handle},
+		{"curl_multi_perform", &curl.multi_perform},
+		{"curl_multi_poll", &curl.multi_poll},
+		{"curl_multi_wakeup", &curl.multi_wakeup},
+		{"curl_multi_info_read", &curl.multi_info_read},
 	};
 	int r = load(names, array_len(names), symbols, array_len(symbols), err);
 

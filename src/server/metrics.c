@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/delta.h"
 #include "server/merged_cache.h"
+#include "server/scrape.h"
 #include "server/upload.h"
 
 struct metric {
@@ -115,6 +116,29 @@ static void put_counters(struct buf *out, struct server *server)
 		   stats.counted, stats.bases, stats.restarts, stats.late);
 }
 
+static void put_scrapes(struct buf *out, struct server *server)
+{
+	struct scraper_stats stats;
+
+	scraper_stats(server->scraper, &stats);
+	put_all(out,
+		(struct metric[]){
+			{"scrape_targets", "gauge", "Targets that are scraped.", stats.targets},
+			{"scrape_profiles", "gauge", "Profiles of all targets.", stats.profiles},
+			{"scrape_profiles_up", "gauge", "Of these, those whose last scrape worked.",
+			 stats.profiles_up},
+			{"scrapes_total", "counter", "Scrapes that ended.", stats.scrapes},
+			{"scrape_failures_total", "counter", "Of these, those that failed.",
+			 stats.failures},
+			{"scrape_late_total", "counter",
+			 "Scrapes left out, since the one before had not ended.", stats.late},
+			{"scrape_bytes_total", "counter", "Bytes of answers.", stats.bytes},
+		},
+		7);
+	put_head(out, "scrape_duration_seconds_total", "counter", "Time that scrapes took.");
+	buf_printf(out, "pyrometer_scrape_duration_seconds_total %.3f\n", stats.seconds);
+}
+
 static void put_queries(struct buf *out, struct server *server)
 {
 	static const char *const names[QUERY_KIND_COUNT] = {
@@ -212,6 +236,7 @@ void handle_metrics(void *ctx, struct http_exchange *exchange)
 	put_http(out, ctx);
 	put_uploads(out, ctx);
 	put_counters(out, ctx);
+	put_scrapes(out, ctx);
 	put_queries(out, ctx);
 	put_store(out, ctx);
 	put_process(out, ctx);

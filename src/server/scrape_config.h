@@ -7,7 +7,8 @@
  *	  - job_name: shop
  *	    scrape_interval: 30s
  *	    scheme: http
- *	    authorization: {credentials_file: /etc/shop.token}
+ *	    authorization: {credentials_file: /etc/shop.token}	or basic_auth: {username: …, password_file: …}
+ *	    tenant: shop					(where the server has tenants)
  *	    static_configs:
  *	      - targets: ["10.0.0.5:6060", "10.0.0.6:6060"]
  *	        labels: {env: prod}
@@ -45,7 +46,7 @@ struct scrape_profile {
 };
 
 struct scrape_job {
-	const char *name, *scheme, *path_prefix;
+	const char *name, *scheme, *path_prefix, *tenant;
 	const char *authorization; /* the header's value; NULL: none */
 	int64_t interval_ns, timeout_ns;
 	struct scrape_profile profiles[SCRAPE_MAX_PROFILES];
@@ -61,7 +62,7 @@ struct scrape_target {
 struct scrape_config {
 	struct arena arena; /* of everything below */
 	struct scrape_target *targets;
-	size_t n_targets, cap;
+	size_t n_targets;
 };
 
 /* ERR_USAGE with the line; nothing is to be released then. */

@@ -8,6 +8,7 @@
 #include "server/delta.h"
 #include "server/keep.h"
 #include "server/merged_cache.h"
+#include "server/scrape.h"
 #include "server/server_private.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -93,6 +94,8 @@ static const struct http_route routes[] = {
 	{"/api/v1/functions", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_functions, 0, SCOPE_QUERY},
 	{"/api/v1/changes", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_changes, 0, SCOPE_QUERY},
 	{"/api/v1/breakdown", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_breakdown, 0, SCOPE_QUERY},
+	{"/api/v1/targets", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_targets, 0,
+	 SCOPE_QUERY | SCOPE_WHOLE},
 	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},
 	{"/healthz", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_healthz, 0, SCOPE_OPEN},
 	{"/metrics", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_metrics, 0, SCOPE_QUERY | SCOPE_WHOLE},
@@ -137,9 +140,11 @@ static int start_http(struct server *server, struct err *err)
 
 static void server_free(struct server *server)
 {
+	scraper_stop(server->scraper); /* it puts into the store */
 	/* Answers that were put off come from the store's thread: it ends before the HTTP server. */
 	if (server->store && !server->config.given_store)
 		server->store->ops->close(server->store);
+	scraper_free(server->scraper);
 	http_server_free(server->http);
 	merged_cache_free(server->cache);
 	keep_free(server->keep);
@@ -163,8 +168,11 @@ int server_start(const struct server_config *config, struct server **ret_server,
 		server->cache = merged_cache_new(server->store);
 		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
 		server->delta = delta_table_new(config->max_delta_bytes);
-		r = start_http(server, err);
+		if (config->scrape_file)
+			r = scraper_start(server, config->scrape_file, &server->scraper, err);
 	}
+	if (r == 0)
+		r = start_http(server, err);
 	if (r < 0) {
 		server_free(server);
 		return r;

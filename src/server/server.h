@@ -35,7 +35,7 @@ struct server_config {
 	struct store *given_store;
 	/* Bytes that the counters of cumulative profiles may hold per tenant (delta.h); 0: 64 MiB */
 	size_t max_delta_bytes;
-	/* What to scrape (scrape_config.h), and for whom to say where it failed; NULL: nothing. */
+	/* What to scrape (scrape_config.h); NULL: nothing. */
 	const char *scrape_file;
 };
 

@@ -46,6 +46,7 @@ struct server_counters {
 struct keep;
 struct merged_cache;
 struct delta_table;
+struct scraper;
 
 struct server {
 	struct server_config config;
@@ -54,7 +55,8 @@ struct server {
 	struct store *store;
 	struct codec_budget budget; /* of everything that is inflated */
 	struct merged_cache *cache;
-	struct keep *keep; /* of clients, beside the store */
+	struct keep *keep;	   /* of clients, beside the store */
+	struct scraper *scraper;   /* NULL: nothing is scraped */
 	struct delta_table *delta; /* counters that uploads are compared with */
 	struct server_counters counters;
 	int64_t start_ns; /* real time */
