@@ -90,7 +90,7 @@ static void piece_of(const struct item *item, int64_t *const *scaled, int64_t fr
 	}
 }
 
-static int insert_piece(struct open_file *handle, const struct item *item, int64_t *const *scaled,
+static int insert_piece(struct open_file *handle, struct item *item, int64_t *const *scaled,
 			int64_t from, int64_t until, struct arena *arena, struct err *err)
 {
 	struct store_range time = {item->start_ns + from, item->start_ns + until};
@@ -102,15 +102,24 @@ static int insert_piece(struct open_file *handle, const struct item *item, int64
 		.n_samples = spread_part(item->n_samples, from, until, item->duration_ns),
 		.covered_ns = until - from,
 		.n_columns = item->n_columns,
+		.id = item->profile_id,
 	};
+	struct exemplar_id_room made;
+	uint64_t sum;
 	int r;
 
 	for (size_t c = 0; c < item->n_columns; c++)
 		block.columns[c] = item->columns[c];
+	if (from && !block.id.len) /* pieces are called as the first */
+		block.id = exemplar_id_made(item->first_sum, &made);
 	piece_of(item, scaled, from, until, arena, &block);
 	cover_add(&cover, time.from_ns, time.until_ns);
-	r = file_insert(handle, &block, &cover, err);
+	r = file_insert(handle, &block, &cover, &sum, err);
 	cover_done(&cover);
+	if (r == 0 && !from) {
+		item->first_block = block.key;
+		item->first_sum = sum;
+	}
 	return r;
 }
 
@@ -178,7 +187,7 @@ static int write_item(struct sqlite_store *store, struct open_file *handle, stru
 /* ---- a file's part of the batch ---- */
 
 static int write_items(struct sqlite_store *store, struct open_file *handle, struct item *items,
-		       struct err *err)
+		       struct block_file **ret_blame, struct err *err)
 {
 	int r = file_begin(handle, err);
 
@@ -189,6 +198,9 @@ static int write_items(struct sqlite_store *store, struct open_file *handle, str
 		if (r == ERR_DUPLICATE)
 			item->code = r, r = 0;
 	}
+	/* Spans first: without their block they mean nothing. */
+	if (r == 0)
+		r = exemplars_write(store, handle->file, items, ret_blame, err);
 	return r == 0 ? file_commit(handle, err) : r;
 }
 
@@ -223,12 +235,13 @@ static void fail_items(struct item *items, const struct block_file *file, const 
 static int write_file(struct sqlite_store *store, struct block_file *file, struct item *items)
 {
 	struct open_file *handle = NULL;
+	struct block_file *blame = file;
 	struct err err = {0};
 	int64_t n_blocks = file->n_blocks;
 	int r = files_open(&store->files, file, &handle, &err);
 
 	if (r == 0) {
-		r = write_items(store, handle, items, &err);
+		r = write_items(store, handle, items, &blame, &err);
 		if (r < 0)
 			file_rollback(handle);
 	}
@@ -237,7 +250,7 @@ static int write_file(struct sqlite_store *store, struct block_file *file, struc
 		__atomic_store_n(&file->n_blocks, n_blocks, __ATOMIC_RELAXED);
 		undo_carries(items, file);
 		fail_items(items, file, &err);
-		writer_note_error(store, file, r, err.text);
+		writer_note_error(store, blame, r, err.text);
 		return r;
 	}
 	pthread_mutex_lock(&store->lock);
@@ -252,6 +265,13 @@ static int write_file(struct sqlite_store *store, struct block_file *file, struc
 	return 0;
 }
 
+static void place_spans(struct sqlite_store *store, struct item *item)
+{
+	item->spans_file = catalogue_make_file(&store->catalogue, item->file->tenant, LEVEL_SPANS,
+					       item->start_ns);
+	catalogue_file_names_dict(item->spans_file, item->dict->id);
+}
+
 /* Files of the items, made where needed; each is in the catalogue before it is on disk. */
 static void place_files(struct sqlite_store *store, struct item *items)
 {
@@ -263,6 +283,8 @@ static void place_files(struct sqlite_store *store, struct item *items)
 						 item->series->family->service->tenant, LEVEL_FINE,
 						 item->start_ns);
 		catalogue_file_names_dict(item->file, item->dict->id);
+		if (item->spans.n_spans)
+			place_spans(store, item);
 		if (!item->file->has_work)
 			item->file->has_work = item->file->is_changed = true;
 	}
@@ -294,13 +316,19 @@ static int write_batch(struct sqlite_store *store, struct item *items, struct er
 	return n_commits;
 }
 
+static bool is_set_aside(const struct item *item)
+{
+	return item->file->state == FILE_DAMAGED ||
+	       (item->spans_file && item->spans_file->state == FILE_DAMAGED);
+}
+
 /* A file that turned out to be damaged was set aside: what was for it goes to a new one. */
 static bool take_back(struct item *items)
 {
 	bool any = false;
 
 	for (struct item *item = items; item; item = item->next) {
-		if (!item->file || item->is_written || item->file->state != FILE_DAMAGED)
+		if (!item->file || item->is_written || !is_set_aside(item))
 			continue;
 		item->code = 0;
 		item->is_scaled = false;

@@ -69,6 +69,7 @@ static void write_head(const struct block *block, uint8_t packing, size_t raw_by
 			       (uint64_t)(cover->items[i].until_ns - cover->items[i].from_ns));
 		at = cover->items[i].until_ns;
 	}
+	exemplar_id_write(&block->id, head);
 }
 
 int block_write(const struct block *block, struct cover *cover, struct buf *head, struct buf *data,
@@ -147,8 +148,10 @@ int block_read_head(struct block *block, const void *head, size_t len,
 		block->columns[c] = (uint32_t)cursor_varint(&in);
 		block->totals[c] = (int64_t)cursor_varint(&in);
 	}
-	if (range)
+	if (range) {
 		read_cover(&in, block->key.t_ns, range, cover);
+		block->id = exemplar_id_read(&in);
+	}
 	return in.bad ? ERR_CORRUPT : 0;
 }
 

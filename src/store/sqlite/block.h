@@ -8,7 +8,7 @@
  *	dict, len_ns	the dictionary that its nodes belong to, and how long it is
  *	head		hash of data (8 bytes), then varints: packing, raw bytes, nodes, profiles,
  *			samples, covered ns, columns (number and total of each), stretches covered;
- *			all that a timeline needs
+ *			all that a timeline needs; at the finest level the profile's name (exemplar_id.h)
  *	sum		64-bit hash of key and head: a damaged row is found before it is used
  *	data		zstd (or plain when short): nodes as sorted deltas, then one value per node for
  *			each column
@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "profile/profile.h"
 #include "store/cover.h"
+#include "store/sqlite/exemplar_id.h"
 
 #define BLOCK_MAX_BYTES ((size_t)512 << 20) /* unpacked: 64 columns of a million stacks */
 
@@ -34,6 +35,7 @@ struct block_key {
 struct block {
 	struct block_key key;
 	int64_t n_profiles, n_samples, covered_ns;
+	struct exemplar_id id; /* decoding: borrowed from the head, read when a cover is */
 	uint32_t columns[PROFILE_MAX_COLUMNS]; /* numbers of the catalogue */
 	int64_t totals[PROFILE_MAX_COLUMNS];
 	size_t n_columns;

@@ -372,6 +372,7 @@ static void family_done(void *item)
 static void series_done(void *item)
 {
 	free(((struct series *)item)->text);
+	free(((struct series *)item)->span_counts);
 }
 
 static void file_done(void *item)

@@ -69,6 +69,13 @@ struct family {
 	size_t n_columns;
 };
 
+/* Spans put into a series, by minute modulo SPAN_MINUTES: back-fill goes on beside what is new. */
+#define SPAN_MINUTES 16
+struct span_count {
+	int64_t minute;
+	uint32_t n;
+};
+
 struct series {
 	uint32_t id;
 	struct family *family;
@@ -81,6 +88,7 @@ struct series {
 	int64_t period;
 	bool is_changed;
 	int64_t carry[PROFILE_MAX_COLUMNS]; /* the writer's: below one stored unit, by column */
+	struct span_count *span_counts;	    /* of the last minutes; NULL: no spans yet */
 };
 
 enum file_state { FILE_NEW = 0, FILE_LIVE = 1, FILE_DAMAGED = 2, FILE_DELETED = 3 };

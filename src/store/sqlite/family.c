@@ -214,7 +214,8 @@ int rollup_load(struct sqlite_store *store, struct err *err)
 		struct block_file *file = files->items[id];
 		int r;
 
-		if (!file || !file->has_work || file->state >= FILE_DAMAGED)
+		if (!file || file->state >= FILE_DAMAGED ||
+		    (!file->has_work && file->state != FILE_NEW))
 			continue;
 		/* Its row was saved, then a crash: it may be on disk or not. */
 		if (file->state == FILE_NEW && access(file->path, F_OK) < 0)

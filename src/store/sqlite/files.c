@@ -32,6 +32,8 @@ static const char *const statement_texts[FILE_STATEMENTS] = {
 	[FILE_SEEN] = "INSERT OR IGNORE INTO seen VALUES(?)",
 	[FILE_INSERT] = "INSERT INTO block(owner, t_ns, part, dict, len_ns, head, sum, data, rowid)"
 			" VALUES(?,?,?,?,?,?,?,?,?)",
+	[FILE_REPLACE] = "INSERT OR REPLACE INTO block(owner, t_ns, part, dict, len_ns, head, sum,"
+			 " data) VALUES(?,?,?,?,?,?,?,?)",
 	[FILE_DELETE] = "DELETE FROM block WHERE owner=? AND t_ns=?",
 	[FILE_MARK] = "INSERT OR IGNORE INTO dirty VALUES(?,?,?)",
 	[FILE_UNMARK] = "DELETE FROM dirty WHERE level=? AND owner=? AND t_ns=?",
@@ -236,11 +238,30 @@ int file_unmark(struct open_file *handle, int level, uint32_t owner, int64_t t_n
 	return sql_run(handle->statements[FILE_UNMARK], err);
 }
 
+static int insert_row(struct open_file *handle, sqlite3_stmt *stmt, const struct block_key *key,
+		      const struct buf *head, const struct buf *data, uint64_t *ret_sum,
+		      struct err *err)
+{
+	uint64_t sum = block_sum(key, head->data, head->len);
+	int r;
+
+	sql_bind(stmt, key->owner, key->t_ns, key->part, key->dict, key->len_ns, 0, (int64_t)sum);
+	sqlite3_bind_blob(stmt, 6, head->data, (int)head->len, SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 8, data->data ? data->data : "", (int)data->len, SQLITE_STATIC);
+	r = sql_run(stmt, err);
+	sqlite3_clear_bindings(stmt);
+	if (r < 0)
+		return r;
+	__atomic_fetch_add(&handle->file->n_blocks, 1, __ATOMIC_RELAXED);
+	if (ret_sum)
+		*ret_sum = sum;
+	return 0;
+}
+
 int file_insert(struct open_file *handle, const struct block *block, struct cover *cover,
-		struct err *err)
+		uint64_t *ret_sum, struct err *err)
 {
 	sqlite3_stmt *stmt = handle->statements[FILE_INSERT];
-	const struct block_key *key = &block->key;
 	cleanup(buf_done) struct buf head = {0}, data = {0};
 	int r;
 
@@ -249,17 +270,15 @@ int file_insert(struct open_file *handle, const struct block *block, struct cove
 	r = block_write(block, cover, &head, &data, err);
 	if (r < 0)
 		return r;
-	sql_bind(stmt, key->owner, key->t_ns, key->part, key->dict, key->len_ns, 0,
-		 (int64_t)block_sum(key, head.data, head.len));
-	sqlite3_bind_blob(stmt, 6, head.data, (int)head.len, SQLITE_STATIC);
-	sqlite3_bind_blob(stmt, 8, data.data ? data.data : "", (int)data.len, SQLITE_STATIC);
 	if (handle->file->level == LEVEL_FINE)
-		sqlite3_bind_int64(stmt, 9, key->part);
-	r = sql_run(stmt, err);
-	sqlite3_clear_bindings(stmt);
-	if (r == 0)
-		__atomic_fetch_add(&handle->file->n_blocks, 1, __ATOMIC_RELAXED);
-	return r;
+		sqlite3_bind_int64(stmt, 9, block->key.part);
+	return insert_row(handle, stmt, &block->key, &head, &data, ret_sum, err);
+}
+
+int file_replace(struct open_file *handle, const struct block_key *key, const struct buf *head,
+		 const struct buf *data, struct err *err)
+{
+	return insert_row(handle, handle->statements[FILE_REPLACE], key, head, data, NULL, err);
 }
 
 int file_row_read(sqlite3_stmt *stmt, int64_t owner, struct file_row *ret_row)
@@ -269,12 +288,12 @@ int file_row_read(sqlite3_stmt *stmt, int64_t owner, struct file_row *ret_row)
 			sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)},
 		.head = sqlite3_column_blob(stmt, 4),
 		.head_len = (size_t)sqlite3_column_bytes(stmt, 4),
+		.sum = (uint64_t)sqlite3_column_int64(stmt, 5),
 		.stmt = stmt,
 	};
-	if (block_sum(&ret_row->key, ret_row->head, ret_row->head_len) !=
-	    (uint64_t)sqlite3_column_int64(stmt, 5))
-		return ERR_CORRUPT;
-	return 0;
+	return block_sum(&ret_row->key, ret_row->head, ret_row->head_len) == ret_row->sum
+		       ? 0
+		       : ERR_CORRUPT;
 }
 
 void file_row_data(struct file_row *row)
@@ -296,6 +315,7 @@ static void reader_free(struct reader *reader)
 	if (!reader)
 		return;
 	sqlite3_finalize(reader->scan);
+	sqlite3_finalize(reader->find);
 	sql_close(reader->db);
 	free(reader);
 }
@@ -351,6 +371,8 @@ int readers_take(struct readers *readers, const struct block_file *file, struct 
 	}
 	if (r == 0)
 		r = sql_prepare(reader->db, FILE_SCAN_QUERY, &reader->scan, err);
+	if (r == 0)
+		r = sql_prepare(reader->db, FILE_FIND_QUERY, &reader->find, err);
 	if (r < 0) {
 		reader_free(reader);
 		return r;
@@ -381,6 +403,7 @@ int readers_give(struct readers *readers, struct reader *reader, bool is_good)
 	bool was_written = reader->is_frozen && has_log(reader->file);
 
 	sqlite3_reset(reader->scan);
+	sqlite3_reset(reader->find);
 	reader_free(is_good && !reader->is_frozen ? pool_reader(readers, reader) : reader);
 	return was_written ? -ENOSPC : 0;
 }

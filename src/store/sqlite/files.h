@@ -29,10 +29,11 @@ struct sql_schema block_file_schema(int level) nodiscard;
 /* ---- the writer's side: one thread ---- */
 
 enum file_statement {
-	FILE_SEEN,   /* INSERT OR IGNORE an id */
-	FILE_INSERT, /* a block */
-	FILE_DELETE, /* blocks of one owner and time */
-	FILE_MARK,   /* a window dirty */
+	FILE_SEEN,    /* INSERT OR IGNORE an id */
+	FILE_INSERT,  /* a block */
+	FILE_REPLACE, /* or make it that one */
+	FILE_DELETE,  /* blocks of one owner and time */
+	FILE_MARK,    /* a window dirty */
 	FILE_UNMARK,
 	FILE_SCAN, /* blocks of an owner, t in [a, b) */
 	FILE_STATEMENTS,
@@ -71,11 +72,16 @@ int file_mark(struct open_file *handle, int level, uint32_t owner, int64_t t_ns,
 	      struct err *err) nodiscard;
 int file_unmark(struct open_file *handle, int level, uint32_t owner, int64_t t_ns,
 		struct err *err) nodiscard;
+/* *ret_sum (may be NULL): the row's. */
 int file_insert(struct open_file *handle, const struct block *block, struct cover *cover,
-		struct err *err) nodiscard;
+		uint64_t *ret_sum, struct err *err) nodiscard;
+/* A row of another kind than blocks, in place of what has its key. */
+int file_replace(struct open_file *handle, const struct block_key *key, const struct buf *head,
+		 const struct buf *data, struct err *err) nodiscard;
 
 /* ---- rows, for writer and readers alike ---- */
 
+#define FILE_FIND_QUERY "SELECT head, sum FROM block WHERE owner=?1 AND t_ns=?2 AND part=?3"
 #define FILE_SCAN_QUERY                                                                            \
 	"SELECT t_ns, part, dict, len_ns, head, sum, data FROM block"                              \
 	" WHERE owner=?1 AND t_ns>=?2 AND t_ns<?3 ORDER BY t_ns, part"
@@ -85,6 +91,7 @@ struct file_row {
 	struct block_key key;
 	const void *head, *data; /* data: only after file_row_data() */
 	size_t head_len, data_len;
+	uint64_t sum;
 	sqlite3_stmt *stmt;
 };
 
@@ -99,7 +106,7 @@ void file_row_data(struct file_row *row);
 struct reader {
 	const struct block_file *file;
 	sqlite3 *db;
-	sqlite3_stmt *scan;
+	sqlite3_stmt *scan, *find;
 	uint64_t used;
 	bool is_frozen; /* see readers_take() */
 };

@@ -22,6 +22,7 @@ void item_free(struct item *item)
 		return;
 	if (item->dict)
 		atomic_fetch_sub(&item->dict->refs, 1);
+	exemplar_pack_done(&item->spans);
 	free(item->nodes);
 	free(item->values[0]); /* one block for all columns */
 	free(item->source_file);
@@ -51,12 +52,12 @@ static int check_time(const struct sqlite_store *store, const struct profile *pr
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		if (store->config.retention.age_ns[level] &&
 		    start < now - store->config.retention.age_ns[level])
-			return err_set(
-				err, ERR_USAGE,
-				"the profile is older than what is kept (%lld h at level "
-				"%s): raise the retention to take it",
-				(long long)(store->config.retention.age_ns[level] / NS_PER_S / 3600),
-				levels[level].name);
+			return err_set(err, ERR_USAGE,
+				       "the profile is older than what is kept (%lld h at level "
+				       "%s): raise the retention to take it",
+				       (long long)(store->config.retention.age_ns[level] /
+						   NS_PER_S / 3600),
+				       levels[level].name);
 	return 0;
 }
 
@@ -240,6 +241,11 @@ static int place_stacks(struct sqlite_store *store, const struct profile *profil
 	if (r < 0)
 		return r;
 	place_values(profile, map, &arena, item);
+	if (profile->spans) {
+		r = exemplars_prepare(store, profile, map, &arena, item, err);
+		if (r < 0)
+			return r;
+	}
 	if (over_limit) {
 		pthread_mutex_lock(&store->lock);
 		store->counters.over_limit_stacks += over_limit;
@@ -289,6 +295,8 @@ static int prepare(struct sqlite_store *store, const struct store_profile *put, 
 		item->id_len = strlen(put->id);
 		memcpy(item->id, put->id, item->id_len);
 	}
+	item->profile_id = exemplar_id_parse(put->profile_id ? put->profile_id : put->id,
+					     &item->profile_id_room);
 	buf_init(&text, LABELS_MAX * 6 * (LABEL_NAME_MAX_BYTES + LABEL_VALUE_MAX_BYTES));
 	labels_format(put->labels, &text);
 	pthread_mutex_lock(&store->lock);

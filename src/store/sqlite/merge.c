@@ -6,13 +6,14 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 #include "store/spread.h"
-#include "store/sqlite/query.h"
+#include "store/sqlite/exemplar_query.h"
 
 struct merge {
 	struct accum sums;
 	struct cover wall;
 	int64_t covered_ns, n_profiles, n_samples;
-	bool count_overlaps; /* of gauges: also those that began before the range */
+	bool count_overlaps;   /* of gauges: also those that began before the range */
+	bool is_in_full_units; /* sums are; else in those of blocks */
 };
 
 static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
@@ -54,6 +55,21 @@ static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
 	return 0;
 }
 
+/* Only what is picked by id, whole. */
+static int add_picked(struct query *query, struct merge *merge, struct err *err)
+{
+	struct exemplar_sums sums = {0};
+	int r = exemplar_add_up(query, &sums, err);
+
+	merge->sums = sums.accum;
+	merge->wall = sums.wall;
+	merge->covered_ns = sums.covered_ns;
+	merge->n_profiles = sums.n_profiles;
+	merge->n_samples = sums.n_samples;
+	merge->is_in_full_units = sums.is_in_full_units;
+	return r;
+}
+
 static int add_up(struct query *query, struct merge *merge, struct err *err)
 {
 	struct steps steps = {
@@ -63,8 +79,11 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 		.n = 1,
 		.max_level = LEVEL_COUNT - 1,
 	};
-	int r = query_scan(query, query->series, query->n_series, &steps, add_scanned, merge, err);
+	int r;
 
+	if (query->ask->pick)
+		return add_picked(query, merge, err);
+	r = query_scan(query, query->series, query->n_series, &steps, add_scanned, merge, err);
 	/* A short range inside one long profile of a gauge shows its level. */
 	if (r < 0 || !query->is_gauge || merge->n_profiles || !merge->covered_ns)
 		return r;
@@ -114,11 +133,12 @@ static int64_t in_unit(int64_t value, int64_t scale)
 	return __builtin_mul_overflow(value, scale, &product) ? INT64_MAX : product;
 }
 
-static int add_values(struct query *query, const struct block *sums, const uint32_t *map,
-		      struct profile *profile, struct err *err)
+static int add_values(struct query *query, const struct block *sums, bool is_in_full_units,
+		      const uint32_t *map, struct profile *profile, struct err *err)
 {
 	for (size_t c = 0; c < sums->n_columns; c++) {
 		const struct column *column = query_kind(query, sums->columns[c]);
+		int64_t scale = is_in_full_units ? 1 : column->unit_scale;
 		int into = 0;
 
 		if (*column->state)
@@ -127,7 +147,7 @@ static int add_values(struct query *query, const struct block *sums, const uint3
 			return err_set(err, into, "the range holds values of too many states");
 		for (uint32_t i = 0; i < sums->n_nodes; i++) {
 			struct node_id node = {map[sums->nodes[i]]};
-			int64_t value = in_unit(sums->values[c][i], column->unit_scale);
+			int64_t value = in_unit(sums->values[c][i], scale);
 
 			profile_add(profile, 0, node, value);
 			if (into > 0)
@@ -155,7 +175,7 @@ static int add_dict(struct query *query, struct merge *merge, struct accum_dict 
 		return r;
 	r = place_nodes(dict, &block, &arena, profile, &map, err);
 	dict_unlock(dict);
-	return r < 0 ? r : add_values(query, &block, map, profile, err);
+	return r < 0 ? r : add_values(query, &block, merge->is_in_full_units, map, profile, err);
 }
 
 /* Name what was added up.  A dictionary that cannot be read takes its part out of the answer. */

@@ -208,7 +208,7 @@ void query_note_missing(struct query *query, struct store_range range)
 
 /* ---- reading ---- */
 
-static int check_deadline(struct query *query, struct err *err)
+int query_check_deadline(struct query *query, struct err *err)
 {
 	const struct store_query *ask = query->ask;
 
@@ -281,7 +281,7 @@ static int scan_reader(struct scan *scan, struct reader *reader, int64_t from_ns
 
 	sql_bind(reader->scan, scan->piece->owner, from_ns, scan->piece->until_ns);
 	while ((r = sql_step(reader->scan, err)) > 0) {
-		r = check_deadline(scan->query, err);
+		r = query_check_deadline(scan->query, err);
 		if (r == 0)
 			r = visit_row(scan, reader->scan, err);
 		if (r)

@@ -93,6 +93,8 @@ struct steps {
 int query_scan(struct query *query, struct series *const *members, size_t n_members,
 	       const struct steps *steps, scan_fn *visit, void *ctx, struct err *err) nodiscard;
 int query_read_data(struct query *query, struct scanned *scanned) nodiscard;
+/* -ETIME, -ECANCELED; looks only now and then. */
+int query_check_deadline(struct query *query, struct err *err) nodiscard;
 /* A block is damaged: its time is missing from the answer. */
 void query_note_missing(struct query *query, struct store_range range);
 

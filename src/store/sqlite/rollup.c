@@ -271,7 +271,7 @@ static int write_sums(struct sqlite_store *store, const struct roll *roll, struc
 		accum_block(accum, sums, &arena, &block);
 		block.key = (struct block_key){roll->window.owner, roll->window.t_ns, sums->dict,
 					       sums->dict, levels[roll->level].window_ns};
-		r = file_insert(handle, &block, &sums->cover, err);
+		r = file_insert(handle, &block, &sums->cover, NULL, err);
 		arena_reset(&arena);
 	}
 	return r;

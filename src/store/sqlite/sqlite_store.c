@@ -132,6 +132,7 @@ static const struct store_ops sqlite_ops = {
 	.series = sqlite_series,
 	.timeline = sqlite_timeline,
 	.merge = sqlite_merge,
+	.exemplars = sqlite_exemplars,
 	.put_source = sqlite_put_source,
 	.get_source = sqlite_get_source,
 	.stats = stats,

@@ -21,6 +21,7 @@
 #include "store/sqlite/clock_guard.h"
 #include "store/sqlite/dict.h"
 #include "store/sqlite/dirty.h"
+#include "store/sqlite/exemplar_block.h"
 #include "store/sqlite/files.h"
 #include "store/sqlite/page_sum.h"
 #include "store/sqlite/sql.h"
@@ -60,6 +61,12 @@ struct item {
 	size_t n_columns;
 	uint32_t *nodes; /* sorted */
 	uint32_t n_nodes;
+	struct exemplar_id profile_id; /* len 0: it has no name */
+	struct exemplar_id_room profile_id_room;
+	struct exemplar_pack spans;    /* n_spans 0: none */
+	struct block_file *spans_file; /* where they go */
+	struct block_key first_block;  /* as the writer made it */
+	uint64_t first_sum;
 	/* ITEM_SOURCE */
 	struct service *service;
 	char *source_file, *source_text;
@@ -135,6 +142,18 @@ bool dict_is_saved(struct dict *dict);
 void dicts_forget(struct item *items);
 void dicts_evict(struct sqlite_store *store);
 
+/* ---- exemplar_write.c ---- */
+/* A put's spans, in the item; the store's lock is not held.  `map`: of the nodes. */
+int exemplars_prepare(struct sqlite_store *store, const struct profile *profile,
+		      const uint32_t *map, struct arena *arena, struct item *item,
+		      struct err *err) nodiscard;
+/*
+ * Writer: commit the spans of the items for that file, before their blocks are.  *ret_blame is the file that an error
+ * is of.
+ */
+int exemplars_write(struct sqlite_store *store, const struct block_file *file, struct item *items,
+		    struct block_file **ret_blame, struct err *err) nodiscard;
+
 /* ---- source.c ---- */
 /* Writer: in the catalogue's transaction. */
 int sources_save(struct sqlite_store *store, struct item *items, struct err *err) nodiscard;
@@ -171,6 +190,9 @@ int sqlite_series(struct store *base, const struct store_query *query, struct ar
 int sqlite_timeline(struct store *base, const struct store_query *query, int64_t step_ns,
 		    const char *const *group_by, size_t n_group_by, struct arena *arena,
 		    struct store_line **ret_lines, size_t *ret_n, struct err *err);
+int sqlite_exemplars(struct store *base, const struct store_query *query,
+		     enum store_exemplar_kind kind, store_exemplar_fn *tell, void *ctx,
+		     struct store_exemplar_sum *ret_sum, struct err *err);
 int sqlite_merge(struct store *base, const struct store_query *query,
 		 struct store_merged *ret_merged, struct err *err);
 
