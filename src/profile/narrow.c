@@ -225,7 +225,7 @@ void narrow_for_pgo(const struct narrow *narrow, const struct profile *from, str
 void narrow_to_nodes(const struct profile *from, uint32_t max_nodes, struct arena *arena,
 		     struct profile *into)
 {
-	struct flame_opts opts = {.max_nodes = max_nodes};
+	struct flame_opts opts = {.max_nodes = max_nodes ? max_nodes + 1 : 0};
 	struct frame other = {.name = names_cstr(from->names, OTHER_NAME)};
 	struct frame_id other_id = names_frame(from->names, &other);
 	struct flame flame;

@@ -61,8 +61,11 @@ static void lay_out(struct flamebearer *own, int64_t max_nodes, struct arena *ar
 		.column = 0,
 		.column_b = 1,
 		.is_diff = own->is_double,
+		/* The root comes on top, as at Pyroscope's. */
 		.max_nodes =
-			(uint32_t)min_of(max_of(max_nodes, (int64_t)0), (int64_t)FLAME_MAX_NODES),
+			max_nodes <= 0
+				? 0
+				: (uint32_t)min_of(max_nodes, (int64_t)FLAME_MAX_NODES - 1) + 1,
 	};
 	struct flame *flame = &own->flame;
 

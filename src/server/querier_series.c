@@ -14,11 +14,7 @@
 
 static double value_of(const struct querier *call, const struct store_point *point)
 {
-	double value = (double)point->value;
-
-	return call->aggregation == AVERAGE && point->n_profiles > 1
-		       ? value / (double)point->n_profiles
-		       : value;
+	return (double)question_point(point, call->aggregation == AVERAGE);
 }
 
 static double total_of(const struct querier *call, const struct store_line *line)

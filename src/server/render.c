@@ -173,12 +173,9 @@ static void write_line(struct render *render, struct json_writer *json,
 	json_member_int(json, "startTime", query->range.from_ns / NS_PER_S);
 	json_key(json, "samples");
 	json_array(json);
-	for (size_t i = 0; line && i < line->n; i++) {
-		const struct store_point *point = &line->points[i];
-		int64_t parts = is_mean ? max_of(point->n_profiles, (int64_t)1) : 1;
+	for (size_t i = 0; line && i < line->n; i++)
+		json_int(json, question_point(&line->points[i], is_mean));
 
-		json_int(json, point->value / parts);
-	}
 	json_end(json);
 	json_member_int(json, "durationDelta", step_s(query));
 	json_key(json, "watermarks");

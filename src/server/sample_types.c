@@ -31,27 +31,28 @@ const char *sample_types_metric_of(const char *type)
 	return NULL;
 }
 
-const char *sample_types_metric(const struct profile *profile)
+static const struct upload_type *find_type(const struct upload_type *types, const char *name)
+{
+	while (types && strcmp(types->name, name) != 0)
+		types = types->next;
+	return types;
+}
+
+const char *sample_types_metric(const struct profile *profile, const struct upload_type *types)
 {
 	for (size_t c = 0; c < profile->n_columns; c++)
 		if (strcmp(column_type(profile, c), "wall") == 0)
 			return "wall";
 	for (size_t c = 0; c < profile->n_columns; c++) {
-		const char *metric = sample_types_metric_of(column_type(profile, c));
+		const char *name = column_type(profile, c);
+		const struct upload_type *type = find_type(types, name);
+		const char *metric = sample_types_metric_of(
+			type && type->display_name ? type->display_name : name);
 
 		if (metric)
 			return metric;
 	}
 	return "process_cpu"; /* "samples" alone */
-}
-
-static const struct upload_type *find_type(const struct upload_type *types, const char *name)
-{
-	for (; types; types = types->next)
-		if (strcmp(types->name, name) == 0 ||
-		    (types->display_name && strcmp(types->display_name, name) == 0))
-			return types;
-	return NULL;
 }
 
 static bool is_level(const char *type)
@@ -100,19 +101,6 @@ uint64_t sample_types_counters(const struct profile *profile, const char *metric
 bool sample_types_are_all(const struct profile *profile, uint64_t columns)
 {
 	return columns == (profile->n_columns < 64 ? (1ull << profile->n_columns) - 1 : ~0ull);
-}
-
-void sample_types_rename(struct profile *profile, const struct upload_type *types)
-{
-	for (size_t c = 0; c < profile->n_columns; c++) {
-		struct sample_type *own = &profile->columns[c].type;
-		const struct upload_type *type = find_type(types, column_type(profile, c));
-
-		if (type && type->unit)
-			own->unit = names_cstr(profile->names, type->unit);
-		if (type && type->display_name)
-			own->type = names_cstr(profile->names, type->display_name);
-	}
 }
 
 /* ---- values ---- */
@@ -201,10 +189,10 @@ const char *sample_types_name_counts(struct profile *profile, const struct uploa
 	for (size_t c = 0; c < profile->n_columns; c++)
 		if (has_unit(profile, c, "nanoseconds")) {
 			set_period(profile, 0);
-			return sample_types_metric(profile);
+			return sample_types_metric(profile, NULL);
 		}
 	if (!profile->n_columns || !has_unit(profile, 0, "count"))
-		return sample_types_metric(profile);
+		return sample_types_metric(profile, NULL);
 	scale(profile, unit);
 	return unit->metric;
 }

@@ -11,8 +11,11 @@
 #include "profile/profile.h"
 #include "server/upload.h"
 
-/* "process_cpu", "wall", "memory", …: by the first sample type that says. */
-const char *sample_types_metric(const struct profile *profile);
+/*
+ * "process_cpu", "wall", "memory", …: by the first sample type that says, under the name that the client's
+ * sample_type_config shows it by.  The types themselves keep their names, as at Pyroscope's.
+ */
+const char *sample_types_metric(const struct profile *profile, const struct upload_type *types);
 /* Of one sample type; NULL: no rule knows it. */
 const char *sample_types_metric_of(const char *type);
 /* Bits of the columns that are levels. */
@@ -25,8 +28,6 @@ uint64_t sample_types_gauges(const struct profile *profile, const struct upload_
 uint64_t sample_types_counters(const struct profile *profile, const char *metric,
 			       const struct upload_type *types, bool may_be);
 bool sample_types_are_all(const struct profile *profile, uint64_t columns);
-/* Units and display names of a client's sample_type_config. */
-void sample_types_rename(struct profile *profile, const struct upload_type *types);
 /* Copy the columns of the bit set, with all of the tree, into an empty profile of the same names. */
 void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into);
 /*

@@ -228,7 +228,7 @@ static int set_metric(struct upload *upload, struct item *item, const struct upl
 	if (origin->counts)
 		metric = sample_types_name_counts(&item->profile, origin->counts);
 	else if (!metric)
-		metric = sample_types_metric(&item->profile);
+		metric = sample_types_metric(&item->profile, origin->types);
 	return labels_set(&item->labels, &upload->arena, LABEL_METRIC, metric, err);
 }
 
@@ -315,7 +315,6 @@ int upload_split_end(struct upload_split *split, struct err *err)
 		bool has_duration = item->profile.duration_ns > 0;
 
 		count_spoilt_spans(split->upload, item);
-		sample_types_rename(&item->profile, origin->types);
 		set_times(&item->profile, origin);
 		r = set_metric(split->upload, item, origin, err);
 		if (r == 0)

@@ -47,15 +47,14 @@ struct upload_origin {
 	bool is_gauge;		     /* all of it, whatever the sample types */
 	/* Nobody says that it is a difference: sample types that count may do so since the program began. */
 	bool may_be_cumulative;
-	/* Sample types by name that are renamed, averaged or cumulative (sample_type_config); NULL-terminated. */
+	/* What sample types are by their names (sample_type_config), linked. */
 	const struct upload_type *types;
 	const struct upload_unit *counts; /* what counts stand for; NULL: for themselves */
 };
 
 struct upload_type {
 	const char *name;
-	const char *unit;	  /* NULL: as it is */
-	const char *display_name; /* NULL: as it is */
+	const char *display_name; /* says the metric; NULL: the name does */
 	bool is_gauge, is_cumulative;
 	struct upload_type *next;
 };

@@ -66,9 +66,7 @@ static int on_config(void *ctx, const struct json_event *event, struct err *err)
 		ingest->type->is_cumulative = event->truth;
 	if (event->kind != JSON_STRING)
 		return 0;
-	if (strcmp(dot, ".units") == 0)
-		ingest->type->unit = arena_strndup(arena, event->text, event->len);
-	else if (strcmp(dot, ".display-name") == 0)
+	if (strcmp(dot, ".display-name") == 0)
 		ingest->type->display_name = arena_strndup(arena, event->text, event->len);
 	else if (strcmp(dot, ".aggregation") == 0)
 		ingest->type->is_gauge = json_event_is(event, "average");

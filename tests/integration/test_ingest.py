@@ -173,7 +173,7 @@ def test_sample_type_config_names_and_averages(server):
         body, headers = multipart([("profile", raw), ("sample_type_config", json.dumps(config).encode())])
         assert server.ingest(body, headers, name="levels").status == 200
     (profile_type,) = types(server, "levels")
-    assert profile_type.startswith("goroutines:goroutines:goroutines:")
+    assert profile_type.startswith("goroutines:goroutine:count:"), "shown names are not types"
     assert view(server, "levels", profile_type)["total"] == 11, "the mean of 10, 11 and 12"
     timeline = server.get("/api/v1/timeline", query=f'{profile_type}{{service_name="levels"}}',
                           **{"from": FROM * 1000, "until": (FROM + 30) * 1000}, step=10_000).json()

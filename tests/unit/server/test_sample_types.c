@@ -51,7 +51,7 @@ static void metric_follows_from_sample_types(void **state)
 		struct world world;
 
 		world_init(&world, rows[i].types, 2);
-		assert_string_equal(sample_types_metric(&world.profile), rows[i].metric);
+		assert_string_equal(sample_types_metric(&world.profile, NULL), rows[i].metric);
 		world_done(&world);
 	}
 }
@@ -95,18 +95,17 @@ static void columns_are_taken_with_the_tree(void **state)
 	world_done(&world);
 }
 
-static void renaming_is_seen_by_name(void **state)
+static void a_shown_name_says_the_metric_and_nothing_else(void **state)
 {
-	static const char *const types[] = {"goroutine"};
-	struct upload_type type = {
-		.name = "goroutine", .unit = "threads", .display_name = "goroutines"};
+	static const char *const types[] = {"contentions"};
+	struct upload_type type = {.name = "contentions", .display_name = "block_count"};
 	struct world world;
 
 	(void)state;
 	world_init(&world, types, 1);
-	sample_types_rename(&world.profile, &type);
-	assert_int_equal(profile_find_column(&world.profile, "goroutines", "threads", NULL), 0);
-	/* Still the type that the configuration means. */
+	assert_string_equal(sample_types_metric(&world.profile, NULL), "mutex");
+	assert_string_equal(sample_types_metric(&world.profile, &type), "block");
+	assert_int_equal(profile_find_column(&world.profile, "contentions", NULL, NULL), 0);
 	type.is_gauge = true;
 	assert_int_equal(sample_types_gauges(&world.profile, &type, false), 1);
 	world_done(&world);
@@ -169,7 +168,7 @@ int main(void)
 		cmocka_unit_test(metric_follows_from_sample_types),
 		cmocka_unit_test(levels_are_known_by_name_or_configuration),
 		cmocka_unit_test(columns_are_taken_with_the_tree),
-		cmocka_unit_test(renaming_is_seen_by_name),
+		cmocka_unit_test(a_shown_name_says_the_metric_and_nothing_else),
 		cmocka_unit_test(counts_become_values_and_saturate),
 		cmocka_unit_test(text_is_typed_by_suffix_then_units),
 	};
