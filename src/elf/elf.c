@@ -269,6 +269,16 @@ static int find_build_id(const uint8_t *notes, size_t len, uint8_t ret_id[ELF_BU
 	return -ENOENT;
 }
 
+/* What is not made to be loaded has sections only: the debug information that dwz takes out of several files. */
+static int build_id_of_section(const struct elf *elf, uint8_t ret_id[ELF_BUILD_ID_MAX])
+{
+	cleanup_free uint8_t *notes = NULL;
+	size_t len;
+	int r = elf_section_bytes(elf, ".note.gnu.build-id", ELF_MAX_NOTE_BYTES, &notes, &len);
+
+	return r < 0 ? r : find_build_id(notes, len, ret_id);
+}
+
 int elf_build_id(const struct elf *elf, uint8_t ret_id[ELF_BUILD_ID_MAX])
 {
 	for (size_t i = 0; i < elf->n_segments; i++) {
@@ -283,5 +293,5 @@ int elf_build_id(const struct elf *elf, uint8_t ret_id[ELF_BUILD_ID_MAX])
 		if (r > 0)
 			return r;
 	}
-	return -ENOENT;
+	return build_id_of_section(elf, ret_id);
 }

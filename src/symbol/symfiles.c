@@ -221,6 +221,27 @@ static int find_by_link(int root, const struct elf *elf, const struct symfiles_w
 
 /* ---- .gnu_debugaltlink: a path and a build id ---- */
 
+/* A path that is no absolute one begins in the folder of the file that says it. */
+static int open_beside(int root, int fd, const char *name)
+{
+	char own[64], path[PATH_MAX];
+	ssize_t len;
+
+	if (*name == '/')
+		return symfiles_open(root, name);
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	len = readlink(own, path, sizeof(path) - 1);
+	if (len <= 0)
+		return -ENOENT;
+	path[len] = '\0';
+	char *slash = strrchr(path, '/');
+	size_t left = slash ? sizeof(path) - (size_t)(slash + 1 - path) : 0;
+	if (!slash || strlen(name) >= left)
+		return -ENAMETOOLONG;
+	memcpy(slash + 1, name, strlen(name) + 1);
+	return symfiles_open(root, path);
+}
+
 static int find_alt(int root, int debug_fd, const char *dirs)
 {
 	struct elf *elf = look_into(debug_fd);
@@ -239,8 +260,8 @@ static int find_alt(int root, int debug_fd, const char *dirs)
 		return -ENOENT;
 	to_hex(bytes + name_len, len - name_len, id);
 	fd = find_by_build_id(root, dirs, id);
-	if (fd < 0 && *bytes == '/')
-		fd = symfiles_open(root, (const char *)bytes);
+	if (fd < 0)
+		fd = open_beside(root, debug_fd, (const char *)bytes);
 	return fd >= 0 && has_build_id(fd, id) ? take_fd(&fd) : -ENOENT;
 }
 
