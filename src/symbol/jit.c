@@ -118,8 +118,10 @@ void jit_code_add_line(struct jit_code *code, uint64_t address, uint32_t line, c
 	if (code->n_lines >= JIT_MAX_LINES)
 		return;
 	/* Mostly that of the line before. */
-	if (!code->last_file || strlen(last) != strnlen(file, len) ||
-	    memcmp(last, file, strlen(last)) != 0)
+	if (!len)
+		code->last_file = 0;
+	else if (!code->last_file || strlen(last) != strnlen(file, len) ||
+		 memcmp(last, file, strlen(last)) != 0)
 		code->last_file = add_text(code, file, len);
 	if (code->n_lines == code->n_lines_used)
 		code->lines_base = address;
@@ -127,6 +129,22 @@ void jit_code_add_line(struct jit_code *code, uint64_t address, uint32_t line, c
 		vec_grow(code->lines, &code->lines_cap, code->n_lines + 1, sizeof(*code->lines));
 	code->lines[code->n_lines++] =
 		(struct line){.offset = address, .file = code->last_file, .line = line};
+}
+
+void jit_code_mend_lines(struct jit_code *code, uint64_t late, const char *file, size_t len)
+{
+	uint32_t known = 0;
+
+	code->lines_base -= late;
+	for (size_t i = code->n_lines_used; i < code->n_lines; i++) {
+		struct line *line = &code->lines[i];
+
+		line->offset -= late;
+		if (!line->file && !known && len)
+			known = add_text(code, file, len);
+		if (!line->file)
+			line->file = known;
+	}
 }
 
 /* ---- finding ---- */

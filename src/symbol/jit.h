@@ -42,6 +42,12 @@ void jit_code_move(struct jit_code *code, uint64_t from, uint64_t to, uint64_t s
 void jit_code_add_line(struct jit_code *code, uint64_t address, uint32_t line, const char *file,
 		       size_t len);
 
+/*
+ * Of the lines that wait for their function: they were told `late` bytes too far on, and those without a file are
+ * in this one.
+ */
+void jit_code_mend_lines(struct jit_code *code, uint64_t late, const char *file, size_t len);
+
 struct jit_found {
 	const char *name; /* borrowed until the next change */
 	const char *file; /* "" where unknown */

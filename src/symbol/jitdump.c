@@ -13,6 +13,16 @@
 /* Of a record only so much is looked at: behind its name a function has its code. */
 #define LOOK_MOST (1u << 20)
 
+#define LINE_HEAD_BYTES 16
+/* Lines lie no farther from the beginning of their function. */
+#define FUNCTION_MOST (64u << 20)
+/*
+ * V8 (11.3, perf-jit.cc: kElfHeaderSize) adds to the address of each line what `perf inject` takes off again: the
+ * header of the ELF file that it makes.  It names its functions "JS:*name /path/to.js:1:19".
+ */
+#define V8_LATE_BYTES 0x40
+#define V8_PREFIX "JS:"
+
 enum { CODE_LOAD, CODE_MOVE, CODE_DEBUG_INFO };
 
 /* A text that ends with NUL; NULL without one. */
@@ -27,6 +37,31 @@ static const char *take_text(struct cursor *cursor, size_t *ret_len)
 	return (const char *)cursor_bytes(cursor, *ret_len + 1);
 }
 
+/* "/path/to.js" of "JS:*name /path/to.js:1:19". */
+static const char *v8_file(const char *name, size_t len, size_t *ret_len)
+{
+	const char *begin = memmem(name, len, " /", 2), *end = name + len;
+
+	*ret_len = 0;
+	if (!begin) /* "node:internal/…" */
+		begin = memrchr(name, ' ', len);
+	if (!begin)
+		return "";
+	for (int colons = 0; end > begin && colons < 2; colons += *end == ':')
+		end--;
+	*ret_len = end > begin ? (size_t)(end - begin - 1) : 0;
+	return begin + 1;
+}
+
+static void mend_v8_lines(struct jit_code *code, const char *name, size_t len)
+{
+	size_t file_len;
+	const char *file = v8_file(name, len, &file_len);
+
+	if (len > strlen(V8_PREFIX) && memcmp(name, V8_PREFIX, strlen(V8_PREFIX)) == 0)
+		jit_code_mend_lines(code, V8_LATE_BYTES, file, file_len);
+}
+
 static void read_load(struct jit_code *code, struct cursor *cursor)
 {
 	const char *name;
@@ -39,8 +74,10 @@ static void read_load(struct jit_code *code, struct cursor *cursor)
 	size = cursor_le64(cursor);
 	(void)cursor_le64(cursor); /* its number */
 	name = take_text(cursor, &len);
-	if (name && !cursor->bad)
-		jit_code_add(code, address, size, name, len);
+	if (!name || cursor->bad)
+		return;
+	mend_v8_lines(code, name, len);
+	jit_code_add(code, address, size, name, len);
 }
 
 static void read_move(struct jit_code *code, struct cursor *cursor)
@@ -56,20 +93,56 @@ static void read_move(struct jit_code *code, struct cursor *cursor)
 		jit_code_move(code, from, to, size);
 }
 
+/* Can a line's record begin here?  At the end of all of them, too. */
+static bool is_line(struct cursor cursor, uint64_t function)
+{
+	if (cursor_left(&cursor) < LINE_HEAD_BYTES)
+		return true;
+	uint64_t address = cursor_le64(&cursor);
+	uint32_t line = cursor_le32(&cursor);
+
+	return !cursor.bad && address - function < FUNCTION_MOST && line <= INT32_MAX;
+}
+
+static bool is_path(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ')
+			return false;
+	return len > 0;
+}
+
+/*
+ * The file of a line.  V8 11.3 writes the text of memory that it has given back already: with bytes of anything,
+ * also NUL.  Then the text ends where the next line can begin, and tells nothing: *ret_len is 0.
+ */
+static const char *take_file(struct cursor *cursor, uint64_t function, size_t *ret_len)
+{
+	const char *name = take_text(cursor, ret_len);
+	bool is_whole = name && is_line(*cursor, function);
+
+	if (is_whole && is_path(name, *ret_len))
+		return name;
+	while (name && !is_line(*cursor, function))
+		name = take_text(cursor, ret_len);
+	*ret_len = 0;
+	return name;
+}
+
 static void read_lines(struct jit_code *code, struct cursor *cursor)
 {
 	const char *file = "", *name;
 	size_t file_len = 0, len;
-	uint64_t n;
+	uint64_t n, function;
 
-	(void)cursor_le64(cursor); /* of the function that follows */
+	function = cursor_le64(cursor); /* the one that follows */
 	n = cursor_le64(cursor);
 	for (; n && !cursor->bad && cursor_left(cursor); n--) {
 		uint64_t address = cursor_le64(cursor);
 		uint32_t line = cursor_le32(cursor);
 
 		(void)cursor_le32(cursor); /* which of the blocks on that line */
-		name = take_text(cursor, &len);
+		name = take_file(cursor, function, &len);
 		if (!name)
 			return;
 		if (len != 1 || (unsigned char)*name != 0xff) { /* else: as before */

@@ -3,14 +3,17 @@
  * For tests that ask other programs about the same addresses:
  *
  *	symbol_tool DEBUG_DIRS FILE BUILD_ID < ADDRESSES
+ *	symbol_tool perf-map|jitdump FILE "" < ADDRESSES	of code that was made at run time
  *
  * BUILD_ID "-": none, the path is trusted.  Addresses are hex, one a line.  Prints, as JSON, for each address the
  * list of [function, file, line], innermost first; then the facts as the last line.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "symbol/symbol.h"
@@ -57,6 +60,19 @@ static struct node_id node_of(struct names *names, struct tree *tree, const char
 	return tree_child(tree, (struct node_id){0}, names_frame(names, &frame));
 }
 
+/* Of process 1, whose code the file names; false: its argument is no such kind. */
+static bool add_jit(struct symbolizer *symbolizer, const char *kind, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (strcmp(kind, "jitdump") == 0)
+		return symbolizer_add_jitdump(symbolizer, 1, fd, NULL) == 0;
+	if (strcmp(kind, "perf-map") == 0)
+		return symbolizer_add_perf_map(symbolizer, 1, fd, NULL) == 0;
+	close(fd);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct symbolizer_config config = {.trusts_paths = true, .debug_dirs = argv[1]};
@@ -78,11 +94,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "symbol_tool: %s\n", err.text);
 		return 1;
 	}
+	bool is_jit = add_jit(symbolizer, argv[1], argv[2]);
 	begun_ns = clock_monotonic_ns();
 	for (int n = 0; n < MOST_ADDRESSES && scanf("%" SCNx64, &address) == 1; n++) {
-		struct node_id node = node_of(config.names, &tree, argv[2], argv[3], address);
+		struct node_id node = node_of(config.names, &tree, is_jit ? "[anonymous]" : argv[2],
+					      argv[3], address);
 
-		print_node(config.names, &tree, symbolizer_node(symbolizer, 0, node));
+		print_node(config.names, &tree, symbolizer_node(symbolizer, is_jit, node));
 	}
 	symbolizer_facts(symbolizer, &facts);
 	printf("{\"asked\": %" PRIu64 ", \"found\": %" PRIu64

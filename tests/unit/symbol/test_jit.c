@@ -240,6 +240,40 @@ static void jit_file_reads_on_and_notices_a_new_beginning(void **state)
 	jit_code_free(code);
 }
 
+/* V8 11.3: lines 0x40 too far on, and files from memory that it has given back. */
+static void jitdump_of_v8_has_its_lines_mended(void **state)
+{
+	static const char name[] = "JS:*work /srv/a b.js:1:19", damaged[] = "\x9a\x25\0\0\0\x12.js";
+	struct jit_code *code = jit_code_new();
+	struct jit_found found;
+	struct buf dump;
+
+	(void)state;
+	buf_init(&dump, 1 << 16);
+	put_head(&dump);
+	put32(&dump, 2);
+	put32(&dump, 16 + 16 + 2 * (16 + sizeof(damaged)));
+	put64(&dump, 2);
+	put64(&dump, 0x1000);
+	put64(&dump, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		put64(&dump, 0x1040 + 8 * i);
+		put32(&dump, 10 + i);
+		put32(&dump, 19);
+		buf_put(&dump, damaged, sizeof(damaged));
+	}
+	put_load(&dump, 0x1000, 0x20, name);
+	assert_int_equal(jitdump_read(code, dump.data, dump.len, true), dump.len);
+	assert_true(jit_code_find(code, 0x1007, &found));
+	assert_string_equal(found.name, name);
+	assert_string_equal(found.file, "/srv/a b.js");
+	assert_int_equal(found.line, 10);
+	assert_true(jit_code_find(code, 0x1008, &found));
+	assert_int_equal(found.line, 11);
+	buf_done(&dump);
+	jit_code_free(code);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +284,7 @@ int main(void)
 		cmocka_unit_test(jit_code_finds_among_many),
 		cmocka_unit_test(jitdump_names_functions_and_lines),
 		cmocka_unit_test(jitdump_is_read_in_pieces),
+		cmocka_unit_test(jitdump_of_v8_has_its_lines_mended),
 		cmocka_unit_test(jit_file_reads_on_and_notices_a_new_beginning),
 	};
 
