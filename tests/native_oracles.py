@@ -144,7 +144,7 @@ def perf(pid, scratch):
         raise Unfit("needs perf (linux-perf)")
     data = scratch / f"perf-{pid}.data"
     control, acknowledged = os.pipe(), os.pipe()
-    with subprocess.Popen(["perf", "record", "-q", "-D", "-1", "--control", f"fd:{control[0]},{acknowledged[1]}",
+    with subprocess.Popen(["perf", "record", "-q", "-N", "-D", "-1", "--control", f"fd:{control[0]},{acknowledged[1]}",
                            "-e", "context-switches", "-c", "1", "--call-graph", f"dwarf,{PERF_STACK_BYTES}", "-m", "16M",
                            "-o", data, "-p", str(pid)], pass_fds=(control[0], acknowledged[1]), text=True,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as record:
