@@ -162,6 +162,12 @@ static void print_native(const struct capture_stats *stats)
 		if (native[i] && i != CAPTURE_NATIVE_COMPLETE && i != CAPTURE_NATIVE_INNER)
 			log_info("native stacks %s: %" PRIu64,
 				 capture_native_words((enum capture_native)i), native[i]);
+	if (stats->native_outer)
+		log_info("native stacks with outer frames read after their pause: %" PRIu64,
+			 stats->native_outer);
+	if (stats->native_bytes && stats->paused)
+		log_info("native stacks: %.1f KiB copied in a pause, in the mean",
+			 (double)stats->native_bytes / 1024 / (double)stats->paused);
 }
 
 void summary_print_missing(const struct capture_stats *stats)

@@ -151,6 +151,7 @@ struct capture_stats {
 	uint64_t left_out; /* threads that are more than are sampled, in the last tick */
 	uint64_t native[CAPTURE_NATIVES];
 	uint64_t native_bytes; /* of stacks that were copied in pauses, all together */
+	uint64_t native_outer; /* of the complete stacks: outer frames were read after the pause */
 };
 
 /*

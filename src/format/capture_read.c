@@ -339,6 +339,7 @@ static int read_stats(struct capture_reader *reader, struct cursor *record)
 	for (size_t i = 0; i < CAPTURE_NATIVES && cursor_left(record); i++)
 		stats.native[i] = cursor_varint(record);
 	stats.native_bytes = cursor_left(record) ? cursor_varint(record) : 0;
+	stats.native_outer = cursor_left(record) ? cursor_varint(record) : 0;
 	if (record->bad || !reader->events.stats)
 		return 0;
 	return reader->events.stats(reader->ctx, &stats);

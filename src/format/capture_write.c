@@ -374,6 +374,7 @@ int capture_write_stats(struct capture_writer *writer, const struct capture_stat
 	for (size_t i = 0; i < CAPTURE_NATIVES; i++)
 		buf_put_varint(record, stats->native[i]);
 	buf_put_varint(record, stats->native_bytes);
+	buf_put_varint(record, stats->native_outer);
 	return end_event(writer, RECORD_STATS);
 }
 

@@ -27,7 +27,7 @@ struct native *native_new(struct target *target, struct names *names, struct cap
 	native->target = target;
 	native->names = names;
 	native->stats = stats;
-	native->bytes = xcalloc(NATIVE_MAX_COPY, 1);
+	native_stack_init(&native->stack);
 	native->cut = marker_frame(names, NATIVE_CUT_MARKER);
 	native->n_evals = python_eval_ranges(target->python, &native->evals);
 	native->space = unwind_space_new(&args);
@@ -43,7 +43,7 @@ void native_free(struct native *native)
 	unwind_space_free(native->space);
 	merged_done(&native->merged);
 	free(native->modules);
-	free(native->bytes);
+	native_stack_done(&native->stack);
 	free(native);
 }
 
@@ -61,37 +61,16 @@ void native_refresh(struct native *native, int64_t now_ns, bool has_news)
 
 /* ---- one thread ---- */
 
-/* Between `leave` and `ret` the caller's frame pointer is what lies below the stack pointer, say gcc's tables. */
-#define RED_ZONE_BYTES 128
-
 void native_forget(struct native *native)
 {
 	native->has_regs = native->is_waiting = native->is_still = native->is_unwound = false;
-	native->n_bytes = native->n_frames = 0;
-}
-
-/*
- * Rule 2.  From glibc 2.42 on guard pages are part of the mapping (MADV_GUARD_INSTALL) and the stacks of
- * neighbouring threads are one mapping: what ends a stack is the thread's own area, which lies at its top.
- */
-static size_t stack_bytes(struct native *native, raddr_t sp, uint64_t tls)
-{
-	const struct mapping *mapping = maps_find(&native->target->maps, sp);
-	uint64_t page_after_tls = (tls | 4095) + 1;
-
-	if (mapping) {
-		uint64_t end = tls > sp ? min_of(mapping->end, page_after_tls) : mapping->end;
-
-		return (size_t)min_of(end - sp, (uint64_t)NATIVE_MAX_COPY);
-	}
-	native->is_maps_stale = true;
-	return 0;
+	native->n_frames = 0;
+	native_stack_forget(&native->stack);
 }
 
 bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *ret_span)
 {
 	struct pause_regs regs;
-	size_t len;
 
 	native_forget(native);
 	if (pause_regs(pauser, &regs) < 0)
@@ -99,39 +78,17 @@ bool native_aim(struct native *native, struct pauser *pauser, struct mem_span *r
 	native->regs.known = (1ull << UNWIND_REGS) - 1;
 	memcpy(native->regs.r, regs.all, sizeof(regs.all));
 	native->has_regs = true;
-	native->stack_at = regs.sp - RED_ZONE_BYTES;
-	if (!maps_find(&native->target->maps, native->stack_at))
-		native->stack_at = regs.sp;
-	len = stack_bytes(native, native->stack_at, regs.tls);
-	if (len == 0)
-		return false;
-	*ret_span = (struct mem_span){.addr = native->stack_at, .into = native->bytes, .len = len};
-	return true;
+	if (native_stack_aim(&native->stack, &native->target->maps, regs.sp, regs.tls, ret_span))
+		return true;
+	native->is_maps_stale = true;
+	return false;
 }
 
 void native_hold(struct native *native, const struct mem_span *span)
 {
-	if (span->ok)
-		native->n_bytes = span->len;
-	else
-		native->is_maps_stale = true;
-	native->stats->native_bytes += native->n_bytes;
-}
-
-static void unwind(struct native *native)
-{
-	struct unwind_stack stack = {
-		.sp = native->stack_at,
-		.bytes = native->bytes,
-		.len = native->n_bytes,
-		.memory = native->is_waiting || native->is_still ? native->target->memory : NULL,
-	};
-
-	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
-	native->n_frames = unwind_run(native->space, &native->regs, &stack, native->frames,
-				      UNWIND_MAX_FRAMES, &native->outcome);
-	native->is_unwound = true;
-	native->is_maps_stale |= native->outcome == UNWIND_OUTSIDE;
+	native_stack_hold(&native->stack, native->target->memory, &native->target->maps, span);
+	native->is_maps_stale |= !span->ok;
+	native->stats->native_bytes += native->stack.n + native->stack.n_more;
 }
 
 static bool has_recovered(const struct native *native)
@@ -140,6 +97,30 @@ static bool has_recovered(const struct native *native)
 		if (native->frames[i].flags & UNWIND_FRAME_RECOVERED)
 			return true;
 	return false;
+}
+
+/* Of the thread's stack, by what came of it; what was searched for may have ended elsewhere. */
+static void learn(struct native *native)
+{
+	if (native->outcome != UNWIND_BASE || has_recovered(native))
+		native_stack_unlearn(&native->stack);
+	else if (native_stack_learn(&native->stack, unwind_top(native->space)))
+		native->stats->native_outer++;
+}
+
+static void unwind(struct native *native)
+{
+	struct unwind_stack stack;
+
+	native_stack_follow(&native->stack, native->target->memory);
+	stack = native_stack_view(&native->stack);
+	stack.memory = native->is_waiting || native->is_still ? native->target->memory : NULL;
+	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
+	native->n_frames = unwind_run(native->space, &native->regs, &stack, native->frames,
+				      UNWIND_MAX_FRAMES, &native->outcome);
+	native->is_unwound = true;
+	native->is_maps_stale |= native->outcome == UNWIND_OUTSIDE;
+	learn(native);
 }
 
 /*
@@ -182,8 +163,6 @@ static void set_arguments(struct native *native, const struct thread_view *view)
 
 void native_hold_waiting(struct native *native, pid_t tid, const struct thread_view *view)
 {
-	size_t len;
-
 	native_forget(native);
 	if (!view->sp || !view->pc)
 		return;
@@ -192,11 +171,9 @@ void native_hold_waiting(struct native *native, pid_t tid, const struct thread_v
 	unwind_regs_set(&native->regs, UNWIND_PC, view->pc);
 	set_arguments(native, view);
 	native->has_regs = native->is_waiting = true;
-	native->stack_at = view->sp;
-	len = stack_bytes(native, view->sp, 0);
 	memory_budget_set(native->target->memory, RUN_MAX_READS, RUN_MAX_READ_BYTES);
-	if (len > 0 && memory_read(native->target->memory, view->sp, native->bytes, len) == 0)
-		native->n_bytes = len;
+	native_stack_read(&native->stack, native->target->memory, &native->target->maps, view->sp);
+	native->is_maps_stale |= !native->stack.n;
 	unwind(native);
 	if ((native->outcome != UNWIND_BASE || has_recovered(native)) && ask_kernel(native, tid))
 		unwind(native);
@@ -328,7 +305,7 @@ static void count_end(struct native *native)
 		[UNWIND_LOOP] = CAPTURE_NATIVE_BAD_RULE,
 		[UNWIND_LATER] = CAPTURE_NATIVE_LATER,
 	};
-	bool is_full = native->outcome == UNWIND_BAD_MEMORY && native->n_bytes == NATIVE_MAX_COPY;
+	bool is_full = native->outcome == UNWIND_BAD_MEMORY && native->stack.is_cut;
 
 	if (native->outcome != UNWIND_BASE)
 		count(native, is_full ? CAPTURE_NATIVE_TOO_DEEP : reasons[native->outcome]);

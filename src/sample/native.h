@@ -10,7 +10,8 @@
  *
  *   1. A sample is never lost for its native frames: without them it is Python's alone, and counted by the reason
  *	(enum capture_native).
- *   2. What is copied in a pause is at most NATIVE_MAX_COPY bytes from sp on, and ends with the mapping.
+ *   2. What is copied in a pause is at most NATIVE_MAX_COPY bytes; what a larger stack has beyond is read right
+ *	after it, and believed only when that can be proven (native_stack.h).
  *   3. No names are looked up here: frames carry file, build id and address, and whoever has no rights finds names
  *	for them later (symbol/symbol.h), in files that we open for him once, since he may have no way to them.
  *   4. Files and mappings are read outside of pauses only.
@@ -25,11 +26,11 @@
 #include "proc/pause.h"
 #include "proc/thread.h"
 #include "sample/native_merge.h"
+#include "sample/native_stack.h"
 #include "sample/target.h"
 #include "sample/wire.h"
 #include "unwind/unwind.h"
 
-#define NATIVE_MAX_COPY (64u << 10)
 #define NATIVE_MAPS_GAP_NS (100 * 1000000ll) /* between two readings of what is mapped */
 
 /* Text of a module, as frames have it. */
@@ -53,9 +54,7 @@ struct native {
 	bool is_maps_stale; /* something was met that is not in the target's maps */
 
 	/* Of one thread at a time: */
-	uint8_t *bytes;	  /* NATIVE_MAX_COPY */
-	raddr_t stack_at; /* of bytes[0] */
-	size_t n_bytes;
+	struct native_stack stack;
 	struct unwind_regs regs;
 	bool has_regs; /* something is held */
 	bool is_still; /* of a core: all of its memory can be read */

@@ -298,6 +298,7 @@ static void replace_stats(struct capture_stats *total, const struct capture_stat
 	for (int i = 0; i < CAPTURE_NATIVES; i++)
 		total->native[i] += new->native[i] - old->native[i];
 	total->native_bytes += new->native_bytes - old->native_bytes;
+	total->native_outer += new->native_outer - old->native_outer;
 	total->reader_cpu_ns = sum(total->reader_cpu_ns, new->reader_cpu_ns - old->reader_cpu_ns);
 	total->pause_total_ns =
 		sum(total->pause_total_ns, new->pause_total_ns - old->pause_total_ns);

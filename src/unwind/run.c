@@ -7,16 +7,23 @@
 #define ENTRY_BYTES 64		    /* a program's first instructions, up to where it calls C */
 #define RECORD_MAX_BYTES (1u << 20) /* between two frame records; a larger frame is not believed */
 
+static bool read_held(const uint8_t *bytes, size_t len, raddr_t at, uint64_t addr,
+		      uint64_t *ret_value)
+{
+	if (addr < at || addr - at >= len || len - (addr - at) < sizeof(*ret_value))
+		return false;
+	memcpy(ret_value, bytes + (addr - at), sizeof(*ret_value));
+	return true;
+}
+
 bool walk_read(void *ctx, uint64_t addr, uint64_t *ret_value)
 {
 	struct walk *walk = ctx;
 	const struct unwind_stack *stack = walk->stack;
 
-	if (addr >= stack->sp && addr - stack->sp < stack->len &&
-	    stack->len - (addr - stack->sp) >= sizeof(*ret_value)) {
-		memcpy(ret_value, stack->bytes + (addr - stack->sp), sizeof(*ret_value));
+	if (read_held(stack->bytes, stack->len, stack->sp, addr, ret_value) ||
+	    read_held(stack->more, stack->more_len, stack->more_at, addr, ret_value))
 		return true;
-	}
 	if (!stack->memory)
 		return false;
 	if (addr < walk->window_at ||
@@ -211,8 +218,15 @@ size_t unwind_run(struct unwind_space *space, const struct unwind_regs *regs,
 	enum unwind_outcome outcome = walk_on(&walk);
 	if (outcome == UNWIND_NO_REG || outcome == UNWIND_NO_TABLE || outcome == UNWIND_BAD_RULE)
 		outcome = search(&walk, outcome);
+	if (outcome == UNWIND_BASE)
+		space->top = walk.regs.r[UNWIND_SP];
 	*ret_outcome = outcome;
 	return walk.n;
+}
+
+raddr_t unwind_top(const struct unwind_space *space)
+{
+	return space->top;
 }
 
 const char *unwind_outcome_name(enum unwind_outcome outcome)

@@ -33,6 +33,10 @@ struct unwind_stack {
 	raddr_t sp;	      /* address of bytes[0] */
 	const uint8_t *bytes; /* borrowed; may be NULL when len is 0 */
 	size_t len;
+	/* A second piece: what lies further out, or the stack that a handler on a stack of its own interrupted. */
+	raddr_t more_at;
+	const uint8_t *more;
+	size_t more_len;
 	struct memory *memory; /* NULL: nothing but the bytes.  Reads are charged to its budget */
 };
 
@@ -103,6 +107,9 @@ void unwind_space_update(struct unwind_space *space, const struct maps *maps);
 size_t unwind_run(struct unwind_space *space, const struct unwind_regs *regs,
 		  const struct unwind_stack *stack, struct unwind_frame *frames, size_t max,
 		  enum unwind_outcome *ret_outcome);
+
+/* Where the last stack that ended with UNWIND_BASE begins: the stack pointer of its outermost frame. */
+raddr_t unwind_top(const struct unwind_space *space);
 
 enum unwind_kind {
 	UNWIND_FILE,

@@ -61,6 +61,7 @@ struct unwind_space {
 	uint32_t n_open;
 	size_t index_bytes;
 	uint32_t left_loads, left_decoded; /* of this run */
+	raddr_t top;			   /* unwind_top() */
 };
 
 /* Load what the module needs; false: it has no table, or not in this run (then left_loads is 0). */
