@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import stacks
 from serving import CPU, Server, pprof
 
 NOW = int(time.time()) // 60 * 60
@@ -35,71 +36,15 @@ def ask(server, method, **body):
                           {"Content-Type": "application/json"})
 
 
-def stacks_of_pprof(profile):
-    """{("main", …, "leaf"): value} of a pprof in proto3's JSON."""
-    texts = profile["stringTable"]
-    functions = {one["id"]: texts[int(one["name"])] for one in profile.get("function", [])}
-    lines = {one["id"]: [functions[line["functionId"]] for line in one["line"]] for one in profile.get("location", [])}
-    stacks = {}
-    for sample in profile.get("sample", []):
-        stack = tuple(name for ident in reversed(sample["locationId"]) for name in lines[ident])
-        stacks[stack] = stacks.get(stack, 0) + int(sample["value"][0])
-    return stacks
-
-
-def stacks_of_tree(data):
-    """As a reader of Pyroscope takes it: the children of a node come in any order, each under the last that waits for one."""
-    at, stacks = 0, {}
-
-    def number():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7f) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    waiting = [None]
-    while waiting:
-        above = waiting.pop()
-        length = number()
-        name = data[at:at + length].decode()
-        at += length
-        own, children = number(), number()
-        path = () if above is None else above + (name,)
-        if own:
-            assert path not in stacks
-            stacks[path] = own
-        waiting += [path] * children
-    assert at == len(data)
-    return stacks
-
-
 def stacks_of(server, format, **body):
     """The same of any format that has whole stacks."""
     got = ask(server, "SelectMergeStacktraces", format=f"PROFILE_FORMAT_{format}", **body)
     assert got.status == 200, got.body
     if format == "PPROF":
-        return stacks_of_pprof(got.json()["pprof"]["profile"])
+        return stacks.of_pprof(got.json()["pprof"]["profile"])
     if format == "TREE":
-        return stacks_of_tree(base64.b64decode(got.json().get("tree", "AAAA")))
-    flame, stacks, above = got.json()["flamegraph"], {}, None
-    for level in flame["levels"]:
-        boxes, x = [], 0
-        for gap, total, own, name in zip(*[iter(map(int, level["values"]))] * 4):
-            x += gap
-            path = ()
-            if above is not None:
-                path = next(p for left, width, p in above if left <= x < left + width) + (flame["names"][name],)
-            boxes.append((x, total, path))
-            x += total
-            if own:
-                stacks[path] = own
-        above = boxes
-    return stacks
+        return stacks.of_tree(base64.b64decode(got.json().get("tree", "AAAA")))
+    return stacks.of_flame(got.json()["flamegraph"])
 
 
 WHOLE = ("FLAMEGRAPH", "TREE", "PPROF")
@@ -152,16 +97,16 @@ def test_for_compilers_the_innermost_frames_are_enough(server):
     assert got == {("work", "foo"): 740 * 10**6, ("work", "bar"): 200 * 10**6, ("main", "idle"): 60 * 10**6}
     profile = ask(server, "SelectMergeProfile", stackTraceSelector={"goPgo": {"keepLocations": 1,
                                                                               "aggregateCallees": True}}).json()
-    assert stacks_of_pprof(profile) == {("foo",): 740 * 10**6, ("bar",): 200 * 10**6, ("idle",): 60 * 10**6}
+    assert stacks.of_pprof(profile) == {("foo",): 740 * 10**6, ("bar",): 200 * 10**6, ("idle",): 60 * 10**6}
     assert all("line" not in line for one in profile["location"] for line in one["line"])
 
 
 def test_a_profile_can_be_narrowed(server):
     whole = ask(server, "SelectMergeProfile")
-    assert stacks_of_pprof(whole.json()) == STACKS
-    assert stacks_of_pprof(ask(server, "SelectMergeProfile", maxNodes=4).json()) == stacks_of(server, "PPROF", maxNodes=4)
+    assert stacks.of_pprof(whole.json()) == STACKS
+    assert stacks.of_pprof(ask(server, "SelectMergeProfile", maxNodes=4).json()) == stacks_of(server, "PPROF", maxNodes=4)
     at = ask(server, "SelectMergeProfile", stackTraceSelector={"callSite": [{"name": "other_root"}]})
-    assert stacks_of_pprof(at.json()) == {("other_root", "work", "foo"): 40 * 10**6}
+    assert stacks.of_pprof(at.json()) == {("other_root", "work", "foo"): 40 * 10**6}
 
 
 def dot_of(text):
