@@ -386,9 +386,9 @@ static void help_row(struct buf *out, const struct opt *opt, size_t columns)
 
 	len += snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", opt->name,
 			opt->arg ? " " : "", opt->arg ? opt->arg : "");
-	buf_printf(out, "%-*s", HELP_COLUMN, left);
-	if (len >= HELP_COLUMN)
-		buf_printf(out, "\n%*s", HELP_COLUMN, "");
+	/* Two blanks at least before the help. */
+	buf_printf(out, len > HELP_COLUMN - 2 ? "%s\n%*s" : "%s%*s", left,
+		   len > HELP_COLUMN - 2 ? HELP_COLUMN : HELP_COLUMN - len, "");
 	if (opt->standard)
 		snprintf(text, sizeof(text), "%s (default %s)", opt->help, opt->standard);
 	help_wrapped(out, opt->standard ? text : opt->help, HELP_COLUMN, columns);

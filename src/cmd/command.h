@@ -35,6 +35,7 @@ extern const struct command command_convert;
 extern const struct command command_serve;
 extern const struct command command_backup;
 extern const struct command command_restore;
+extern const struct command command_token;
 extern const struct command command_doctor;
 extern const struct command command_selftest;
 extern const struct command command_completions;

@@ -10,6 +10,7 @@ const struct command *const commands[] = {
 	&command_top,
 	&command_convert,
 	&command_serve,
+	&command_token,
 	&command_backup,
 	&command_restore,
 	&command_doctor,

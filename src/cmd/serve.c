@@ -11,12 +11,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/data_dir.h"
 #include "server/server.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:4040"
 #define NO_OTLP "none"
-#define DIR_MODE 0700
-#define PATH_MAX_BYTES 4096
 
 /* Where collectors and profilers of OpenTelemetry send to when nobody tells them otherwise: gRPC, HTTP. */
 static const char *const otlp_default[] = {"127.0.0.1:4317", "127.0.0.1:4318"};
@@ -28,6 +27,8 @@ struct serve_opts {
 	const char *data;
 	const char *scrape;
 	int64_t retention_ns;
+	bool has_tenants;
+	const char *base;
 	struct limits limits;
 };
 
@@ -73,6 +74,15 @@ static const struct opt opts[] = {
 	 .arg = "NAME",
 	 .help = "answer requests for this host name as well; may be given again (localhost and "
 		 "addresses are always answered)"},
+	{.name = "tenants",
+	 .kind = OPT_FLAG,
+	 .offset = offsetof(struct serve_opts, has_tenants),
+	 .help = "keep tenants apart: X-Scope-OrgID of a request, or its token, says whose it is"},
+	{.name = "base-path",
+	 .kind = OPT_STR,
+	 .offset = offsetof(struct serve_opts, base),
+	 .arg = "PATH",
+	 .help = "path under which a proxy shows this server, such as /pyrometer"},
 	LIMIT_OPTIONS(offsetof(struct serve_opts, limits)),
 	{0},
 };
@@ -81,57 +91,14 @@ static const struct opt_command options = {
 	.name = "serve",
 	.summary = "take profiles, keep them, show them in the browser",
 	.usage = "serve [--listen HOST:PORT] [--data DIR]",
-	.about = "Whoever can reach the address can read and write profiles: there is no login "
-		 "yet, so\n"
-		 "the default listens on this machine only.\n\n"
-		 "examples:\n"
-		 "  pyrometer serve\n"
-		 "  pyrometer serve --listen 127.0.0.1:4040 --data /srv/profiles --retention 90d\n",
+	.about =
+		"Whoever can reach the address can read and write profiles until there is a token\n"
+		"(pyrometer token create), so the default listens on this machine only.\n\n"
+		"examples:\n"
+		"  pyrometer serve\n"
+		"  pyrometer serve --listen 127.0.0.1:4040 --data /srv/profiles --retention 90d\n",
 	.opts = opts,
 };
-
-/* ---- the data directory ---- */
-
-static int default_dir(char out[PATH_MAX_BYTES], struct err *err)
-{
-	const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-
-	if (geteuid() == 0)
-		snprintf(out, PATH_MAX_BYTES, "/var/lib/pyrometer");
-	else if (xdg && *xdg == '/')
-		snprintf(out, PATH_MAX_BYTES, "%s/pyrometer", xdg);
-	else if (home && *home == '/')
-		snprintf(out, PATH_MAX_BYTES, "%s/.local/share/pyrometer", home);
-	else
-		return err_set(err, ERR_USAGE, "HOME is not set: name a directory with --data DIR");
-	return 0;
-}
-
-/* mkdir -p, the last part for the owner only. */
-static int make_dir(const char *path, struct err *err)
-{
-	char part[PATH_MAX_BYTES];
-	struct stat info;
-
-	if (!*path)
-		return err_set(err, ERR_USAGE, "the name of the data directory is empty");
-	if ((size_t)snprintf(part, sizeof(part), "%s", path) >= sizeof(part))
-		return err_set(err, ERR_USAGE, "the path of the data directory is too long");
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return err_sys(err, -errno, "cannot make the directory %s", part);
-		*slash = '/';
-	}
-	if (mkdir(path, DIR_MODE) < 0 && errno != EEXIST)
-		return err_sys(err, -errno, "cannot make the data directory %s", path);
-	if (stat(path, &info) < 0 || !S_ISDIR(info.st_mode))
-		return err_set(err, -ENOTDIR, "%s is not a directory; name another with --data DIR",
-			       path);
-	if (access(path, R_OK | W_OK | X_OK) < 0)
-		return err_sys(err, -errno, "cannot write to the data directory %s", path);
-	return 0;
-}
 
 /* ---- serving ---- */
 
@@ -155,8 +122,10 @@ static void announce(const struct server *server, const struct server_config *co
 		printf("pyrometer: serving http://%.*s:%u (data in %s)\n",
 		       is_any ? 9 : (int)(colon - listen), is_any ? "localhost" : listen,
 		       server_port(server, i), config->store.dir);
-		if (http_listen_is_loopback(listen, &is_loopback, NULL) == 0 && !is_loopback)
-			log_warn("%s can be reached from other machines, and there is no login",
+		if (http_listen_is_loopback(listen, &is_loopback, NULL) == 0 && !is_loopback &&
+		    !server_asks_token(server))
+			log_warn("%s can be reached from other machines, and no token is asked for "
+				 "(see pyrometer token --help)",
 				 listen);
 	}
 	fflush(stdout);
@@ -198,7 +167,7 @@ static int serve(const struct server_config *config, struct err *err)
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	umask(0077);
-	r = make_dir(config->store.dir, err);
+	r = data_dir_make(config->store.dir, err);
 	if (r == 0)
 		r = server_start(config, &server, err);
 	if (r < 0)
@@ -235,9 +204,9 @@ static int set_listeners(struct serve_opts *given, struct server_config *config,
 
 static int run(int argc, char **argv)
 {
-	struct serve_opts given = {0};
+	struct serve_opts given = {.base = ""};
 	struct server_config config;
-	char dir[PATH_MAX_BYTES];
+	char dir[DATA_DIR_BYTES];
 	struct err err;
 	int r;
 
@@ -250,7 +219,7 @@ static int run(int argc, char **argv)
 		log_error("serve takes no argument '%s' (see pyrometer serve --help)", argv[r]);
 		return EXIT_CODE_USAGE;
 	}
-	r = given.data ? 0 : default_dir(dir, &err);
+	r = given.data ? 0 : data_dir_default(dir, &err);
 	if (r == 0) {
 		server_config_init(&config, given.data ? given.data : dir);
 		r = set_listeners(&given, &config, &err);
@@ -258,6 +227,8 @@ static int run(int argc, char **argv)
 	if (r == 0) {
 		config.limits = given.limits;
 		config.scrape_file = given.scrape;
+		config.has_tenants = given.has_tenants;
+		config.base = given.base;
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;
 		limit_retention(&config.store, given.retention_ns);

@@ -19,8 +19,8 @@ int codec_loan_take(struct codec_loan *loan, size_t bytes, struct err *err)
 	held = atomic_load(&budget->in_flight_bytes);
 	do {
 		if (bytes > budget->max_bytes || held > budget->max_bytes - bytes)
-			return err_set(
-				err, ERR_LIMIT,
+			return err_because(
+				err, ERR_LIMIT, "rate_limited",
 				"too many bytes are being unpacked at once (%zu of %zu): try again",
 				held, budget->max_bytes);
 	} while (!atomic_compare_exchange_weak(&budget->in_flight_bytes, &held, held + bytes));

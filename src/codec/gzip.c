@@ -42,11 +42,12 @@ static size_t guess_output(const uint8_t *data, size_t len, size_t ceiling)
 static int over_ceiling(size_t ceiling, const struct codec_limits *limits, struct err *err)
 {
 	if (ceiling < limits->max_bytes)
-		return err_set(err, ERR_LIMIT,
-			       "the gzip body unpacks to more than %zu times its size",
-			       limits->max_ratio);
-	return err_set(err, ERR_LIMIT, "the gzip body unpacks to more than the limit of %zu bytes",
-		       limits->max_bytes);
+		return err_because(err, ERR_LIMIT, "inflate_ratio_limit",
+				   "the gzip body unpacks to more than %zu times its size",
+				   limits->max_ratio);
+	return err_because(err, ERR_LIMIT, "profile_size_limit",
+			   "the gzip body unpacks to more than the limit of %zu bytes",
+			   limits->max_bytes);
 }
 
 struct member_reader {
@@ -72,8 +73,8 @@ static char *member_room(struct member_reader *reader, size_t want, struct buf *
 	}
 	room = buf_room(out, want);
 	if (!room)
-		err_set(err, ERR_LIMIT, "the gzip body unpacks to more than %zu bytes",
-			out->ceiling);
+		err_because(err, ERR_LIMIT, "profile_size_limit",
+			    "the gzip body unpacks to more than %zu bytes", out->ceiling);
 	return room;
 }
 

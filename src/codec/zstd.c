@@ -15,8 +15,8 @@ static void stream_free(ZSTD_DCtx **stream)
 
 static int over_ceiling(size_t ceiling, struct err *err)
 {
-	return err_set(err, ERR_LIMIT, "the zstd body unpacks to more than its limit of %zu bytes",
-		       ceiling);
+	return err_because(err, ERR_LIMIT, "profile_size_limit",
+			   "the zstd body unpacks to more than its limit of %zu bytes", ceiling);
 }
 
 /*

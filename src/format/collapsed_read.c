@@ -82,9 +82,9 @@ static int read_all(struct reader *reader, const char *text, const char *end,
 			/* neither good nor bad */
 		} else if (read_line(reader, text, trimmed)) {
 			if (++result->n_good > reader->limits->max_samples)
-				return err_set(err, ERR_LIMIT,
-					       "more than %u stacks: send shorter ranges",
-					       reader->limits->max_samples);
+				return err_because(err, ERR_LIMIT, "samples_limit",
+						   "more than %u stacks: send shorter ranges",
+						   reader->limits->max_samples);
 		} else {
 			result->n_bad++;
 			if (!result->first_bad)

@@ -268,8 +268,8 @@ static int take_profile(struct otlp_reader *reader, struct cursor message,
 	int r;
 
 	if (result->n_profiles++ == OTLP_MAX_PROFILES)
-		return err_set(err, ERR_LIMIT, "the request has more than %d profiles",
-			       OTLP_MAX_PROFILES);
+		return err_because(err, ERR_LIMIT, "profiles_limit",
+				   "the request has more than %d profiles", OTLP_MAX_PROFILES);
 	r = read_profile(reader, message, *labels, &own);
 	if (r == 0)
 		return 0;

@@ -112,8 +112,9 @@ static int finish_sample(struct work *work, int64_t value, struct err *err)
 	if (__builtin_mul_overflow(value, work->factor, &value))
 		return err_set(err, ERR_CORRUPT, "not valid OTLP: count times period is over 2^63");
 	if (++work->reader->n_samples > work->reader->limits->max_samples)
-		return err_set(err, ERR_LIMIT, "the request has more than %u samples",
-			       work->reader->limits->max_samples);
+		return err_because(err, ERR_LIMIT, "samples_limit",
+				   "the request has more than %u samples",
+				   work->reader->limits->max_samples);
 	r = pprof_sample_value(&work->samples, (uint64_t)value, err);
 	return r < 0 ? r : pprof_sample_add(&work->samples, err);
 }

@@ -185,8 +185,9 @@ static int read_all(struct reader *reader, const char *text, const char *end, st
 		else if (*line.at != '#')
 			take_line(reader, line);
 		if (reader->n_samples > reader->limits->max_samples)
-			return err_set(err, ERR_LIMIT, "more than %u samples: send shorter ranges",
-				       reader->limits->max_samples);
+			return err_because(err, ERR_LIMIT, "samples_limit",
+					   "more than %u samples: send shorter ranges",
+					   reader->limits->max_samples);
 		if (++lines > HEADERLESS_LINES && !reader->n_samples && !reader->in_sample)
 			break;
 		text = stop ? stop + 1 : end;

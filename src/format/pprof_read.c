@@ -168,8 +168,9 @@ int pprof_read_split(const void *data, size_t len, const struct format_limits *l
 		return r < 0 ? r : read_raw(raw.data, raw.len, limits, names, split, err);
 	}
 	if (len > limits->max_inflated_bytes)
-		return err_set(err, ERR_LIMIT, "the pprof has %zu bytes, the limit is %zu", len,
-			       limits->max_inflated_bytes);
+		return err_because(err, ERR_LIMIT, "profile_size_limit",
+				   "the pprof has %zu bytes, the limit is %zu", len,
+				   limits->max_inflated_bytes);
 	return read_raw(data, len, limits, names, split, err);
 }
 

@@ -37,8 +37,10 @@ static int malformed(const char *what, struct err *err)
 
 static int too_many(const char *what, uint64_t limit, struct err *err)
 {
-	return err_set(err, ERR_LIMIT, "the pprof has more than %llu %s: send shorter ranges",
-		       (unsigned long long)limit, what);
+	return err_because(err, ERR_LIMIT,
+			   strcmp(what, "samples") == 0 ? "samples_limit" : "profile_size_limit",
+			   "the pprof has more than %llu %s: send shorter ranges",
+			   (unsigned long long)limit, what);
 }
 
 int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const char *field,

@@ -129,8 +129,9 @@ static int add_stack(struct reader *reader, int64_t value, struct err *err)
 	int r = 0;
 
 	if (++reader->n_stacks > reader->limits->max_samples)
-		return err_set(err, ERR_LIMIT, "more than %u stacks: send shorter ranges",
-			       reader->limits->max_samples);
+		return err_because(err, ERR_LIMIT, "samples_limit",
+				   "more than %u stacks: send shorter ranges",
+				   reader->limits->max_samples);
 	if (reader->is_trie)
 		r = push_key(reader, err);
 	else

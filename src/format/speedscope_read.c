@@ -35,8 +35,9 @@ int speedscope_bad(struct err *err, const char *what)
 
 int speedscope_too_many(struct err *err, const char *what, uint64_t limit)
 {
-	return err_set(err, ERR_LIMIT, "the speedscope file has more than %llu %s",
-		       (unsigned long long)limit, what);
+	return err_because(err, ERR_LIMIT, "samples_limit",
+			   "the speedscope file has more than %llu %s", (unsigned long long)limit,
+			   what);
 }
 
 /* ---- collecting ---- */

@@ -145,6 +145,20 @@ static void set_allow(struct exchange *exchange, unsigned int methods)
 	http_response_header(&exchange->pub, "Allow", text);
 }
 
+static void take_base_off(struct exchange *exchange)
+{
+	struct http_request *request = &exchange->pub.request;
+	const char *base = exchange->server->config->base;
+	size_t len = base ? strlen(base) : 0;
+
+	if (!len || strncmp(request->path, base, len) != 0)
+		return;
+	if (request->path[len] == '/')
+		request->path += len;
+	else if (!request->path[len])
+		request->path = "/";
+}
+
 static bool admit_route(struct exchange *exchange)
 {
 	struct http_request *request = &exchange->pub.request;
@@ -220,5 +234,6 @@ bool exchange_admit(struct exchange *exchange)
 	    target_parse(exchange->target, strlen(exchange->target), &exchange->pub.arena, request,
 			 &err) < 0)
 		return refuse(exchange, HTTP_REFUSED_MALFORMED, 400, "bad_url", err.text);
+	take_base_off(exchange);
 	return admit_route(exchange) && admit_caller(exchange) && admit_body(exchange);
 }

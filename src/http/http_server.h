@@ -104,6 +104,11 @@ struct http_config {
 	 */
 	const char *const *hosts;
 	size_t n_hosts;
+	/*
+	 * A path that requests may have before that of a route, "/pyrometer", for proxies that do not take it off;
+	 * NULL or "": none.
+	 */
+	const char *base;
 	const struct http_route *routes; /* the first that fits wins */
 	void *ctx;			 /* for handlers, admit and refused */
 	/*

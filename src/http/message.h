@@ -57,6 +57,12 @@ const char *http_request_param(const struct http_request *request, const char *n
 const char *http_request_header(const struct http_request *request, const char *name);
 /* The media type of Content-Type without its parameters, lower case, "" when there is none. */
 void http_request_media_type(const struct http_request *request, char *out, size_t cap);
+/*
+ * The fields of a form (application/x-www-form-urlencoded), decoded into the arena, in order.  ERR_USAGE, or ERR_LIMIT
+ * with more than HTTP_MAX_PARAMS.
+ */
+int http_form_parse(struct arena *arena, const void *data, size_t len, struct http_pair **ret_pairs,
+		    size_t *ret_n, struct err *err) nodiscard;
 /* Does the list in `value` ("gzip, deflate;q=0.5") hold `token` with a quality above 0? */
 bool http_list_has(const char *value, const char *token);
 

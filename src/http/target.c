@@ -111,3 +111,16 @@ int target_parse(const char *target, size_t len, struct arena *arena, struct htt
 		return 0;
 	return parse_params(query + 1, len - path_len - 1, arena, request, err);
 }
+
+int http_form_parse(struct arena *arena, const void *data, size_t len, struct http_pair **ret_pairs,
+		    size_t *ret_n, struct err *err)
+{
+	struct http_request form = {0};
+	int r = parse_params(data ? data : "", len, arena, &form, err);
+
+	if (r < 0)
+		return r;
+	*ret_pairs = form.params;
+	*ret_n = form.n_params;
+	return 0;
+}

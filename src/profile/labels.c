@@ -41,13 +41,15 @@ static int label_remove(struct labels *labels, size_t place)
 static int label_check(const char *name, const char *value, struct err *err)
 {
 	if (!*name)
-		return err_set(err, ERR_USAGE, "a label needs a name");
+		return err_because(err, ERR_USAGE, "invalid_labels", "a label needs a name");
 	if (strlen(name) > LABEL_NAME_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "label name is longer than %d bytes: %.64s…",
-			       LABEL_NAME_MAX_BYTES, name);
+		return err_because(err, ERR_LIMIT, "label_name_too_long",
+				   "label name is longer than %d bytes: %.64s…",
+				   LABEL_NAME_MAX_BYTES, name);
 	if (value && strlen(value) > LABEL_VALUE_MAX_BYTES)
-		return err_set(err, ERR_LIMIT, "value of label %s is longer than %d bytes", name,
-			       LABEL_VALUE_MAX_BYTES);
+		return err_because(err, ERR_LIMIT, "label_value_too_long",
+				   "value of label %s is longer than %d bytes", name,
+				   LABEL_VALUE_MAX_BYTES);
 	return 0;
 }
 
@@ -70,7 +72,8 @@ int labels_set(struct labels *labels, struct arena *arena, const char *name, con
 		return is_there ? label_remove(labels, place) : 0;
 	if (!is_there) {
 		if (labels->n == LABELS_MAX)
-			return err_set(err, ERR_LIMIT, "more than %d labels", LABELS_MAX);
+			return err_because(err, ERR_LIMIT, "max_label_names_per_series",
+					   "more than %d labels", LABELS_MAX);
 		memmove(&labels->items[place + 1], &labels->items[place],
 			(labels->n - place) * sizeof(*labels->items));
 		labels->n++;

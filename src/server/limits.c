@@ -25,8 +25,6 @@ static const struct {
 	{"label_name_too_long", "max-label-name"},
 	{"label_value_too_long", "max-label-value"},
 	{"series_limit", "max-series"},
-	{"too_new", "accept-future"},
-	{"too_old", "retention"},
 	{"connections", "max-connections"},
 	{"headers", "max-headers"},
 	{"queue", "max-waiting"},
@@ -97,15 +95,10 @@ void limits_value_text(const struct limits *limits, const struct opt *row, char 
 void limits_advise(const struct limits *limits, struct err *err)
 {
 	const struct opt *row = limits_of_reason(err->reason);
-	const char *option = option_of_reason(err->reason);
 	char value[32];
 
-	if (!option)
+	if (!row)
 		return;
-	if (!row) { /* an option of the server that is no number of this table */
-		err_suffix(err, err->code, " (change it with serve --%s)", option);
-		return;
-	}
 	limits_value_text(limits, row, value, sizeof(value));
 	err_suffix(err, err->code, " (the limit is %s: change it with serve --%s)", value,
 		   row->name);

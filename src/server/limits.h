@@ -54,11 +54,11 @@ struct limits {
 		 .help = "profiles in one request"},                                               \
 		{LIMIT_ROW(at, max_labels, "max-labels", OPT_INT, "N", "30", 2, LABELS_MAX),       \
 		 .help = "labels of a series"},                                                    \
-		{LIMIT_ROW(at, max_label_name_bytes, "max-label-name", OPT_BYTES, "BYTES", "1024", \
+		{LIMIT_ROW(at, max_label_name_bytes, "max-label-name", OPT_BYTES, "BYTES", "1KiB", \
 			   16, LABEL_NAME_MAX_BYTES),                                              \
 		 .help = "name of a label"},                                                       \
 		{LIMIT_ROW(at, max_label_value_bytes, "max-label-value", OPT_BYTES, "BYTES",       \
-			   "2048", 16, LABEL_VALUE_MAX_BYTES),                                     \
+			   "2KiB", 16, LABEL_VALUE_MAX_BYTES),                                     \
 		 .help = "value of a label"},                                                      \
 		{LIMIT_ROW(at, max_series, "max-series", OPT_INT, "N", "5000", 1, 1e6),            \
 		 .help = "series of one tenant"},                                                  \

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/delta.h"
 #include "server/merged_cache.h"
+#include "server/reject_show.h"
 #include "server/scrape.h"
 #include "server/upload.h"
 
@@ -240,5 +241,6 @@ void handle_metrics(void *ctx, struct http_exchange *exchange)
 	put_queries(out, ctx);
 	put_store(out, ctx);
 	put_process(out, ctx);
+	reject_show_metrics(ctx, out, &exchange->arena);
 	http_exchange_finish(exchange);
 }

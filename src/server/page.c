@@ -18,6 +18,23 @@ static const struct web_asset *find_asset(const char *path)
 	return web_asset_find(is_page ? "/" : path);
 }
 
+/* The page itself, whose links are absolute, where they begin with `base`. */
+static void put_rebased(struct http_exchange *exchange, const struct web_asset *asset,
+			const char *base)
+{
+	static const char link[] = "=\"/";
+	const char *at = (const char *)asset->bytes, *end = at + asset->n_bytes;
+	struct buf *out = &exchange->response.body;
+
+	for (const char *next; at < end; at = next) {
+		next = memmem(at, (size_t)(end - at), link, sizeof(link) - 1);
+		next = next ? next + 2 : end; /* behind the quote */
+		buf_put(out, at, (size_t)(next - at));
+		if (next < end)
+			buf_puts(out, base);
+	}
+}
+
 static void put_bytes(struct http_exchange *exchange, const struct web_asset *asset)
 {
 	struct http_response *response = &exchange->response;
@@ -35,7 +52,8 @@ static void put_bytes(struct http_exchange *exchange, const struct web_asset *as
 	}
 }
 
-static void put_asset(struct http_exchange *exchange, const struct web_asset *asset)
+static void put_asset(struct http_exchange *exchange, const struct web_asset *asset,
+		      const char *base)
 {
 	struct http_response *response = &exchange->response;
 	const char *known = http_request_header(&exchange->request, "if-none-match");
@@ -47,18 +65,20 @@ static void put_asset(struct http_exchange *exchange, const struct web_asset *as
 	http_response_header(exchange, "ETag", asset->etag);
 	if (known && strstr(known, asset->etag))
 		response->status = 304;
+	else if (*base && strcmp(asset->path, "/") == 0)
+		put_rebased(exchange, asset, base);
 	else
 		put_bytes(exchange, asset);
 }
 
 void handle_page(void *ctx, struct http_exchange *exchange)
 {
+	const struct server *server = ctx;
 	const char *path = exchange->request.path;
 	const struct web_asset *asset = find_asset(path);
 
-	(void)ctx;
 	if (asset) {
-		put_asset(exchange, asset);
+		put_asset(exchange, asset, server->config.base);
 	} else if (strcmp(path, "/") == 0 && !web_is_built()) {
 		exchange->response.content_type = "text/plain; charset=utf-8";
 		buf_puts(&exchange->response.body, not_built);

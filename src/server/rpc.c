@@ -14,6 +14,8 @@
 #define FRAME_COMPRESSED 1
 #define FRAME_TRAILERS 0x80
 
+static const char wrong_type[] = "wrong_content_type";
+
 static const struct {
 	enum rpc_code code;
 	const char *name;
@@ -145,45 +147,50 @@ static int unframe(struct rpc *rpc, size_t max_bytes, struct err *err)
 	return unpack(rpc, http_request_header(request, "grpc-encoding"), max_bytes, err);
 }
 
-static void refuse(struct rpc *rpc, int r, const struct err *err)
+static void refuse_type(struct rpc *rpc, const struct err *err)
 {
-	switch (r) {
-	case ERR_LIMIT:
+	http_response_header(rpc->exchange, "Accept-Post",
+			     "application/proto, application/json, application/grpc");
+	http_fail(rpc->exchange, 415, err->reason, "%s", err->text);
+	http_exchange_finish(rpc->exchange);
+}
+
+void rpc_refuse(struct rpc *rpc, int r, const struct err *err)
+{
+	if (err->reason && strcmp(err->reason, wrong_type) == 0)
+		refuse_type(rpc, err);
+	else if (r == ERR_LIMIT)
 		rpc_fail(rpc, RPC_RESOURCE_EXHAUSTED, 413, err->text);
-		break;
-	case ERR_UNSUPPORTED:
+	else if (r == ERR_UNSUPPORTED)
 		rpc_fail(rpc, RPC_UNIMPLEMENTED, 415, err->text);
-		break;
-	default:
+	else
 		rpc_fail(rpc, RPC_INVALID_ARGUMENT, 0, err->text);
-	}
+}
+
+int rpc_read(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
+	     size_t max_bytes, struct err *err)
+{
+	const struct http_request *request = &exchange->request;
+
+	*rpc = (struct rpc){.exchange = exchange, .loan = codec_loan_from(budget)};
+	if (!read_type(rpc))
+		return err_because(err, ERR_UNSUPPORTED, wrong_type,
+				   "send application/proto, application/json or application/grpc");
+	if (rpc->dress != RPC_CONNECT)
+		return unframe(rpc, max_bytes, err);
+	rpc->message = request->body;
+	rpc->len = request->body_len;
+	return unpack(rpc, http_request_header(request, "content-encoding"), max_bytes, err);
 }
 
 bool rpc_open(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
 	      size_t max_bytes)
 {
-	const struct http_request *request = &exchange->request;
 	struct err err;
-	int r;
+	int r = rpc_read(rpc, exchange, budget, max_bytes, &err);
 
-	*rpc = (struct rpc){.exchange = exchange, .loan = codec_loan_from(budget)};
-	if (!read_type(rpc)) {
-		http_response_header(exchange, "Accept-Post",
-				     "application/proto, application/json, application/grpc");
-		http_fail(exchange, 415, "wrong_content_type",
-			  "send application/proto, application/json or application/grpc");
-		http_exchange_finish(exchange);
-		return false;
-	}
-	if (rpc->dress == RPC_CONNECT) {
-		rpc->message = request->body;
-		rpc->len = request->body_len;
-		r = unpack(rpc, http_request_header(request, "content-encoding"), max_bytes, &err);
-	} else {
-		r = unframe(rpc, max_bytes, &err);
-	}
 	if (r < 0)
-		refuse(rpc, r, &err);
+		rpc_refuse(rpc, r, &err);
 	return r >= 0;
 }
 

@@ -53,6 +53,10 @@ struct rpc {
  */
 bool rpc_open(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
 	      size_t max_bytes) nodiscard;
+/* The same in two steps, for who has to do something with the error before the exchange ends. */
+int rpc_read(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
+	     size_t max_bytes, struct err *err) nodiscard;
+void rpc_refuse(struct rpc *rpc, int r, const struct err *err);
 /* The answer: `message` is proto, or JSON text when rpc->is_json. */
 void rpc_reply(struct rpc *rpc, const void *message, size_t len);
 /* `status`: for Connect, when it is not the code's own (413 says more than 429); 0: the code's. */

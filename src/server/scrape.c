@@ -124,7 +124,7 @@ static void store_answer(struct entry *entry, const struct http_fetched *fetched
 		upload_commit(upload, on_stored, entry);
 		return;
 	}
-	upload_count_refusal(server, r);
+	upload_refused(server, &entry->caller, upload, &err);
 	upload_free(upload);
 	settle(entry, err.text);
 }

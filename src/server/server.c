@@ -4,10 +4,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "server/access.h"
 #include "server/caller.h"
 #include "server/delta.h"
 #include "server/keep.h"
 #include "server/merged_cache.h"
+#include "server/plain_page.h"
+#include "server/reject.h"
+#include "server/reject_show.h"
 #include "server/scrape.h"
 #include "server/server_private.h"
 #include "store/sqlite/sqlite_store.h"
@@ -15,6 +19,7 @@
 /* What decompressed uploads may hold together: four of the largest. */
 #define BUDGET_BODIES 4
 #define SOURCE_MAX_BYTES ((size_t)2 << 20)
+#define LOGIN_MAX_BYTES ((size_t)4 << 10)
 
 #define QUERIER "/querier.v1.QuerierService"
 #define ADHOC "/adhocprofiles.v1.AdHocProfileService"
@@ -99,6 +104,15 @@ static const struct http_route routes[] = {
 	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},
 	{"/healthz", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_healthz, 0, SCOPE_OPEN},
 	{"/metrics", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_metrics, 0, SCOPE_QUERY | SCOPE_WHOLE},
+	{"/api/v1/limits", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_limits, 0, SCOPE_QUERY},
+	{"/api/v1/rejections", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_rejections, 0, SCOPE_QUERY},
+	{"/rejections", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_rejections_page, 0,
+	 SCOPE_QUERY | SCOPE_PAGE},
+	{"/login", HTTP_ALLOW_GET | HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_login, LOGIN_MAX_BYTES,
+	 SCOPE_OPEN},
+	{"/logout", HTTP_ALLOW_POST, HTTP_LANE_QUICK, handle_logout, LOGIN_MAX_BYTES, SCOPE_OPEN},
+	{"/plain.css", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_plain_style, 0, SCOPE_OPEN},
+	{"/favicon.svg", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0, SCOPE_OPEN},
 	{"/", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0, SCOPE_QUERY | SCOPE_PAGE},
 	{"/*", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_page, 0, SCOPE_QUERY | SCOPE_PAGE},
 	{0},
@@ -106,7 +120,7 @@ static const struct http_route routes[] = {
 
 void server_config_init(struct server_config *config, const char *dir)
 {
-	*config = (struct server_config){0};
+	*config = (struct server_config){.base = ""};
 	limits_init(&config->limits);
 	store_config_init(&config->store, dir);
 }
@@ -117,6 +131,36 @@ static int open_store(struct server *server, struct err *err)
 	if (server->store)
 		return 0;
 	return sqlite_store_open(&server->config.store, &server->store, err);
+}
+
+static bool on_admit(void *ctx, struct http_exchange *exchange, const struct http_route *route)
+{
+	struct server *server = ctx;
+
+	return access_admit(server->access, exchange, route);
+}
+
+/* What HTTP refuses of uploads shows beside what the decoders refuse. */
+static void on_refused(void *ctx, const struct http_exchange *exchange, enum http_refusal refusal)
+{
+	struct server *server = ctx;
+
+	reject_show_note_http(server, exchange, refusal);
+}
+
+static int start_access(struct server *server, struct err *err)
+{
+	const struct server_config *config = &server->config;
+	struct access_config access = {
+		.dir = config->given_store ? NULL : config->store.dir,
+		.base = config->base,
+		.has_tenants = config->has_tenants,
+		.max_failures = config->limits.max_login_failures,
+	};
+
+	int r = access_check_base(config->base, err);
+
+	return r < 0 ? r : access_new(&access, &server->access, err);
 }
 
 static int start_http(struct server *server, struct err *err)
@@ -132,6 +176,9 @@ static int start_http(struct server *server, struct err *err)
 		.n_hosts = config->n_hosts,
 		.routes = routes,
 		.ctx = server,
+		.admit = on_admit,
+		.refused = on_refused,
+		.base = config->base,
 		.limits = limits_http(&config->limits),
 		.workers = {[HTTP_LANE_QUERY] = (unsigned int)config->limits.max_queries},
 	};
@@ -149,6 +196,8 @@ static void server_free(struct server *server)
 	merged_cache_free(server->cache);
 	keep_free(server->keep);
 	delta_table_free(server->delta);
+	access_free(server->access);
+	rejects_free(server->rejects);
 	free(server);
 }
 
@@ -163,7 +212,10 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	limits_set_store(&config->limits, &server->config.store);
 	server->start_ns = clock_real_ns();
 	codec_budget_init(&server->budget, BUDGET_BODIES * config->limits.max_inflated_bytes);
-	r = open_store(server, err);
+	server->rejects = rejects_new();
+	r = start_access(server, err);
+	if (r == 0)
+		r = open_store(server, err);
 	if (r == 0) {
 		server->cache = merged_cache_new(server->store);
 		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
@@ -198,4 +250,9 @@ uint16_t server_port(const struct server *server, size_t i)
 const char *server_left_out(const struct server *server, size_t i)
 {
 	return http_server_left_out(server->http, i);
+}
+
+bool server_asks_token(const struct server *server)
+{
+	return access_asks_token(server->access);
 }

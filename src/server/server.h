@@ -30,6 +30,9 @@ struct server_config {
 	const char *const *hosts;
 	size_t n_hosts;
 	struct limits limits;
+	/* Path before every other, where a proxy serves this below its own: "/pyrometer"; "": none. */
+	const char *base;
+	bool has_tenants;	   /* X-Scope-OrgID names the tenant */
 	struct store_config store; /* of the embedded store; dir must exist */
 	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
 	struct store *given_store;
@@ -52,6 +55,8 @@ int server_start(const struct server_config *config, struct server **ret_server,
 void server_stop(struct server *server);
 
 uint16_t server_port(const struct server *server, size_t i);
+/* Is a token needed for everything but /ready? */
+bool server_asks_token(const struct server *server);
 /* Why the i-th of listen_if_free is not listened on; NULL: it is. */
 const char *server_left_out(const struct server *server, size_t i);
 

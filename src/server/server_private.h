@@ -47,6 +47,8 @@ struct keep;
 struct merged_cache;
 struct delta_table;
 struct scraper;
+struct access;
+struct rejects;
 
 struct server {
 	struct server_config config;
@@ -58,6 +60,8 @@ struct server {
 	struct keep *keep;	   /* of clients, beside the store */
 	struct scraper *scraper;   /* NULL: nothing is scraped */
 	struct delta_table *delta; /* counters that uploads are compared with */
+	struct access *access;
+	struct rejects *rejects;
 	struct server_counters counters;
 	int64_t start_ns; /* real time */
 	atomic_bool is_stopping;
@@ -95,5 +99,7 @@ http_handler_fn handle_ready;						   /* health.c */
 http_handler_fn handle_healthz;
 http_handler_fn handle_metrics; /* metrics.c */
 http_handler_fn handle_page;	/* page.c */
+http_handler_fn handle_login, handle_logout;			   /* login.c */
+http_handler_fn handle_rejections, handle_rejections_page, handle_limits; /* reject_show.c */
 
 #endif

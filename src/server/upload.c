@@ -10,10 +10,12 @@
 #include "codec/gzip.h"
 #include "format/pprof.h"
 #include "server/delta.h"
+#include "server/reject_show.h"
 #include "server/sample_types.h"
 
 /* Room for "/999g" behind the client's identity. */
 #define ID_SUFFIX_BYTES 6
+#define SERVICE_MAX_BYTES 128
 /* Earlier than this a time is not a time: profilers that know none send 0 or small numbers. */
 #define TIME_LEAST_NS (365ll * 86400 * NS_PER_S)
 
@@ -33,8 +35,9 @@ struct item {
 
 struct upload {
 	struct server *server;
-	const struct caller *caller; /* the exchange's, which outlives this */
-	struct arena arena;	     /* labels, ids: until freed */
+	const struct caller *caller;	 /* the exchange's, which outlives this */
+	char service[SERVICE_MAX_BYTES]; /* of the last series, for the list of refusals */
+	struct arena arena;		 /* labels, ids: until freed */
 	struct names *names;
 	struct format_limits format_limits;
 	struct codec_loan loan;
@@ -46,8 +49,7 @@ struct upload {
 	void *ctx;
 	atomic_size_t left; /* answers of the store to come, and one for upload_commit() itself */
 	pthread_mutex_t lock;
-	int code; /* the first error */
-	char text[ERR_TEXT_MAX];
+	struct err err; /* the first error; code 0: none */
 };
 
 struct upload *upload_new(struct server *server, const struct caller *caller)
@@ -120,14 +122,47 @@ struct arena *upload_arena(struct upload *upload)
 
 /* ---- decoding ---- */
 
+static void note_service(struct upload *upload, const struct labels *labels)
+{
+	const char *service = labels_get(labels, LABEL_SERVICE);
+
+	snprintf(upload->service, sizeof(upload->service), "%.*s", SERVICE_MAX_BYTES - 1,
+		 service ? service : "");
+}
+
+/* What labels.h takes is the most that can be configured. */
+static int check_labels(const struct upload *upload, const struct labels *labels, struct err *err)
+{
+	const struct limits *limits = upload_limits(upload);
+
+	if (labels->n > limits->max_labels)
+		return err_because(err, ERR_LIMIT, "max_label_names_per_series", "%zu labels",
+				   labels->n);
+	for (size_t i = 0; i < labels->n; i++) {
+		if (strlen(labels->items[i].name) > limits->max_label_name_bytes)
+			return err_because(err, ERR_LIMIT, "label_name_too_long",
+					   "label name is too long: %.64s…", labels->items[i].name);
+		if (strlen(labels->items[i].value) > limits->max_label_value_bytes)
+			return err_because(err, ERR_LIMIT, "label_value_too_long",
+					   "value of label %s is too long", labels->items[i].name);
+	}
+	return 0;
+}
+
 static int add_item(struct upload *upload, const struct labels *labels, struct item **ret_item,
 		    struct err *err)
 {
 	struct item *item;
+	int r;
 
-	if (upload->n_items == UPLOAD_MAX_PROFILES)
-		return err_set(err, ERR_LIMIT, "more than %d profiles in one request",
-			       UPLOAD_MAX_PROFILES);
+	note_service(upload, labels);
+	r = check_labels(upload, labels, err);
+	if (r < 0)
+		return r;
+	if (upload->n_items >= upload_limits(upload)->max_profiles)
+		return err_because(err, ERR_LIMIT, "profiles_limit",
+				   "more than %zu profiles in one request",
+				   upload_limits(upload)->max_profiles);
 	item = calloc(1, sizeof(*item));
 	if (!item)
 		abort();
@@ -298,6 +333,7 @@ static int split_kinds(struct upload *upload, struct item *item, const struct up
 void upload_split_begin(struct upload_split *split, struct upload *upload,
 			const struct upload_origin *origin)
 {
+	note_service(upload, origin->labels);
 	*split = (struct upload_split){.upload = upload,
 				       .origin = origin,
 				       .first = upload->last,
@@ -378,41 +414,52 @@ int upload_inflate(struct upload *upload, const void **data, size_t *len, struct
 
 /* ---- storing ---- */
 
-static void note_error(struct upload *upload, int code, const char *text)
+static void note_error(struct upload *upload, const struct err *err)
 {
 	pthread_mutex_lock(&upload->lock);
-	if (!upload->code) {
-		upload->code = code;
-		snprintf(upload->text, sizeof(upload->text), "%s", text ? text : err_name(code));
-	}
+	if (!upload->err.code)
+		upload->err = *err;
 	pthread_mutex_unlock(&upload->lock);
+}
+
+static void note_refusal(struct server *server, const struct caller *caller, const char *service,
+			 struct err *err)
+{
+	atomic_fetch_add(&server->counters.refused[upload_answer_of(err->code)->refusal], 1);
+	reject_show_note(server, caller, service, err);
+}
+
+void upload_refused(struct server *server, const struct caller *caller,
+		    const struct upload *upload, struct err *err)
+{
+	note_refusal(server, caller, upload ? upload->service : "", err);
 }
 
 static void count_down(struct upload *upload)
 {
 	if (atomic_fetch_sub(&upload->left, 1) != 1)
 		return;
-	if (upload->code)
-		upload_count_refusal(upload->server, upload->code);
+	if (upload->err.code)
+		note_refusal(upload->server, upload->caller, upload->service, &upload->err);
 	else
 		atomic_fetch_add(&upload->server->counters.uploads, 1);
-	upload->done(upload->ctx, upload->code, upload->text);
+	upload->done(upload->ctx, upload->err.code, upload->err.text);
 	upload_free(upload);
 }
 
-/* `code` is the store's answer. */
-static void on_put(struct item *item, int code, const char *text)
+/* `err->code` is the store's answer, 0 when all is well. */
+static void on_put(struct item *item, const struct err *err)
 {
 	struct upload *upload = item->upload;
 	struct server_counters *counters = &upload->server->counters;
 
-	if (code == ERR_DUPLICATE)
+	if (err->code == ERR_DUPLICATE)
 		atomic_fetch_add(&counters->duplicates, 1);
-	else if (code < 0)
-		note_error(upload, code, text);
+	else if (err->code < 0)
+		note_error(upload, err);
 	else
 		atomic_fetch_add(&counters->profiles, 1);
-	if (code < 0 && code != ERR_DUPLICATE && item->is_counter)
+	if (err->code < 0 && err->code != ERR_DUPLICATE && item->is_counter)
 		delta_undo(upload->server->delta, upload->caller->tenant, &item->labels,
 			   &item->profile);
 	count_down(upload);
@@ -420,7 +467,11 @@ static void on_put(struct item *item, int code, const char *text)
 
 static void on_stored(void *ctx, int code, const char *text)
 {
-	on_put(ctx, code, text);
+	struct err err = {0};
+
+	if (code < 0)
+		err_set(&err, code, "%s", text ? text : err_name(code));
+	on_put(ctx, &err);
 }
 
 static void put(struct upload *upload, struct item *item)
@@ -442,8 +493,10 @@ static void put(struct upload *upload, struct item *item)
 		return;
 	atomic_fetch_add(&upload->left, 1);
 	r = store->ops->put(store, &profile, on_stored, item, &err);
+	if (r == ERR_LIMIT)
+		err.code = UPLOAD_ERR_SERIES; /* what is left of limits by then */
 	if (r < 0)
-		on_put(item, r == ERR_LIMIT ? UPLOAD_ERR_SERIES : r, err.text);
+		on_put(item, &err);
 }
 
 void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx)

@@ -141,7 +141,12 @@ const struct upload_answer *upload_answer_of(int code);
 /* The same as the end of a call. */
 void upload_fail(struct rpc *rpc, int code, const char *text);
 const char *upload_refusal_name(enum upload_refusal refusal);
-void upload_count_refusal(struct server *server, int code);
+/*
+ * The upload was refused with err->code: count it, list it (reject.h), and append to `err` which limit it was and how
+ * to change it.  NULL for an upload that was not begun.
+ */
+void upload_refused(struct server *server, const struct caller *caller,
+		    const struct upload *upload, struct err *err);
 
 /* The series limit of the store; told apart from limits of the request. */
 #define UPLOAD_ERR_SERIES (-5000)

@@ -50,8 +50,3 @@ const char *upload_refusal_name(enum upload_refusal refusal)
 {
 	return answers[refusal].word;
 }
-
-void upload_count_refusal(struct server *server, int code)
-{
-	atomic_fetch_add(&server->counters.refused[upload_answer_of(code)->refusal], 1);
-}

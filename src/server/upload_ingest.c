@@ -149,7 +149,7 @@ void handle_ingest(void *ctx, struct http_exchange *exchange)
 	atomic_fetch_add(&server->counters.inflated_bytes, ingest.len);
 	buf_done(&ingest.inflated);
 	if (r < 0) {
-		upload_count_refusal(server, r);
+		upload_refused(server, caller_of(exchange), ingest.upload, &err);
 		upload_free(ingest.upload);
 		fail(exchange, answer_of(&ingest, r), err.text);
 		return;

@@ -239,19 +239,21 @@ static void on_stored(void *ctx, int code, const char *text)
 /* ---- requests ---- */
 
 /* `r` and `err`: of the decoding. */
-static void finish(struct otlp *otlp, int r, const struct err *err, size_t inflated_bytes)
+static void finish(struct otlp *otlp, int r, struct err *err, size_t inflated_bytes)
 {
 	struct server *server = otlp->server;
 
 	atomic_fetch_add(&server->counters.upload_bytes, otlp->exchange->request.body_len);
 	atomic_fetch_add(&server->counters.inflated_bytes, inflated_bytes);
-	for (uint32_t i = 0; r == 0 && i < otlp->result.n_rejected; i++)
-		upload_count_refusal(server, ERR_CORRUPT);
+	for (uint32_t i = 0; r == 0 && i < otlp->result.n_rejected; i++) {
+		err_set(err, ERR_CORRUPT, "%s", otlp->result.why);
+		upload_refused(server, caller_of(otlp->exchange), otlp->upload, err);
+	}
 	if (r == 0) {
 		upload_commit(otlp->upload, on_stored, otlp);
 		return;
 	}
-	upload_count_refusal(server, r);
+	upload_refused(server, caller_of(otlp->exchange), otlp->upload, err);
 	upload_free(otlp->upload);
 	fail(otlp, r, err->text);
 }
@@ -273,9 +275,11 @@ void handle_otlp_grpc(void *ctx, struct http_exchange *exchange)
 	int r;
 
 	otlp->is_grpc = true;
-	if (!rpc_open(&otlp->rpc, exchange, &server->budget,
-		      server->config.limits.max_inflated_bytes)) {
-		upload_count_refusal(server, ERR_CORRUPT);
+	r = rpc_read(&otlp->rpc, exchange, &server->budget,
+		     server->config.limits.max_inflated_bytes, &err);
+	if (r < 0) {
+		upload_refused(server, caller_of(exchange), NULL, &err);
+		rpc_refuse(&otlp->rpc, r, &err);
 		return;
 	}
 	otlp->is_json = otlp->rpc.is_json;

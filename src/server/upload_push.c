@@ -63,9 +63,10 @@ static int new_sample(struct push *push, struct series *series, struct sample **
 {
 	struct sample *sample = arena_alloc(upload_arena(push->upload), sizeof(*sample));
 
-	if (push->n_samples++ == UPLOAD_MAX_PROFILES)
-		return err_set(err, ERR_LIMIT, "more than %d profiles in one request",
-			       UPLOAD_MAX_PROFILES);
+	if (push->n_samples++ >= upload_limits(push->upload)->max_profiles)
+		return err_because(err, ERR_LIMIT, "profiles_limit",
+				   "more than %zu profiles in one request",
+				   upload_limits(push->upload)->max_profiles);
 	*series->last = sample;
 	series->last = &sample->next;
 	*ret_sample = sample;
@@ -290,8 +291,10 @@ void handle_push(void *ctx, struct http_exchange *exchange)
 	struct err err;
 	int r;
 
-	if (!rpc_open(&push->rpc, exchange, &server->budget, max_bytes)) {
-		upload_count_refusal(server, ERR_CORRUPT);
+	r = rpc_read(&push->rpc, exchange, &server->budget, max_bytes, &err);
+	if (r < 0) {
+		upload_refused(server, caller_of(exchange), NULL, &err);
+		rpc_refuse(&push->rpc, r, &err);
 		return;
 	}
 	push->last = &push->first;
@@ -302,7 +305,7 @@ void handle_push(void *ctx, struct http_exchange *exchange)
 	r = decode(push, &err);
 	buf_done(&push->decoded);
 	if (r < 0) {
-		upload_count_refusal(server, r);
+		upload_refused(server, caller_of(exchange), push->upload, &err);
 		upload_free(push->upload);
 		upload_fail(&push->rpc, r, err.text);
 		return;

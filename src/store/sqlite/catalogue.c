@@ -165,10 +165,9 @@ int catalogue_make_series(struct catalogue *catalogue, const struct series_key *
 		return 0;
 	}
 	if (key->tenant->n_series >= max_series)
-		return err_set(err, ERR_LIMIT,
-			       "tenant %s has %u series, its most: send fewer label values, or "
-			       "raise the limit of series",
-			       key->tenant->name, max_series);
+		return err_because(err, ERR_LIMIT, "series_limit",
+				   "tenant %s has %u series, its most: send fewer label values",
+				   key->tenant->name, max_series);
 	series = xcalloc(1, sizeof(*series));
 	series->family = make_family(catalogue, key);
 	series->text = xstrdup(key->text);

@@ -45,19 +45,22 @@ static int check_time(const struct sqlite_store *store, const struct profile *pr
 			       (long long)(duration / NS_PER_MS));
 	if (start < 0 || start > INT64_MAX - duration ||
 	    start + duration > now + store->config.accept_future_ns)
-		return err_set(err, ERR_USAGE,
-			       "the profile's time is not in the ingestion window: it ends %lld s "
-			       "after the server's clock; set the sender's clock",
-			       (long long)((start + duration - now) / NS_PER_S));
+		return err_because(
+			err, ERR_USAGE, "not_in_ingestion_window",
+			"the profile's time is not in the ingestion window: it ends %lld s "
+			"after the server's clock; set the sender's clock, or raise "
+			"serve --accept-future",
+			(long long)((start + duration - now) / NS_PER_S));
 	for (int level = 0; level < LEVEL_COUNT; level++)
 		if (store->config.retention.age_ns[level] &&
 		    start < now - store->config.retention.age_ns[level])
-			return err_set(err, ERR_USAGE,
-				       "the profile is older than what is kept (%lld h at level "
-				       "%s): raise the retention to take it",
-				       (long long)(store->config.retention.age_ns[level] /
-						   NS_PER_S / 3600),
-				       levels[level].name);
+			return err_because(
+				err, ERR_USAGE, "not_in_ingestion_window",
+				"the profile is older than what is kept (%lld h at level "
+				"%s): raise serve --retention to take it",
+				(long long)(store->config.retention.age_ns[level] / NS_PER_S /
+					    3600),
+				levels[level].name);
 	return 0;
 }
 
@@ -89,8 +92,9 @@ static int check_put(struct sqlite_store *store, const struct store_profile *put
 		return err_set(err, ERR_USAGE, "a profile's id has 1 to %d bytes",
 			       STORE_ID_MAX_BYTES);
 	if (!labels_get(put->labels, LABEL_SERVICE) || !labels_get(put->labels, LABEL_METRIC))
-		return err_set(err, ERR_USAGE, "a profile needs the labels %s and %s",
-			       LABEL_SERVICE, LABEL_METRIC);
+		return err_because(err, ERR_USAGE, "missing_labels",
+				   "a profile needs the labels %s and %s", LABEL_SERVICE,
+				   LABEL_METRIC);
 	if (!put->profile->n_columns)
 		return err_set(err, ERR_USAGE, "a profile needs at least one type of value");
 	r = check_time(store, put->profile, err);
