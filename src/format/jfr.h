@@ -52,13 +52,14 @@ struct jfr_opts {
 
 /*
  * `series` is called once per kind and distinct set of labels, in the order of first samples, and answers with the
- * initialised profile that takes them; all share the names.  Labels are those of the context, and "jfr_event" (what
- * was asked of async-profiler: "cpu", "itimer", "wall"); borrowed until the callback returns.  `kind` is constant.
+ * initialised profile that takes them; all share the names.  Labels are those of the context, "span_name", and
+ * "jfr_event" (what was asked of async-profiler: "cpu", "itimer", "wall"); borrowed until the callback returns.  `kind` is constant.
  */
 struct jfr_split {
 	int (*series)(void *ctx, const struct jfr_kind *kind, const struct labels *labels,
 		      struct profile **ret_profile, struct err *err);
 	void *ctx;
+	bool keeps_spans; /* spanId, traceIdHi and traceIdLo become the profile's spans */
 };
 
 /* `data` is the recording, inflated.  ERR_CORRUPT, ERR_LIMIT, ERR_UNSUPPORTED (Java 8), or what series() said. */

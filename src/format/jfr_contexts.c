@@ -75,7 +75,8 @@ void jfr_contexts_done(struct jfr_contexts *contexts)
 }
 
 /* Longer than any label may be, it is cut there: labels_set() says what is wrong with it. */
-static const char *text_of(const struct jfr_contexts *contexts, uint64_t id, struct arena *arena)
+const char *jfr_context_string(const struct jfr_contexts *contexts, uint64_t id,
+			       struct arena *arena)
 {
 	const uint32_t *index = map64_get(&contexts->strings, id);
 	const struct cursor *text = index ? &contexts->texts[*index - 1] : NULL;
@@ -97,8 +98,10 @@ static int read_pair(const struct jfr_contexts *contexts, struct cursor entry, s
 			id[field.number - 1] = field.value;
 	if (entry.bad)
 		return bad(err);
-	name = text_of(contexts, id[0], arena);
-	return *name ? labels_set(labels, arena, name, text_of(contexts, id[1], arena), err) : 0;
+	name = jfr_context_string(contexts, id[0], arena);
+	return *name ? labels_set(labels, arena, name, jfr_context_string(contexts, id[1], arena),
+				  err)
+		     : 0;
 }
 
 int jfr_context_labels(const struct jfr_contexts *contexts, uint64_t id, struct arena *arena,

@@ -9,7 +9,7 @@
 
 /* Frames of all traces times the series that have them: seconds of work, not minutes. */
 #define MAX_FRAMES_PUSHED (64u << 20)
-#define UNKNOWN_MARKER "[unknown]"
+#define UNKNOWN_NAME "[unknown]"
 
 void jfr_frames_init(struct jfr_frames *frames, struct names *names, uint64_t *pushed)
 {
@@ -88,19 +88,17 @@ static struct frame new_function(struct jfr_frames *frames, struct jfr_chunk *ch
 	struct buf *name = &frames->name;
 	struct jfr_record method;
 
-	if (!jfr_constant(chunk, JFR_METHOD_TYPE, method_id, &method)) {
-		frame.name = names_cstr(frames->names, UNKNOWN_MARKER);
-		frame.kind = FRAME_MARKER;
-		return frame;
-	}
 	buf_reset(name);
-	class_name(chunk, &method, name);
-	frame.module = module_of(frames->names, kind, name);
-	if (name->len)
-		buf_putc(name, '.');
-	jfr_field_text(chunk, &method, JFR_NAME, name);
-	frame.name = name->len ? names_str(frames->names, name->data, name->len)
-			       : names_cstr(frames->names, UNKNOWN_MARKER);
+	if (jfr_constant(chunk, JFR_METHOD_TYPE, method_id, &method)) {
+		class_name(chunk, &method, name);
+		frame.module = module_of(frames->names, kind, name);
+		if (name->len)
+			buf_putc(name, '.');
+		jfr_field_text(chunk, &method, JFR_NAME, name);
+	}
+	if (!name->len)
+		buf_puts(name, UNKNOWN_NAME);
+	frame.name = names_str(frames->names, name->data, name->len);
 	return frame;
 }
 
@@ -163,11 +161,12 @@ static int push_frames(struct jfr_frames *frames, struct jfr_chunk *chunk,
 int jfr_push_trace(struct jfr_frames *frames, struct jfr_chunk *chunk, uint64_t trace,
 		   struct stack *stack, struct err *err)
 {
+	struct frame unknown = {.name = names_cstr(frames->names, UNKNOWN_NAME)};
 	struct jfr_record record;
 
 	if (jfr_constant(chunk, JFR_TRACE, trace, &record) && jfr_record_has(&record, JFR_FRAMES) &&
 	    record.value[JFR_FRAMES] && record.array_type)
 		return push_frames(frames, chunk, &record, stack, err);
-	stack_push(stack, marker_frame(frames->names, UNKNOWN_MARKER));
+	stack_push(stack, names_frame(frames->names, &unknown));
 	return 0;
 }

@@ -69,6 +69,10 @@ enum jfr_slot {
 	JFR_SIZE,
 	JFR_DURATION,
 	JFR_CONTEXT,
+	JFR_SPAN,
+	JFR_SPAN_NAME,
+	JFR_TRACE_HIGH,
+	JFR_TRACE_LOW,
 	JFR_ID,
 	JFR_NAME,
 	JFR_VALUE,
@@ -230,6 +234,9 @@ void jfr_contexts_done(struct jfr_contexts *contexts);
 /* Add the labels of a context, if it is known; texts are in the arena. */
 int jfr_context_labels(const struct jfr_contexts *contexts, uint64_t id, struct arena *arena,
 		       struct labels *labels, struct err *err) nodiscard;
+/* "" when it is not known. */
+const char *jfr_context_string(const struct jfr_contexts *contexts, uint64_t id,
+			       struct arena *arena);
 
 /* ---- the reader: settings and chunks in jfr_read.c, samples in jfr_samples.c ---- */
 
@@ -280,9 +287,10 @@ struct jfr_reader {
 	/* Of the chunk at hand. */
 	struct jfr_chunk chunk;
 	struct jfr_frames frames;
-	struct map64 states;			/* thread state's id -> enum run_state */
-	struct map64 series_of[JFR_KIND_COUNT]; /* context -> index + 1 of series */
-	struct map64 nodes;			/* (series, trace's place) -> node */
+	struct map64 states; /* thread state's id -> enum run_state */
+	struct map64 series_of
+		[JFR_KIND_COUNT]; /* hash of context and span's name -> index + 1 of series */
+	struct map64 nodes;	  /* (series, trace's place) -> node */
 };
 
 /* One event of the chunk at hand into its profiles; what is no sample is left alone. */

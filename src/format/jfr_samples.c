@@ -11,6 +11,7 @@
 
 #define DEFAULT_PERIOD_NS (NS_PER_S / 100)
 #define EVENT_LABEL "jfr_event"
+#define SPAN_NAME_LABEL "span_name"
 
 enum run_state { RUN_OTHER, RUN_RUNNABLE, RUN_SLEEPING };
 
@@ -88,21 +89,40 @@ static int find_series(struct jfr_reader *reader, enum jfr_kind_index kind,
 	return new_series(reader, labels, series, err);
 }
 
-static int series_of(struct jfr_reader *reader, enum jfr_kind_index kind, uint64_t context,
-		     uint32_t *ret_index, struct err *err)
+static uint64_t value_of(const struct jfr_record *record, enum jfr_slot slot)
 {
-	uint32_t *known = map64_put(&reader->series_of[kind], context, NULL);
+	return jfr_record_has(record, slot) ? record->value[slot] : 0;
+}
+
+static int read_labels(struct jfr_reader *reader, const struct jfr_record *record,
+		       struct labels *labels, struct err *err)
+{
+	const struct jfr_contexts *contexts = &reader->contexts;
+	int r = jfr_context_labels(contexts, value_of(record, JFR_CONTEXT), &reader->arena, labels,
+				   err);
+
+	if (r == 0 && value_of(record, JFR_SPAN_NAME))
+		r = labels_set(labels, &reader->arena, SPAN_NAME_LABEL,
+			       jfr_context_string(contexts, value_of(record, JFR_SPAN_NAME),
+						  &reader->arena),
+			       err);
+	return r < 0 ? r : labels_set(labels, &reader->arena, EVENT_LABEL, reader->event, err);
+}
+
+static int series_of(struct jfr_reader *reader, enum jfr_kind_index kind,
+		     const struct jfr_record *record, uint32_t *ret_index, struct err *err)
+{
+	uint64_t ids[] = {value_of(record, JFR_CONTEXT), value_of(record, JFR_SPAN_NAME)};
+	uint64_t key = hash_bytes(reader->seed, ids, sizeof(ids));
+	uint32_t *known = map64_put(&reader->series_of[kind], key, NULL);
 	struct labels labels = {0};
-	int r = 0;
+	int r;
 
 	if (*known) {
 		*ret_index = *known - 1;
 		return 0;
 	}
-	if (reader->event[0])
-		r = labels_set(&labels, &reader->arena, EVENT_LABEL, reader->event, err);
-	if (r == 0)
-		r = jfr_context_labels(&reader->contexts, context, &reader->arena, &labels, err);
+	r = read_labels(reader, record, &labels, err);
 	if (r == 0)
 		r = find_series(reader, kind, &labels, ret_index, err);
 	arena_reset(&reader->arena);
@@ -148,23 +168,49 @@ static int64_t clamped(uint64_t value)
 	return (int64_t)min_of(value, (uint64_t)INT64_MAX);
 }
 
+static struct span span_of(const struct jfr_record *record)
+{
+	struct span span = {.id = {value_of(record, JFR_SPAN)}};
+	uint64_t half[] = {value_of(record, JFR_TRACE_HIGH), value_of(record, JFR_TRACE_LOW)};
+
+	for (size_t i = 0; i < TRACE_ID_BYTES; i++)
+		span.trace.bytes[i] = (uint8_t)(half[i / 8] >> (56 - i % 8 * 8));
+	return span;
+}
+
+/* The sample's values are its span's, too. */
+static void add_span(const struct jfr_series *series, struct node_id node,
+		     const struct jfr_record *record, const struct sample *sample)
+{
+	struct span span = span_of(record);
+	struct profile *profile = series->profile;
+	uint32_t index;
+
+	if (!span.id.v && trace_id_is_none(&span.trace))
+		return;
+	if (!profile->spans)
+		profile->spans = spans_new();
+	index = spans_index(profile->spans, &span);
+	spans_add(profile->spans, index, node, (uint32_t)series->column, clamped(sample->count));
+	if (kinds[series->kind].sum_type)
+		spans_add(profile->spans, index, node, (uint32_t)series->sum_column,
+			  clamped(sample->sum));
+}
+
 static int add_sample(struct jfr_reader *reader, const struct jfr_record *record,
 		      const struct sample *sample, struct err *err)
 {
-	uint64_t context = jfr_record_has(record, JFR_CONTEXT) ? record->value[JFR_CONTEXT] : 0;
-	uint64_t trace =
-		jfr_record_has(record, JFR_STACK_TRACE) ? record->value[JFR_STACK_TRACE] : 0;
 	struct jfr_series *series;
-	struct node_id node;
+	struct node_id node = {0};
 	uint32_t index;
 	int r;
 
 	if (reader->n_samples++ == reader->limits->max_samples)
 		return err_set(err, ERR_LIMIT, "the recording has more than %u samples",
 			       reader->limits->max_samples);
-	r = series_of(reader, sample->kind, context, &index, err);
+	r = series_of(reader, sample->kind, record, &index, err);
 	if (r == 0)
-		r = node_of(reader, index, trace, &node, err);
+		r = node_of(reader, index, value_of(record, JFR_STACK_TRACE), &node, err);
 	if (r < 0)
 		return r;
 	series = &reader->series[index];
@@ -173,6 +219,8 @@ static int add_sample(struct jfr_reader *reader, const struct jfr_record *record
 		profile_add(series->profile, series->sum_column, node, clamped(sample->sum));
 	series->profile->n_samples +=
 		min_of(clamped(sample->n), INT64_MAX - series->profile->n_samples);
+	if (reader->split->keeps_spans)
+		add_span(series, node, record, sample);
 	return 0;
 }
 

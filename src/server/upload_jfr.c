@@ -30,7 +30,7 @@ int upload_jfr(struct upload *upload, const struct upload_jfr *jfr,
 {
 	cleanup(buf_done) struct buf recording = {0}, snapshot = {0};
 	struct upload_split splitting;
-	struct jfr_split split = {.series = on_series, .ctx = &splitting};
+	struct jfr_split split = {.series = on_series, .ctx = &splitting, .keeps_spans = true};
 	struct jfr_opts opts = opts_of(jfr, origin);
 	const void *data = jfr->data;
 	size_t len = jfr->len;
