@@ -157,7 +157,8 @@ struct store_source {
 
 /*
  * Deleting by selector goes on in the background: between a delete and the end of its job, queries show
- * more and more of it gone; what came after the delete stays.  A job outlives a restart.
+ * more and more of it gone; what comes meanwhile may stay or go.  A job outlives a restart.  An id of a
+ * deleted profile stays known: a repeat does not bring it back.
  */
 enum store_job_state { STORE_JOB_WAITING, STORE_JOB_RUNNING, STORE_JOB_DONE, STORE_JOB_FAILED };
 

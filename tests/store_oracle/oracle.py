@@ -87,6 +87,12 @@ class Oracle:
                                      part(samples, start, length, begin, end)))
             begin = end
 
+    def delete(self, match, begin, end):
+        """Whole profiles (or pieces) that begin in the range; returns how many profiles."""
+        gone = [b for b in self.blocks if match(b.series[0]) and begin <= b.start < end]
+        self.blocks = [b for b in self.blocks if b not in gone]
+        return sum(b.counts for b in gone)
+
     def matching(self, match, kind, begin, end):
         """Blocks of all series that have the kind: a profile without it covers its time with zero."""
         having = {b.series for b in self.blocks if any(k[:2] == kind for k in b.columns)}

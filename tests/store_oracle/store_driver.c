@@ -3,6 +3,8 @@
  * A store behind stdin and stdout: one JSON object a line in, one out, for test_store_oracle.py.
  *
  *	{"do":"open","dir":D,"now":NS,"max_nodes":N,"max_series":N,"retention":[5 of NS]}
+ *		"sizes":[5 of bytes], "total":BYTES for retention; "of":TENANT: only that tenant's
+ *	{"do":"delete","tenant":T,"selector":S,"from":NS,"until":NS}	{"do":"jobs","tenant":T}
  *	{"do":"clock","now":NS}	{"do":"settle"}	{"do":"stats"}	{"do":"close"}
  *	{"do":"put","tenant":T,"id":I,"labels":L,"period":"cpu:nanoseconds","start":NS,"duration":NS,
  *	 "gauge":0,"columns":["cpu:nanoseconds:state"],"stacks":["a;b"],"values":[1, ...]}
@@ -30,11 +32,11 @@ struct list {
 };
 
 struct request {
-	char *what, *dir, *tenant, *id, *labels, *period, *selector;
+	char *what, *dir, *tenant, *id, *labels, *period, *selector, *of;
 	int64_t now, start, duration, from, until, step, gauge, max_nodes, max_series, n_samples;
 	struct list columns, stacks, group_by;
-	int64_t *values, retention[5];
-	size_t n_values, values_cap, n_retention;
+	int64_t *values, retention[5], sizes[5], total;
+	size_t n_values, values_cap, n_retention, n_sizes;
 };
 
 struct driver {
@@ -45,6 +47,8 @@ struct driver {
 	pthread_cond_t done;
 	int *codes; /* of puts since the last wait; 1: not known yet */
 	size_t n_codes, codes_cap, n_done;
+	struct store_tenant_retention own;
+	char tenant[64];
 };
 
 /* ---- requests ---- */
@@ -64,8 +68,8 @@ static void list_done(struct list *list)
 
 static void request_done(struct request *request)
 {
-	char *const texts[] = {request->what,	request->dir,	 request->tenant,  request->id,
-			       request->labels, request->period, request->selector};
+	char *const texts[] = {request->what,	request->dir,	 request->tenant,   request->id,
+			       request->labels, request->period, request->selector, request->of};
 
 	for (size_t i = 0; i < array_len(texts); i++)
 		free(texts[i]);
@@ -80,10 +84,10 @@ static char **text_field(struct request *request, const char *path)
 	const struct {
 		const char *path;
 		char **field;
-	} fields[] = {{"do", &request->what},	       {"dir", &request->dir},
-		      {"tenant", &request->tenant},    {"id", &request->id},
-		      {"labels", &request->labels},    {"period", &request->period},
-		      {"selector", &request->selector}};
+	} fields[] = {{"do", &request->what},		{"dir", &request->dir},
+		      {"tenant", &request->tenant},	{"id", &request->id},
+		      {"labels", &request->labels},	{"period", &request->period},
+		      {"selector", &request->selector}, {"of", &request->of}};
 
 	for (size_t i = 0; i < array_len(fields); i++)
 		if (strcmp(fields[i].path, path) == 0)
@@ -100,7 +104,8 @@ static int64_t *number_field(struct request *request, const char *path)
 		      {"duration", &request->duration}, {"from", &request->from},
 		      {"until", &request->until},	{"step", &request->step},
 		      {"gauge", &request->gauge},	{"max_nodes", &request->max_nodes},
-		      {"samples", &request->n_samples}, {"max_series", &request->max_series}};
+		      {"samples", &request->n_samples}, {"max_series", &request->max_series},
+		      {"total", &request->total}};
 
 	for (size_t i = 0; i < array_len(fields); i++)
 		if (strcmp(fields[i].path, path) == 0)
@@ -121,6 +126,8 @@ static int on_number(struct request *request, const struct json_event *event)
 					   request->n_values + 1, sizeof(int64_t));
 		request->values[request->n_values++] = value;
 	}
+	if (strcmp(event->path, "sizes[]") == 0 && request->n_sizes < 5)
+		request->sizes[request->n_sizes++] = value;
 	if (strcmp(event->path, "retention[]") == 0 && request->n_retention < 5)
 		request->retention[request->n_retention++] = value;
 	return 0;
@@ -155,13 +162,32 @@ static int64_t test_now(void *ctx)
 	return __atomic_load_n(&((struct driver *)ctx)->now_ns, __ATOMIC_SEQ_CST);
 }
 
+/* The retention of the request: for all tenants, or for one. */
+static void set_retention(struct driver *driver, const struct request *request,
+			  struct store_config *config)
+{
+	struct store_retention *retention = &config->retention;
+
+	if (request->of) {
+		snprintf(driver->tenant, sizeof(driver->tenant), "%s", request->of);
+		driver->own = (struct store_tenant_retention){.tenant = driver->tenant};
+		config->tenants = &driver->own;
+		config->n_tenants = 1;
+		*retention = (struct store_retention){0};
+		retention = &driver->own.retention;
+	}
+	memcpy(retention->age_ns, request->retention, sizeof(retention->age_ns));
+	memcpy(retention->max_bytes, request->sizes, sizeof(retention->max_bytes));
+	retention->max_total_bytes = request->total;
+}
+
 static int do_open(struct driver *driver, const struct request *request, struct err *err)
 {
 	struct store_config config;
 
 	driver->clock = (struct store_clock){test_now, driver};
 	store_config_init(&config, request->dir);
-	memcpy(config.retention.age_ns, request->retention, sizeof(config.retention.age_ns));
+	set_retention(driver, request, &config);
 	config.clock = request->now ? &driver->clock : NULL;
 	if (request->max_nodes)
 		config.max_stack_nodes = (uint32_t)request->max_nodes;
@@ -450,6 +476,45 @@ static void do_stats(struct driver *driver, struct json_writer *json)
 	json_member_uint(json, "over_limit", counters.over_limit_stacks);
 }
 
+static int do_delete(struct driver *driver, const struct store_query *query,
+		     struct json_writer *json, struct err *err)
+{
+	uint64_t id = 0;
+	int r = driver->store->ops->delete (driver->store, query, &id, err);
+
+	json_member_uint(json, "job", id);
+	return r;
+}
+
+static int do_jobs(struct driver *driver, const struct request *request, struct json_writer *json,
+		   struct err *err)
+{
+	cleanup(arena_done) struct arena arena;
+	struct store_job *jobs;
+	size_t n = 0;
+	int r;
+
+	arena_init(&arena);
+	r = driver->store->ops->jobs(driver->store, request->tenant ? request->tenant : "t", &arena,
+				     &jobs, &n, err);
+	json_key(json, "jobs");
+	json_array(json);
+	for (size_t i = 0; i < n; i++) {
+		json_object(json);
+		json_member_uint(json, "id", jobs[i].id);
+		json_member_int(json, "state", jobs[i].state);
+		json_member_str(json, "selector", jobs[i].selector);
+		json_member_uint(json, "series", jobs[i].n_series);
+		json_member_uint(json, "profiles", jobs[i].profiles);
+		json_member_uint(json, "files_done", jobs[i].files_done);
+		json_member_uint(json, "files_all", jobs[i].files_all);
+		json_member_str(json, "error", jobs[i].error);
+		json_end(json);
+	}
+	json_end(json);
+	return r;
+}
+
 static int do_query(struct driver *driver, const struct request *request, struct json_writer *json,
 		    struct err *err)
 {
@@ -466,6 +531,8 @@ static int do_query(struct driver *driver, const struct request *request, struct
 		return r;
 	if (strcmp(request->what, "merge") == 0)
 		r = do_merge(driver, &query, json, err);
+	else if (strcmp(request->what, "delete") == 0)
+		r = do_delete(driver, &query, json, err);
 	else if (strcmp(request->what, "timeline") == 0)
 		r = do_timeline(driver, request, &query, &arena, json, err);
 	else
@@ -486,8 +553,10 @@ static int serve(struct driver *driver, struct request *request, struct json_wri
 	if (strcmp(what, "put") == 0)
 		return do_put(driver, request, err);
 	if (strcmp(what, "merge") == 0 || strcmp(what, "timeline") == 0 ||
-	    strcmp(what, "series") == 0)
+	    strcmp(what, "series") == 0 || strcmp(what, "delete") == 0)
 		return do_query(driver, request, json, err);
+	if (strcmp(what, "jobs") == 0)
+		return do_jobs(driver, request, json, err);
 	if (strcmp(what, "wait") == 0)
 		do_wait(driver, json);
 	else if (strcmp(what, "settle") == 0)

@@ -85,7 +85,7 @@ def test_a_foreign_catalogue_is_refused_and_left_alone(open_store, tmp_path, con
 def test_a_newer_catalogue_is_refused_and_left_alone(open_store, tmp_path):
     open_store(NOW).close()
     path = tmp_path / "data" / "catalogue.db"
-    change_database(path, "PRAGMA user_version=2")
+    change_database(path, "PRAGMA user_version=99")
     before = path.read_bytes()
     with pytest.raises(AssertionError, match="newer version"):
         open_store(NOW)

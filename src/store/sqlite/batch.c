@@ -283,6 +283,7 @@ static void place_files(struct sqlite_store *store, struct item *items)
 						 item->series->family->service->tenant, LEVEL_FINE,
 						 item->start_ns);
 		catalogue_file_names_dict(item->file, item->dict->id);
+		item->file->is_emptied = false;
 		if (item->spans.n_spans)
 			place_spans(store, item);
 		if (!item->file->has_work)

@@ -22,7 +22,7 @@
 #include "base/map.h"
 #include "store/sqlite/level.h"
 
-#define CATALOGUE_VERSION 1 /* of catalogue.db: see struct sql_schema */
+#define CATALOGUE_VERSION 2 /* of catalogue.db: see struct sql_schema */
 #define CATALOGUE_MAX_TENANTS 10000
 #define FAMILY_ROLLED_FROM 4 /* series: a copy for fewer buys nothing */
 
@@ -102,6 +102,7 @@ struct block_file {
 	char *path;
 	enum file_state state; /* NEW: nothing was committed yet, so it may be absent */
 	bool has_work;	       /* may hold dirty marks */
+	bool is_emptied;       /* the writer's: a job deleted all that was in it */
 	bool is_changed;
 	int64_t n_blocks;
 	uint32_t *dicts; /* that its blocks name */

@@ -9,6 +9,7 @@
 #include "profile/hash.h"
 #include "store/sqlite/catalogue_private.h"
 #include "store/sqlite/dict.h"
+#include "store/sqlite/jobs.h"
 #include "store/sqlite/sql.h"
 
 /*
@@ -38,10 +39,15 @@ static const char schema_text[] =
 	" PRIMARY KEY(file, dictionary)) WITHOUT ROWID;"
 	"CREATE TABLE source(service INTEGER, file TEXT, time_ns INTEGER NOT NULL, sum INTEGER NOT "
 	"NULL,"
-	" text BLOB NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(service, file));" DICT_SCHEMA;
+	" text BLOB NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(service, file));" DICT_SCHEMA
+		JOBS_SCHEMA;
 
-static const struct sql_schema catalogue_schema = {
-	.version = CATALOGUE_VERSION, .page_bytes = 4096, .create = schema_text};
+static const char *const catalogue_steps[] = {JOBS_SCHEMA, NULL};
+
+static const struct sql_schema catalogue_schema = {.version = CATALOGUE_VERSION,
+						   .page_bytes = 4096,
+						   .create = schema_text,
+						   .steps = catalogue_steps};
 
 static char *column_text(sqlite3_stmt *row, int at)
 {

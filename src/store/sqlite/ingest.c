@@ -32,9 +32,11 @@ void item_free(struct item *item)
 
 /* ---- checks ---- */
 
-static int check_time(const struct sqlite_store *store, const struct profile *profile,
+static int check_time(const struct sqlite_store *store, const struct store_profile *put,
 		      struct err *err)
 {
+	const struct store_retention *retention = retention_of(store, put->tenant);
+	const struct profile *profile = put->profile;
 	int64_t now = store_now_ns(store), start = profile->start_ns;
 	int64_t duration = profile->duration_ns;
 
@@ -52,14 +54,12 @@ static int check_time(const struct sqlite_store *store, const struct profile *pr
 			"serve --accept-future",
 			(long long)((start + duration - now) / NS_PER_S));
 	for (int level = 0; level < LEVEL_COUNT; level++)
-		if (store->config.retention.age_ns[level] &&
-		    start < now - store->config.retention.age_ns[level])
+		if (retention->age_ns[level] && start < now - retention->age_ns[level])
 			return err_because(
 				err, ERR_USAGE, "not_in_ingestion_window",
 				"the profile is older than what is kept (%lld h at level "
 				"%s): raise serve --retention to take it",
-				(long long)(store->config.retention.age_ns[level] / NS_PER_S /
-					    3600),
+				(long long)(retention->age_ns[level] / NS_PER_S / 3600),
 				levels[level].name);
 	return 0;
 }
@@ -97,7 +97,7 @@ static int check_put(struct sqlite_store *store, const struct store_profile *put
 				   LABEL_METRIC);
 	if (!put->profile->n_columns)
 		return err_set(err, ERR_USAGE, "a profile needs at least one type of value");
-	r = check_time(store, put->profile, err);
+	r = check_time(store, put, err);
 	return r < 0 ? r : check_values(put->profile, err);
 }
 
@@ -164,6 +164,12 @@ static int place_series(struct sqlite_store *store, const struct store_profile *
 	};
 	int r = catalogue_make_tenant(&store->catalogue, put->tenant, &key.tenant, err);
 
+	/* Where files went because of their size; no roll-up reads there again. */
+	if (r == 0 && profile->start_ns < key.tenant->expired_until_ns[LEVEL_FINE])
+		r = err_because(err, ERR_USAGE, "not_in_ingestion_window",
+				"the profile is older than what is kept of tenant %s: raise "
+				"serve --retention to take it",
+				put->tenant);
 	if (r == 0)
 		r = catalogue_make_series(&store->catalogue, &key, store->config.max_series,
 					  &item->series, err);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Retention: files whose whole period is past their level's age are deleted, then the dictionaries that
- * no file names any more (invariants 1 and 3).
+ * Retention: files whose whole period is past their level's age are deleted, and the oldest of a tenant
+ * that has more than it may, then the dictionaries that no file names any more (invariants 1 and 3).
  *
  *	catalogue: file DELETED, its time expired -> committed -> unlink -> catalogue: row gone
  *
  * A crash in between leaves a DELETED row, and the next pass unlinks again.
  */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
@@ -55,6 +58,14 @@ static int64_t reach_of(const struct block_file *file)
 	return file->period.until_ns + (file->level == LEVEL_FINE ? STORE_MAX_DURATION_NS : 0);
 }
 
+const struct store_retention *retention_of(const struct sqlite_store *store, const char *tenant)
+{
+	for (size_t i = 0; i < store->config.n_tenants; i++)
+		if (strcmp(store->config.tenants[i].tenant, tenant) == 0)
+			return &store->config.tenants[i].retention;
+	return &store->config.retention;
+}
+
 /* How long a file is kept; 0: for ever. */
 static int64_t age_of(const struct store_retention *retention, int level)
 {
@@ -67,14 +78,16 @@ static int64_t age_of(const struct store_retention *retention, int level)
 
 static bool is_expired(const struct sqlite_store *store, const struct block_file *file, int64_t now)
 {
-	int64_t keep = age_of(&store->config.retention, file->level);
+	int64_t keep = age_of(retention_of(store, file->tenant->name), file->level);
 
 	return keep && reach_of(file) <= now - keep;
 }
 
-static void expire(struct sqlite_store *store, struct block_file *file)
+/* `reach_ns`: nothing in it ends later. */
+static void expire(struct sqlite_store *store, struct block_file *file, int64_t reach_ns)
 {
 	struct tenant *tenant = file->tenant;
+
 	pthread_mutex_lock(&store->lock);
 	file->state = FILE_DELETED;
 	file->is_changed = true;
@@ -82,12 +95,121 @@ static void expire(struct sqlite_store *store, struct block_file *file)
 	if (file->level < LEVEL_COUNT) {
 		int64_t *until = &tenant->expired_until_ns[file->level];
 
-		*until = max_of(*until, reach_of(file));
+		*until = max_of(*until, reach_ns);
 		tenant->is_changed = true;
 	}
 	store->counters.deleted_files++;
 	pthread_mutex_unlock(&store->lock);
 }
+
+/* ---- by size ---- */
+
+/* After its period a file is left alone that long, for late senders. */
+#define LATE_NS (3600 * NS_PER_S)
+
+/* No block of the tenant is longer: what of the day after a deleted file it may have held. */
+static int64_t longest_of(struct sqlite_store *store, const struct tenant *tenant)
+{
+	const struct table *table = &store->catalogue.series;
+	int64_t longest_ns = 0;
+
+	pthread_mutex_lock(&store->lock);
+	for (size_t id = 1; id < table->n; id++) {
+		const struct series *series = table->items[id];
+
+		if (series && series->family->service->tenant == tenant)
+			longest_ns = max_of(longest_ns, series->longest_ns);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return longest_ns;
+}
+
+static int64_t bytes_of(const struct block_file *file)
+{
+	cleanup_free char *log = NULL;
+	struct stat info;
+	int64_t sum = 0;
+
+	if (asprintf(&log, "%s-wal", file->path) < 0)
+		abort();
+	if (stat(file->path, &info) == 0)
+		sum += (int64_t)info.st_blocks * 512;
+	if (stat(log, &info) == 0)
+		sum += (int64_t)info.st_blocks * 512;
+	return sum;
+}
+
+/* The files of a tenant's level: what they hold, and the oldest of them. */
+static int64_t weigh_level(const struct sqlite_store *store, const struct tenant *tenant, int level,
+			   struct block_file **ret_oldest)
+{
+	const struct table *files = &store->catalogue.files;
+	int64_t sum = 0;
+
+	*ret_oldest = NULL;
+	for (size_t id = 1; id < files->n; id++) {
+		struct block_file *file = files->items[id];
+
+		if (!file || file->tenant != tenant || file->level != level ||
+		    file->state == FILE_DELETED)
+			continue;
+		sum += bytes_of(file);
+		if (!*ret_oldest || file->period.from_ns < (*ret_oldest)->period.from_ns)
+			*ret_oldest = file;
+	}
+	return sum;
+}
+
+/*
+ * The oldest files of the level until it holds `most` bytes; returns how many bytes went.  It ends at
+ * the first that is still needed: files go in the order of time, since what is said to have expired is
+ * all that is older.
+ */
+static int64_t shrink_level(struct sqlite_store *store, const struct tenant *tenant, int level,
+			    int64_t most, int64_t now)
+{
+	int64_t reach_ns = level == LEVEL_FINE ? longest_of(store, tenant) : 0;
+	struct block_file *oldest;
+	int64_t held = weigh_level(store, tenant, level, &oldest), gone = 0;
+
+	while (held - gone > most && oldest &&
+	       oldest->period.until_ns + reach_ns + LATE_NS <= now && !has_marks(store, oldest)) {
+		gone += bytes_of(oldest);
+		expire(store, oldest, oldest->period.until_ns + reach_ns);
+		(void)weigh_level(store, tenant, level, &oldest);
+	}
+	return gone;
+}
+
+static int64_t shrink_tenant(struct sqlite_store *store, const struct tenant *tenant, int64_t now)
+{
+	const struct store_retention *retention = retention_of(store, tenant->name);
+	struct block_file *oldest;
+	int64_t held = 0, gone = 0;
+
+	for (int level = LEVEL_FINE; level < LEVEL_COUNT; level++)
+		if (retention->max_bytes[level])
+			gone += shrink_level(store, tenant, level, retention->max_bytes[level],
+					     now);
+	if (!retention->max_total_bytes)
+		return gone;
+	for (int level = LEVEL_FINE; level < LEVEL_FILES; level++)
+		held += weigh_level(store, tenant, level, &oldest);
+	/* The coarsest level is what is left of all that was: it does not give way to newer detail. */
+	for (int level = LEVEL_FINE; level < LEVEL_1D && held > retention->max_total_bytes;
+	     level++) {
+		int64_t level_held = weigh_level(store, tenant, level, &oldest);
+		int64_t over = held - retention->max_total_bytes;
+		int64_t less = shrink_level(store, tenant, level,
+					    max_of(level_held - over, (int64_t)0), now);
+
+		held -= less;
+		gone += less;
+	}
+	return gone;
+}
+
+/* ---- deleting ---- */
 
 static void unlink_file(struct sqlite_store *store, struct block_file *file)
 {
@@ -191,13 +313,21 @@ void retention_step(struct sqlite_store *store, bool is_confirmed)
 		if (!file)
 			continue;
 		note_work(store, file, now);
+		if (file->is_emptied && file->state == FILE_LIVE && !has_marks(store, file)) {
+			expire(store, file, 0);
+			any = true;
+		}
 		if (file->state != FILE_DELETED && is_expired(store, file, now) &&
 		    (file->level == LEVEL_1D || !has_marks(store, file))) {
-			expire(store, file);
+			expire(store, file, reach_of(file));
 			any = true;
 		}
 		any = any || (file->state == FILE_DELETED && access(file->path, F_OK) == 0);
 	}
+	for (size_t id = 1; id < store->catalogue.tenants.n; id++)
+		if (store->catalogue.tenants.items[id] &&
+		    shrink_tenant(store, store->catalogue.tenants.items[id], now) > 0)
+			any = true;
 	if (writer_save_catalogue(store, NULL, &err) < 0 || !any)
 		return;
 	for (size_t id = 1; id < files->n; id++) {

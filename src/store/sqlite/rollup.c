@@ -24,7 +24,9 @@
 
 #define GRACE_NS (20 * NS_PER_S) /* after the end of a window: late senders */
 #define QUIET_S 5
-#define STEP_WINDOWS 256
+/* Of a level in one step: few, so that puts that come meanwhile wait for milliseconds only. */
+#define STEP_WINDOWS 24
+#define STEP_MAX_WINDOWS 256
 
 struct roll {
 	struct dirty_window window;
@@ -113,6 +115,7 @@ static bool prepare(struct sqlite_store *store, struct roll *roll)
 		return false;
 	roll->into = catalogue_make_file(&store->catalogue, roll->tenant, roll->level,
 					 roll->window.t_ns);
+	roll->into->is_emptied = false;
 	if (!roll->into->has_work)
 		roll->into->has_work = roll->into->is_changed = true;
 	for (size_t id = 1; id < store->catalogue.files.n; id++) {
@@ -137,7 +140,7 @@ static int by_file(const void *a, const void *b)
 
 static size_t take_due(struct sqlite_store *store, int level, bool force, struct roll *rolls)
 {
-	struct dirty_window windows[STEP_WINDOWS];
+	struct dirty_window windows[STEP_MAX_WINDOWS];
 	int64_t now_s = clock_monotonic_ns() / NS_PER_S;
 	struct dirty_due due = {
 		.closed_before_ns = store_now_ns(store) - GRACE_NS,
@@ -148,7 +151,8 @@ static size_t take_due(struct sqlite_store *store, int level, bool force, struct
 	size_t n, kept = 0;
 
 	pthread_mutex_lock(&store->lock);
-	n = dirty_take(&store->dirty, level, &due, windows, STEP_WINDOWS);
+	n = dirty_take(&store->dirty, level, &due, windows,
+		       force ? STEP_MAX_WINDOWS : STEP_WINDOWS);
 	for (size_t i = 0; i < n; i++) {
 		rolls[kept] = (struct roll){.window = windows[i], .level = level};
 		if (!prepare(store, &rolls[kept]))
@@ -422,7 +426,7 @@ static size_t settle_rolls(struct sqlite_store *store, struct roll *rolls, size_
 
 static size_t roll_level(struct sqlite_store *store, int level, bool force)
 {
-	struct roll rolls[STEP_WINDOWS];
+	struct roll rolls[STEP_MAX_WINDOWS];
 	size_t n = take_due(store, level, force, rolls);
 	struct err err = {0};
 	int r;

@@ -72,6 +72,7 @@ static void store_free(struct sqlite_store *store)
 	catalogue_close(&store->catalogue);
 	page_sum_free(store->page_sums);
 	dirty_done(&store->dirty);
+	jobs_done(&store->jobs);
 	accum_done(&store->roll_accum);
 	block_room_done(&store->roll_room);
 	pthread_mutex_destroy(&store->lock);
@@ -122,7 +123,10 @@ static int open_parts(struct sqlite_store *store, struct err *err)
 	if (asprintf(&path, "%s/catalogue.db", store->dir) < 0)
 		abort();
 	r = sql_open_reader(path, store->vfs_name, &store->dict_reader, err);
-	return r < 0 ? r : rollup_load(store, err);
+	if (r < 0)
+		return r;
+	r = jobs_load(store, err);
+	return r < 0 ? err_prefix(err, r, "cannot open the catalogue") : rollup_load(store, err);
 }
 
 static void stats(struct store *base, struct store_stats *ret_stats);
@@ -135,6 +139,8 @@ static const struct store_ops sqlite_ops = {
 	.exemplars = sqlite_exemplars,
 	.put_source = sqlite_put_source,
 	.get_source = sqlite_get_source,
+	.delete = sqlite_delete,
+	.jobs = sqlite_jobs,
 	.stats = stats,
 	.close = store_close,
 };

@@ -23,6 +23,7 @@
 #include "store/sqlite/dirty.h"
 #include "store/sqlite/exemplar_block.h"
 #include "store/sqlite/files.h"
+#include "store/sqlite/jobs.h"
 #include "store/sqlite/page_sum.h"
 #include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite_store.h"
@@ -89,6 +90,7 @@ struct sqlite_store {
 	pthread_cond_t settled; /* sqlite_store_settle() */
 	struct catalogue catalogue;
 	struct dirty dirty;
+	struct jobs jobs;
 	struct item *queue_first, **queue_end;
 	size_t queue_bytes, queue_items;
 	uint64_t settle_asked, settle_done;
@@ -173,7 +175,10 @@ void writer_note_error(struct sqlite_store *store, struct block_file *file, int 
 void writer_batch(struct sqlite_store *store, struct item *items); /* takes the items */
 
 /* ---- rollup.c ---- */
-/* Roll up windows that are due, up to some; `force`: also those touched just now.  Returns how many. */
+/*
+ * Roll up windows that are due, a few of each level; `force`: many, and also those touched just now.
+ * Returns how many.
+ */
 size_t rollup_step(struct sqlite_store *store, bool force);
 /* Families that have grown to be rolled up. */
 void rollup_begin_families(struct sqlite_store *store);
@@ -181,6 +186,7 @@ void rollup_begin_families(struct sqlite_store *store);
 int rollup_load(struct sqlite_store *store, struct err *err) nodiscard;
 
 /* ---- retention.c ---- */
+const struct store_retention *retention_of(const struct sqlite_store *store, const char *tenant);
 /* `is_confirmed`: the clock is right, however far it went. */
 void retention_step(struct sqlite_store *store, bool is_confirmed);
 

@@ -16,6 +16,7 @@
 #include "store/sqlite/turn.h"
 
 #define TICK_NS (250 * NS_PER_MS)
+#define ROLL_SLICE_NS (100 * NS_PER_MS)
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
 #define CHECKPOINT_PAGES 1000 /* 8 MB of log */
 #define RETENTION_EVERY_NS (300 * NS_PER_S)
@@ -105,7 +106,7 @@ static void wait_for_work(struct sqlite_store *store)
 {
 	struct timespec until = clock_timespec(clock_monotonic_ns() + TICK_NS);
 
-	while (!store->queue_first && !store->is_stopping &&
+	while (!store->queue_first && !store->is_stopping && !store->jobs.is_busy &&
 	       store->settle_asked == store->settle_done)
 		if (pthread_cond_timedwait(&store->wake, &store->lock, &until) == ETIMEDOUT)
 			break;
@@ -128,14 +129,43 @@ static void keep_house(struct sqlite_store *store, bool force)
 	}
 }
 
-/* Roll up; with `force` until nothing is due.  On a full disk not more often than puts are tried. */
+static bool has_queue(struct sqlite_store *store)
+{
+	bool has;
+
+	pthread_mutex_lock(&store->lock);
+	has = store->queue_first != NULL;
+	pthread_mutex_unlock(&store->lock);
+	return has;
+}
+
+/*
+ * Roll up for a moment, or with `force` until nothing is due: whoever puts meanwhile waits for one step
+ * at most.  On a full disk not more often than puts are tried.
+ */
 static void roll_up(struct sqlite_store *store, bool force)
 {
+	int64_t until = clock_monotonic_ns() + ROLL_SLICE_NS;
+
 	if (store->is_full && clock_monotonic_ns() < store->full_until_ns)
 		return;
 	rollup_begin_families(store);
-	while (rollup_step(store, force) && force)
+	while (rollup_step(store, force) &&
+	       (force || (clock_monotonic_ns() < until && !has_queue(store))))
 		;
+}
+
+/* A piece, or with `force` all there is. */
+static void work_on_jobs(struct sqlite_store *store, bool force)
+{
+	bool is_busy;
+
+	do
+		is_busy = jobs_step(store);
+	while (is_busy && force);
+	pthread_mutex_lock(&store->lock);
+	store->jobs.is_busy = is_busy;
+	pthread_mutex_unlock(&store->lock);
 }
 
 void *writer_main(void *ctx)
@@ -154,8 +184,10 @@ void *writer_main(void *ctx)
 		is_stopping = store->is_stopping && !items;
 		pthread_mutex_unlock(&store->lock);
 		turn_take(store->lock_fd);
+		jobs_save_new(store);
 		if (items)
 			writer_batch(store, items);
+		work_on_jobs(store, asked != store->settle_done);
 		if (clock_monotonic_ns() >= store->tick_at_ns || asked != store->settle_done) {
 			store->tick_at_ns = clock_monotonic_ns() + TICK_NS;
 			roll_up(store, asked != store->settle_done);
