@@ -224,6 +224,13 @@ int upload_split_series(void *ctx, const struct labels *labels, struct profile *
 	return 0;
 }
 
+/* Is it said when it began, and nowhere how long it is? */
+static bool is_moment(const struct profile *profile, const struct upload_origin *origin)
+{
+	return profile->duration_ns <= 0 && profile->start_ns >= TIME_LEAST_NS &&
+	       !(origin->from_ns && origin->until_ns > origin->from_ns);
+}
+
 static void set_times(struct profile *profile, const struct upload_origin *origin)
 {
 	if (profile->duration_ns <= 0)
@@ -349,6 +356,7 @@ int upload_split_end(struct upload_split *split, struct err *err)
 	/* split_kinds() appends: only the n first are as read. */
 	for (struct item *item = *split->first; r == 0 && index < n; item = item->next, index++) {
 		bool has_duration = item->profile.duration_ns > 0;
+		bool is_short = is_moment(&item->profile, origin);
 
 		count_spoilt_spans(split->upload, item);
 		set_times(&item->profile, origin);
@@ -357,6 +365,8 @@ int upload_split_end(struct upload_split *split, struct err *err)
 			r = set_id(split->upload, item, origin->id, index, err);
 		if (r == 0)
 			r = split_kinds(split->upload, item, origin, has_duration, err);
+		if (is_short && !item->is_gauge)
+			item->profile.duration_ns = UPLOAD_MOMENT_NS;
 	}
 	return r;
 }
@@ -429,8 +439,8 @@ static void note_refusal(struct server *server, const struct caller *caller, con
 	reject_show_note(server, caller, service, err);
 }
 
-void upload_refused(struct server *server, const struct caller *caller,
-		    const struct upload *upload, struct err *err)
+void upload_refused(struct server *server, const struct caller *caller, const struct upload *upload,
+		    struct err *err)
 {
 	note_refusal(server, caller, upload ? upload->service : "", err);
 }

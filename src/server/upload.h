@@ -25,6 +25,11 @@
 #define UPLOAD_MAX_PROFILES 1000
 /* A profile that does not say how long it is, and whose request does not either. */
 #define UPLOAD_DEFAULT_DURATION_NS (10ll * 1000000000)
+/*
+ * A flow that says when it began and not how long it is: a range that begins with it has all of it (the canary of
+ * Pyroscope's own tools asks for the five seconds behind), which ten seconds would be spread beyond.
+ */
+#define UPLOAD_MOMENT_NS (1ll * 1000000000)
 
 struct upload;
 
@@ -145,8 +150,8 @@ const char *upload_refusal_name(enum upload_refusal refusal);
  * The upload was refused with err->code: count it, list it (reject.h), and append to `err` which limit it was and how
  * to change it.  NULL for an upload that was not begun.
  */
-void upload_refused(struct server *server, const struct caller *caller,
-		    const struct upload *upload, struct err *err);
+void upload_refused(struct server *server, const struct caller *caller, const struct upload *upload,
+		    struct err *err);
 
 /* The series limit of the store; told apart from limits of the request. */
 #define UPLOAD_ERR_SERIES (-5000)

@@ -157,3 +157,8 @@ def moved_times(value):
     if isinstance(value, list):
         return [moved_times(inner) for inner in value]
     return value
+
+
+def plain(answer):
+    """The body of an answer without its compression."""
+    return gzip.decompress(answer.body) if answer.headers.get("Content-Encoding") == "gzip" else answer.body
