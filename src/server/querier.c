@@ -25,6 +25,21 @@ void querier_put_label(struct buf *out, uint32_t number, const char *name, const
 	proto_end(out, begin);
 }
 
+void querier_put_bits(struct buf *out, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	for (int i = 0; i < 8; i++)
+		buf_putc(out, (char)(bits >> (8 * i)));
+}
+
+void querier_put_double(struct buf *out, uint32_t number, double value)
+{
+	buf_put_varint(out, (uint64_t)number << 3 | PROTO_FIXED64);
+	querier_put_bits(out, value);
+}
+
 /* ---- the request ---- */
 
 static int add_text(struct querier *call, const struct proto_field *field, const char **texts,

@@ -119,6 +119,10 @@ int querier_values_of(struct store *store, const struct store_query *query, cons
 void querier_put_text(struct buf *out, uint32_t number, const char *text);
 void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);
 
+/* A double as proto has it: its eight bytes, and as a field. */
+void querier_put_bits(struct buf *out, double value);
+void querier_put_double(struct buf *out, uint32_t number, double value);
+
 /* querier_schema.c */
 extern const struct proto_json_message querier_schema_profile_types_request,
 	querier_schema_profile_types, querier_schema_label_names_request,
@@ -126,6 +130,7 @@ extern const struct proto_json_message querier_schema_profile_types_request,
 	querier_schema_series, querier_schema_select_request, querier_schema_merge_request,
 	querier_schema_series_select_request, querier_schema_select_series,
 	querier_schema_select_stacks, querier_schema_stats, querier_schema_diff_request,
-	querier_schema_diff, querier_schema_pprof_profile, querier_schema_nothing;
+	querier_schema_diff, querier_schema_pprof_profile, querier_schema_nothing,
+	querier_schema_heatmap_request, querier_schema_heatmap, querier_schema_span_request;
 
 #endif

@@ -187,6 +187,32 @@ void handle_querier_stacks(void *ctx, struct http_exchange *exchange)
 		querier_end(call, select_stacks(call, &err), &err);
 }
 
+/* As asked for before stacks could be selected by span: flame graph and tree are the same fields of the answer. */
+void handle_querier_span_profile(void *ctx, struct http_exchange *exchange)
+{
+	static const struct querier_method method = {
+		.unary = {QUERY_VIEW, &querier_schema_span_request, &querier_schema_select_stacks},
+		.params = {[1] = QUERIER_TYPE,
+			   [2] = QUERIER_SELECTOR,
+			   [3] = QUERIER_SPAN_IDS,
+			   [4] = QUERIER_START,
+			   [5] = QUERIER_END,
+			   [6] = QUERIER_MAX_NODES,
+			   [7] = QUERIER_FORMAT},
+		.needs_range = true,
+	};
+	struct querier *call = querier_open(ctx, exchange, &method);
+	struct err err;
+
+	if (!call)
+		return;
+	/* Of no span there is nothing, not everything. */
+	querier_end(call,
+		    call->span_ids.n ? select_stacks(call, &err)
+				     : err_set(&err, ERR_USAGE, "a span id is needed"),
+		    &err);
+}
+
 /* ---- two: Diff{1 left, 2 right}, each a request as above ---- */
 
 static int diff(struct querier *call, struct err *err)

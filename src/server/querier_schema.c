@@ -83,15 +83,10 @@ const struct proto_json_message querier_schema_series = {series_fields};
  * The last three are newer than any release: their names are known (Grafana falls back on "unimplemented"), their numbers
  * are not, and these here are never sent.
  */
-static const char *const formats[] = {"PROFILE_FORMAT_UNSPECIFIED",
-				      "PROFILE_FORMAT_FLAMEGRAPH",
-				      "PROFILE_FORMAT_TREE",
-				      "PROFILE_FORMAT_DOT",
-				      "PROFILE_FORMAT_PPROF",
-				      "PROFILE_FORMAT_FUNCTIONS",
-				      "PROFILE_FORMAT_SANDWICH",
-				      "PROFILE_FORMAT_FUNCTION_TREE",
-				      NULL};
+static const char *const formats[] = {
+	"PROFILE_FORMAT_UNSPECIFIED", "PROFILE_FORMAT_FLAMEGRAPH",    "PROFILE_FORMAT_TREE",
+	"PROFILE_FORMAT_DOT",	      "PROFILE_FORMAT_PPROF",	      "PROFILE_FORMAT_FUNCTIONS",
+	"PROFILE_FORMAT_SANDWICH",    "PROFILE_FORMAT_FUNCTION_TREE", NULL};
 static const char *const aggregations[] = {"TIME_SERIES_AGGREGATION_TYPE_SUM",
 					   "TIME_SERIES_AGGREGATION_TYPE_AVERAGE", NULL};
 
@@ -143,9 +138,21 @@ static const struct proto_json_field series_select_request_fields[] = {
 const struct proto_json_message querier_schema_series_select_request = {
 	series_select_request_fields};
 
+static const struct proto_json_field exemplar_fields[] = {
+	{"timestamp", 1, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"profileId", 2, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"spanId", 3, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"value", 4, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"labels", 5, PROTO_JSON_MESSAGE, &label_pair, PROTO_JSON_REPEATED, NULL},
+	{"traceId", 6, PROTO_JSON_STRING, NULL, 0, NULL},
+	{0},
+};
+static const struct proto_json_message exemplar = {exemplar_fields};
+
 static const struct proto_json_field point_fields[] = {
 	{"value", 1, PROTO_JSON_DOUBLE, NULL, 0, NULL},
 	{"timestamp", 2, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"exemplars", 4, PROTO_JSON_MESSAGE, &exemplar, PROTO_JSON_REPEATED, NULL},
 	{0},
 };
 static const struct proto_json_message point = {point_fields};
@@ -162,6 +169,58 @@ static const struct proto_json_field select_series_fields[] = {
 	{0},
 };
 const struct proto_json_message querier_schema_select_series = {select_series_fields};
+
+static const char *const heatmap_types[] = {"HEATMAP_QUERY_TYPE_UNSPECIFIED",
+					    "HEATMAP_QUERY_TYPE_INDIVIDUAL",
+					    "HEATMAP_QUERY_TYPE_SPAN", NULL};
+
+static const struct proto_json_field heatmap_request_fields[] = {
+	{"profileTypeID", 1, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"labelSelector", 2, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"start", 3, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"end", 4, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"step", 5, PROTO_JSON_DOUBLE, NULL, 0, NULL},
+	{"groupBy", 6, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"queryType", 7, PROTO_JSON_ENUM, NULL, 0, heatmap_types},
+	{"exemplarType", 8, PROTO_JSON_ENUM, NULL, 0, exemplar_types},
+	{"limit", 9, PROTO_JSON_INT64, NULL, 0, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_heatmap_request = {heatmap_request_fields};
+
+static const struct proto_json_field slot_fields[] = {
+	{"timestamp", 1, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"yMin", 2, PROTO_JSON_DOUBLES, NULL, 0, NULL},
+	{"counts", 3, PROTO_JSON_INTS, NULL, 0, NULL},
+	{"exemplars", 4, PROTO_JSON_MESSAGE, &exemplar, PROTO_JSON_REPEATED, NULL},
+	{0},
+};
+static const struct proto_json_message slot = {slot_fields};
+
+static const struct proto_json_field slots_fields[] = {
+	{"labels", 1, PROTO_JSON_MESSAGE, &label_pair, PROTO_JSON_REPEATED, NULL},
+	{"slots", 2, PROTO_JSON_MESSAGE, &slot, PROTO_JSON_REPEATED, NULL},
+	{0},
+};
+static const struct proto_json_message slots = {slots_fields};
+
+static const struct proto_json_field heatmap_fields[] = {
+	{"series", 1, PROTO_JSON_MESSAGE, &slots, PROTO_JSON_REPEATED, NULL},
+	{0},
+};
+const struct proto_json_message querier_schema_heatmap = {heatmap_fields};
+
+static const struct proto_json_field span_request_fields[] = {
+	{"profileTypeID", 1, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"labelSelector", 2, PROTO_JSON_STRING, NULL, 0, NULL},
+	{"spanSelector", 3, PROTO_JSON_STRING, NULL, PROTO_JSON_REPEATED, NULL},
+	{"start", 4, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"end", 5, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"maxNodes", 6, PROTO_JSON_INT64, NULL, 0, NULL},
+	{"format", 7, PROTO_JSON_ENUM, NULL, 0, formats},
+	{0},
+};
+const struct proto_json_message querier_schema_span_request = {span_request_fields};
 
 static const struct proto_json_field level_fields[] = {
 	{"values", 1, PROTO_JSON_INT64S, NULL, 0, NULL},

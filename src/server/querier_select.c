@@ -26,20 +26,17 @@ static void narrow(const struct querier *call, struct querier_selection *selecti
 	profile_done(&single);
 }
 
-static int check_ids(const struct querier *call, struct err *err)
+static int take_ids(struct querier *call, struct err *err)
 {
 	if (call->span_ids.n && call->trace_ids.n)
 		return err_set(err, ERR_USAGE,
 			       "span_selector and trace_id_selector cannot be combined");
-	if (call->profile_ids.n || call->trace_ids.n || call->span_ids.n)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "profiles, traces and spans cannot be selected by their ids");
-	return 0;
+	return querier_pick(call, err);
 }
 
 int querier_select(struct querier *call, struct querier_selection *ret_selection, struct err *err)
 {
-	int r = check_ids(call, err);
+	int r = take_ids(call, err);
 
 	if (r == 0)
 		r = merged_cache_take(call->server->cache, &call->query, call->text,
@@ -59,10 +56,10 @@ int querier_select_two(struct querier *const sides[2], struct querier_selection 
 		       struct err *err)
 {
 	struct merged_entry *entry[2];
-	int r = check_ids(sides[0], err);
+	int r = take_ids(sides[0], err);
 
 	if (r == 0)
-		r = check_ids(sides[1], err);
+		r = take_ids(sides[1], err);
 	if (r == 0)
 		r = merged_cache_take_two(sides[0]->server->cache,
 					  (struct store_query[]){sides[0]->query, sides[1]->query},

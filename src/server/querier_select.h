@@ -17,7 +17,13 @@ struct querier_selection {
 		profile; /* one column, the value; without the frames and stacks not asked for */
 };
 
-/* By the query, the ids and the narrowing of the call.  ERR_UNSUPPORTED for ids that the store does not keep. */
+/*
+ * The ids of the call into its query, and into the text that it is cached by (querier_pick.c).  ERR_USAGE for what is
+ * none; once for each call.
+ */
+int querier_pick(struct querier *call, struct err *err) nodiscard;
+
+/* By the query, the ids and the narrowing of the call. */
 int querier_select(struct querier *call, struct querier_selection *ret_selection,
 		   struct err *err) nodiscard;
 void querier_select_done(struct querier *call, struct querier_selection *selection);

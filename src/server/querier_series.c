@@ -3,12 +3,13 @@
  * SelectSeries: sums over time.  A point is the sum of what falls into its step, not a rate, and stands at the
  * right edge; steps without data have no point.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/querier.h"
+#include "server/querier_exemplars.h"
 
 #define AVERAGE 1
 
@@ -38,17 +39,21 @@ static int compare_ranked(const void *a, const void *b)
 	return (one->total < two->total) - (one->total > two->total);
 }
 
-static void put_double(struct buf *out, uint32_t number, double value)
+static void put_best(struct querier *call, const struct querier_exemplars *exemplars,
+		     const struct store_line *line, const struct store_point *point,
+		     int64_t step_ns)
 {
-	uint64_t bits;
+	const struct querier_exemplar *best = querier_exemplars_best(
+		exemplars, &line->group,
+		(struct store_range){point->time_ns, point->time_ns + step_ns});
 
-	memcpy(&bits, &value, sizeof(bits));
-	buf_put_varint(out, (uint64_t)number << 3 | PROTO_FIXED64);
-	for (int i = 0; i < 8; i++)
-		buf_putc(out, (char)(bits >> (8 * i)));
+	if (best)
+		querier_put_exemplar(call, 4, best);
 }
 
-static void put_line(struct querier *call, const struct store_line *line, int64_t step_ns)
+/* `exemplars`: the best of each point goes with it; NULL: none. */
+static void put_line(struct querier *call, const struct store_line *line, int64_t step_ns,
+		     const struct querier_exemplars *exemplars)
 {
 	size_t begin = proto_begin(&call->unary.reply, 1), point;
 
@@ -59,16 +64,18 @@ static void put_line(struct querier *call, const struct store_line *line, int64_
 		if (!line->points[i].covered_ns && !line->points[i].value)
 			continue;
 		point = proto_begin(&call->unary.reply, 2);
-		put_double(&call->unary.reply, 1, value_of(call, &line->points[i]));
+		querier_put_double(&call->unary.reply, 1, value_of(call, &line->points[i]));
 		proto_put_int(&call->unary.reply, 2,
 			      (line->points[i].time_ns + step_ns) / NS_PER_MS);
+		if (exemplars)
+			put_best(call, exemplars, line, &line->points[i], step_ns);
 		proto_end(&call->unary.reply, point);
 	}
 	proto_end(&call->unary.reply, begin);
 }
 
 static void put_lines(struct querier *call, const struct store_line *lines, size_t n,
-		      int64_t step_ns)
+		      int64_t step_ns, const struct querier_exemplars *exemplars)
 {
 	struct ranked *ranked = arena_array(&call->exchange->arena, n, sizeof(*ranked));
 	size_t n_kept = 0;
@@ -83,7 +90,28 @@ static void put_lines(struct querier *call, const struct store_line *lines, size
 	if (call->limit > 0)
 		n_kept = min_of(n_kept, (size_t)call->limit);
 	for (size_t i = 0; i < n_kept; i++)
-		put_line(call, ranked[i].line, step_ns);
+		put_line(call, ranked[i].line, step_ns, exemplars);
+}
+
+/* With exemplars, if the call asks for any. */
+static int put_with_exemplars(struct querier *call, const struct store_line *lines, size_t n,
+			      int64_t step_ns, struct err *err)
+{
+	enum store_exemplar_kind kind =
+		call->exemplars == EXEMPLAR_SPAN ? STORE_EXEMPLAR_SPAN : STORE_EXEMPLAR_PROFILE;
+	struct querier_exemplars exemplars;
+	int r;
+
+	if (call->exemplars < EXEMPLAR_INDIVIDUAL) {
+		put_lines(call, lines, n, step_ns, NULL);
+		return 0;
+	}
+	r = querier_exemplars_find(call, kind, call->query.range, &exemplars, err);
+	if (r < 0)
+		return r;
+	put_lines(call, lines, n, step_ns, &exemplars);
+	querier_exemplars_done(&exemplars);
+	return 0;
 }
 
 static int select_series(struct querier *call, struct err *err)
@@ -97,6 +125,8 @@ static int select_series(struct querier *call, struct err *err)
 	if (!(call->step_s >= 0.001) || call->step_s > 1e9)
 		return err_set(err, ERR_USAGE, "step must be >= 1ms");
 	step_ns = llround(call->step_s * 1e3) * NS_PER_MS;
+	if (call->exemplars < 0 || call->exemplars > EXEMPLAR_SPAN)
+		return err_set(err, ERR_USAGE, "unknown exemplar type: %" PRId64, call->exemplars);
 	if ((call->end_ms - call->start_ms) / (step_ns / NS_PER_MS) >= STORE_MAX_STEPS)
 		return err_set(err, ERR_USAGE,
 			       "more than %d steps: ask for a shorter range or a longer step",
@@ -105,9 +135,7 @@ static int select_series(struct querier *call, struct err *err)
 				 &call->exchange->arena, &lines, &n, err);
 	if (r == 0 && !narrow_is_all(&call->narrow))
 		r = querier_narrow_points(call, lines, n, step_ns, err);
-	if (r == 0)
-		put_lines(call, lines, n, step_ns);
-	return r;
+	return r == 0 ? put_with_exemplars(call, lines, n, step_ns, err) : r;
 }
 
 void handle_querier_select_series(void *ctx, struct http_exchange *exchange)

@@ -87,8 +87,9 @@ http_handler_fn handle_querier_types;		  /* querier_labels.c */
 http_handler_fn handle_querier_names, handle_querier_values, handle_querier_series;
 http_handler_fn handle_querier_stats, handle_querier_analyze;
 http_handler_fn handle_querier_select_series; /* querier_series.c */
-http_handler_fn handle_querier_stacks, handle_querier_profile,
-	handle_querier_diff;						 /* querier_flame.c */
+http_handler_fn handle_querier_stacks, handle_querier_profile, handle_querier_diff,
+	handle_querier_span_profile;
+http_handler_fn handle_querier_heatmap; /* querier_heatmap.c */		 /* querier_flame.c */
 http_handler_fn handle_render, handle_render_diff, handle_render_values; /* render.c */
 http_handler_fn handle_settings_get, handle_settings_set, handle_settings_delete; /* settings.c */
 http_handler_fn handle_adhoc_upload, handle_adhoc_get, handle_adhoc_list,

@@ -112,7 +112,7 @@ def pprof(stacks, types=(("cpu", "nanoseconds"),), time_ns=None, duration_ns=10 
           labels=None):
     """
     stacks: {("outermost", …, "leaf"): value or (values)}, a frame being a name or (name, line, first line);
-    labels: per stack, {stack: {key: text or number}}.
+    labels: per stack, {stack: {key: text or number}}.  Or stacks: [(stack, value, labels)], where one may come often.
     """
     strings = {"": 0}
 
@@ -120,12 +120,14 @@ def pprof(stacks, types=(("cpu", "nanoseconds"),), time_ns=None, duration_ns=10 
         return strings.setdefault(name, len(strings))
 
     frames, samples = {}, b""
-    for stack, values in stacks.items():
+    if isinstance(stacks, dict):
+        stacks = [(stack, values, (labels or {}).get(stack, {})) for stack, values in stacks.items()]
+    for stack, values, own in stacks:
         values = values if isinstance(values, tuple) else (values,)
         whole = [frame if isinstance(frame, tuple) else (frame, 7, 0) for frame in stack]
         ids = [frames.setdefault(frame, len(frames) + 1) for frame in reversed(whole)]
         sample = field(1, b"".join(varint(i) for i in ids)) + field(2, b"".join(varint(v) for v in values))
-        for key, value in (labels or {}).get(stack, {}).items():
+        for key, value in own.items():
             label = field(1, text(key))
             label += field(3, value) if isinstance(value, int) else field(2, text(value))
             sample += field(3, label)

@@ -19,6 +19,7 @@ RANGE = [(3, "start", START), (4, "end", END)]
 SELECTION = [(1, "profileTypeID", CPU), (2, "labelSelector", '{service_name="shop"}'), *RANGE]
 MATCHERS = '{service_name="shop"}'
 FILE = base64.b64encode(b"main;work;foo 3\nmain;work;bar 1\n").decode()
+SPAN = "9a517183f26a089d"
 QUERIER, ADHOC = "querier.v1.QuerierService", "adhocprofiles.v1.AdHocProfileService"
 
 METHODS = {
@@ -29,6 +30,10 @@ METHODS = {
     f"{QUERIER}/SelectMergeStacktraces": [*SELECTION, (5, "maxNodes", 64), (6, "format", 1)],
     f"{QUERIER}/SelectMergeProfile": [*SELECTION, (5, "maxNodes", 64)],
     f"{QUERIER}/SelectSeries": [*SELECTION, (5, "groupBy", ["region"]), (6, "step", 15.0), (9, "limit", 5)],
+    f"{QUERIER}/SelectMergeSpanProfile": [(1, "profileTypeID", CPU), (2, "labelSelector", MATCHERS),
+                                          (3, "spanSelector", [SPAN]), (4, "start", START), (5, "end", END)],
+    f"{QUERIER}/SelectHeatmap": [*SELECTION, (5, "step", 15.0), (6, "groupBy", ["region"]), (7, "queryType", 2),
+                                 (8, "exemplarType", 3), (9, "limit", 5)],
     f"{QUERIER}/Diff": [(1, "left", SELECTION), (2, "right", SELECTION)],
     f"{QUERIER}/GetProfileStats": [],
     f"{QUERIER}/AnalyzeQuery": [(2, "start", START), (3, "end", END), (4, "query", CPU + MATCHERS)],
@@ -42,7 +47,7 @@ METHODS = {
 }
 # What each must have in its answer, as text.
 TOLD = {"ProfileTypes": CPU, "LabelNames": "region", "LabelValues": "eu", "Series": "shop", "SelectMergeProfile": "work",
-        "SelectMergeStacktraces": "work", "SelectSeries": "eu", "Diff": "work", "Set": "a", "Get": "a",
+        "SelectMergeStacktraces": "work", "SelectSeries": "eu", "SelectMergeSpanProfile": "foo", "SelectHeatmap": SPAN, "Diff": "work", "Set": "a", "Get": "a",
         "GetFeatureFlags": "utf8LabelNames"}
 
 
@@ -68,7 +73,7 @@ def as_json(fields):
 def server(pyrometer, tmp_path_factory):
     server = Server(pyrometer, tmp_path_factory.mktemp("protocols") / "data")
     body = pprof({("main", "work", "foo"): 750 * 10**6, ("main", "work", "bar"): 250 * 10**6},
-                 time_ns=(NOW - 300) * 10**9)
+                 time_ns=(NOW - 300) * 10**9, labels={("main", "work", "foo"): {"span_id": SPAN}})
     labels = {"__name__": "process_cpu", "service_name": "shop", "region": "eu"}
     assert server.push([(labels, [(body, None)])]).status == 200
     yield server
