@@ -33,6 +33,7 @@ extern const struct command command_dump;
 extern const struct command command_top;
 extern const struct command command_convert;
 extern const struct command command_serve;
+extern const struct command command_import;
 extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_token;

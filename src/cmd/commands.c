@@ -13,6 +13,7 @@ const struct command *const commands[] = {
 	&command_token,
 	&command_backup,
 	&command_restore,
+	&command_import,
 	&command_doctor,
 	&command_selftest,
 	&command_completions,

@@ -7,7 +7,7 @@
  *   1. Steps are aligned to the epoch, and a profile's ID is made of its series, its type and its step: what is imported
  *      twice counts once, however often an import is broken off.
  *   2. Only steps that are over by IMPORT_SETTLE_NS are asked for: what still grows would be kept as it was.
- *   3. Work goes from old to new in spans of a few hours.  `state_file` says up to where all is done, so
+ *   3. Work goes from old to new in spans of six hours.  `state_file` says up to where all is done, so
  *      that a second run goes on there.
  *   4. Levels (heap in use, goroutines), which a merge adds up, are divided by their number again.
  *   5. One request at a time to either side; answers are bounded.

@@ -55,10 +55,10 @@ const char *sample_types_metric(const struct profile *profile, const struct uplo
 	return "process_cpu"; /* "samples" alone */
 }
 
-static bool is_level(const char *type)
+bool sample_types_is_level(const char *type)
 {
 	return strncmp(type, "inuse_", 6) == 0 || strncmp(type, "goroutine", 9) == 0 ||
-	       strcmp(type, "live") == 0;
+	       (strncmp(type, "live", 4) == 0 && (!type[4] || type[4] == ':'));
 }
 
 uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
@@ -70,7 +70,7 @@ uint64_t sample_types_gauges(const struct profile *profile, const struct upload_
 		const char *name = column_type(profile, c);
 		const struct upload_type *type = find_type(types, name);
 
-		if (is_all || is_level(name) || (type && type->is_gauge))
+		if (is_all || sample_types_is_level(name) || (type && type->is_gauge))
 			gauges |= 1ull << c;
 	}
 	return gauges;

@@ -18,6 +18,8 @@
 const char *sample_types_metric(const struct profile *profile, const struct upload_type *types);
 /* Of one sample type; NULL: no rule knows it. */
 const char *sample_types_metric_of(const char *type);
+/* By the beginning of the text: the sample type, and what may follow it in a profile type. */
+bool sample_types_is_level(const char *type);
 /* Bits of the columns that are levels. */
 uint64_t sample_types_gauges(const struct profile *profile, const struct upload_type *types,
 			     bool is_all);
