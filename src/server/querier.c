@@ -178,7 +178,8 @@ static int read_range(struct querier *call, struct err *err)
 	if (!call->end_ms)
 		call->end_ms = LATEST_MS;
 	call->start_ms = max_of(min_of(call->start_ms, LATEST_MS - 1), (int64_t)0);
-	call->end_ms = max_of(min_of(call->end_ms, LATEST_MS), (int64_t)0);
+	/* A moment is a range of Pyroscope's, too. */
+	call->end_ms = max_of(min_of(call->end_ms, LATEST_MS), call->start_ms + 1);
 	return 0;
 }
 
