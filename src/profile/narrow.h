@@ -52,9 +52,8 @@ void narrow_to_names(const struct profile *from, struct profile *into);
 /* What compilers take for profile-guided optimisation: only the innermost frames of each stack. */
 void narrow_for_pgo(const struct narrow *narrow, const struct profile *from, struct profile *into);
 /*
- * Of a profile with one column the `max_nodes` largest nodes beside the root, as flame_layout() chooses
- * them (0: its default); what is too small below a
- * node is its child "other".
+ * By column 0, which alone is filled: the `max_nodes` largest nodes beside the root, as flame_layout() chooses them (0: its
+ * default); what is too small below a node is its child "other".
  */
 void narrow_to_nodes(const struct profile *from, uint32_t max_nodes, struct arena *arena,
 		     struct profile *into);

@@ -7,6 +7,7 @@
 #include "format/preorder.h"
 #include "server/flamebearer.h"
 #include "server/querier_select.h"
+#include "server/sample_types.h"
 
 #define VALUE_COLUMN 0
 
@@ -98,10 +99,12 @@ static void put_dot(struct querier *call, const struct profile *profile)
 static int put_pprof(struct querier *call, const struct profile *profile, struct err *err)
 {
 	struct pprof_write_opts opts = {.compress = false};
-	const struct profile *last = profile;
-	struct profile pgo, cut;
+	struct profile single, pgo, cut;
+	const struct profile *last = &single;
 	int r;
 
+	profile_init(&single, profile->names);
+	sample_types_take(profile, 1u << VALUE_COLUMN, &single);
 	profile_init(&pgo, profile->names);
 	profile_init(&cut, profile->names);
 	if (call->narrow.is_pgo) {
@@ -114,6 +117,7 @@ static int put_pprof(struct querier *call, const struct profile *profile, struct
 		last = &cut;
 	}
 	r = pprof_write_profile(last, &opts, &call->unary.reply, err);
+	profile_done(&single);
 	profile_done(&pgo);
 	profile_done(&cut);
 	return r;
@@ -173,7 +177,7 @@ static int select_stacks(struct querier *call, struct err *err)
 		r = querier_select(call, &selection, err);
 	if (r < 0)
 		return r;
-	r = put_stacks(call, &selection.profile, err);
+	r = put_stacks(call, selection.profile, err);
 	querier_select_done(call, &selection);
 	return r;
 }
@@ -232,7 +236,7 @@ static int diff(struct querier *call, struct err *err)
 		r = querier_select_two(side, selection, err);
 	if (r < 0)
 		return r;
-	r = flamebearer_init_double(&flame, &selection[0].profile, &selection[1].profile,
+	r = flamebearer_init_double(&flame, selection[0].profile, selection[1].profile,
 				    max_of(side[0]->max_nodes, side[1]->max_nodes),
 				    &call->exchange->arena, err);
 	if (r == 0)
@@ -264,7 +268,7 @@ static int select_profile(struct querier *call, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = put_pprof(call, &selection.profile, err);
+	r = put_pprof(call, selection.profile, err);
 	querier_select_done(call, &selection);
 	return r;
 }

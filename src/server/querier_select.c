@@ -5,25 +5,19 @@
 
 #include "format/dot.h"
 #include "profile/flame.h"
-#include "server/sample_types.h"
 
 #define VALUE_COLUMN 0
 
 static void narrow(const struct querier *call, struct querier_selection *selection)
 {
 	const struct profile *merged = selection->entry->merged.profile;
-	struct profile *profile = &selection->profile;
-	struct profile single;
 
-	profile_init(profile, merged->names);
-	if (narrow_is_all(&call->narrow)) {
-		sample_types_take(merged, 1u << VALUE_COLUMN, profile);
+	profile_init(&selection->narrowed, merged->names);
+	selection->profile = merged;
+	if (narrow_is_all(&call->narrow))
 		return;
-	}
-	profile_init(&single, merged->names);
-	sample_types_take(merged, 1u << VALUE_COLUMN, &single);
-	narrow_profile(&call->narrow, &single, profile);
-	profile_done(&single);
+	narrow_profile(&call->narrow, merged, &selection->narrowed);
+	selection->profile = &selection->narrowed;
 }
 
 static int take_ids(struct querier *call, struct err *err)
@@ -48,7 +42,7 @@ int querier_select(struct querier *call, struct querier_selection *ret_selection
 
 void querier_select_done(struct querier *call, struct querier_selection *selection)
 {
-	profile_done(&selection->profile);
+	profile_done(&selection->narrowed);
 	merged_cache_return(call->server->cache, selection->entry);
 }
 
@@ -74,8 +68,8 @@ int querier_select_two(struct querier *const sides[2], struct querier_selection 
 
 void querier_select_two_done(struct querier *call, struct querier_selection selection[2])
 {
-	profile_done(&selection[0].profile);
-	profile_done(&selection[1].profile);
+	profile_done(&selection[0].narrowed);
+	profile_done(&selection[1].narrowed);
 	merged_cache_return(call->server->cache, selection[0].entry);
 	if (selection[1].entry != selection[0].entry)
 		merged_cache_return(call->server->cache, selection[1].entry);

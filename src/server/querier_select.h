@@ -13,8 +13,9 @@
 
 struct querier_selection {
 	struct merged_entry *entry;
-	struct profile
-		profile; /* one column, the value; without the frames and stacks not asked for */
+	/* Column 0 is the value; without the stacks and frames not asked for.  The entry's own, or: */
+	const struct profile *profile;
+	struct profile narrowed;
 };
 
 /*

@@ -11,7 +11,6 @@
 #include "server/attime.h"
 #include "server/flamebearer_json.h"
 #include "server/querier_select.h"
-#include "server/sample_types.h"
 
 #define DEFAULT_RANGE_NS (3600 * NS_PER_S)
 #define LEAST_STEP_S 15
@@ -252,13 +251,9 @@ static int write_groups(struct render *render, struct json_writer *json, struct 
 static void write_dot(struct render *render, const struct profile *merged)
 {
 	struct http_response *response = &render->exchange->response;
-	struct profile single;
 
 	response->content_type = "text/plain; charset=utf-8";
-	profile_init(&single, merged->names);
-	sample_types_take(merged, 1, &single);
-	querier_write_dot(&render->sides[0].selector, &single, render->max_nodes, &response->body);
-	profile_done(&single);
+	querier_write_dot(&render->sides[0].selector, merged, render->max_nodes, &response->body);
 }
 
 static int write_one(struct render *render, const struct profile *merged, struct err *err)
