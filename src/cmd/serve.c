@@ -26,7 +26,7 @@ struct serve_opts {
 	struct opt_list hosts;
 	const char *data;
 	const char *scrape;
-	int64_t retention_ns;
+	int64_t retention_ns, span_retention_ns;
 	bool has_tenants;
 	const char *base;
 	struct limits limits;
@@ -66,6 +66,14 @@ static const struct opt opts[] = {
 	 .arg = "TIME",
 	 .help = "delete what is older, such as 30d (default: full detail for 7 days, sums per "
 		 "minute for a month, per hour for a year, per day for ever)",
+	 .least = 60e9,
+	 .most = 9e18},
+	{.name = "span-retention",
+	 .kind = OPT_DURATION,
+	 .offset = offsetof(struct serve_opts, span_retention_ns),
+	 .arg = "TIME",
+	 .help = "delete older spans, by whole days (default 2d; never kept longer than full "
+		 "detail)",
 	 .least = 60e9,
 	 .most = 9e18},
 	{.name = "host",
@@ -232,6 +240,8 @@ static int run(int argc, char **argv)
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;
 		limit_retention(&config.store, given.retention_ns);
+		if (given.span_retention_ns)
+			config.store.retention.span_age_ns = given.span_retention_ns;
 		r = serve(&config, &err);
 	}
 	return r < 0 ? command_fail(&err) : EXIT_CODE_OK;

@@ -132,5 +132,6 @@ void limits_set_format(const struct limits *limits, struct format_limits *format
 void limits_set_store(const struct limits *limits, struct store_config *store)
 {
 	store->max_series = (uint32_t)limits->max_series;
+	store->max_spans_per_minute = (uint32_t)limits->max_spans_per_minute;
 	store->accept_future_ns = limits->accept_future_ns;
 }

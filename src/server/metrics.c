@@ -190,11 +190,16 @@ static void put_store(struct buf *out, struct server *server)
 			{"store_stack_nodes", "gauge", "Nodes of the dictionaries.",
 			 stats.stack_nodes},
 			{"store_strings", "gauge", "Distinct texts.", stats.strings},
+			{"store_spans_total", "counter", "Spans of profiles kept.", stats.spans},
+			{"store_span_samples_left_out_total", "counter",
+			 "Samples of spans past the limits, or older than spans are kept: in "
+			 "their profile only.",
+			 stats.span_samples_left_out},
 			{"store_queue_depth", "gauge", "Profiles that wait for the writer.",
 			 stats.queue_depth},
 			{"store_is_full", "gauge", "1 while the disk is full.", stats.is_full},
 		},
-		10);
+		12);
 }
 
 /* Seconds of CPU that this process has used. */

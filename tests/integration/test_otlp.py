@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenTelemetry's profiles: both layouts, three dresses, what a sample counts, what is rejected alone."""
 
+import base64
 import gzip
 import json
 import re
+import shutil
 import struct
+import subprocess
 import time
 
 import pytest
 
-from serving import CPU, Server, field
+from serving import CPU, Server, field, grpc_frame
 
 NOW = int(time.time())
 EVENTS = "events:events:count:cpu:nanoseconds"
 HTTP, GRPC = "/v1development/profiles", "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
 STRINGS = ["", "samples", "count", "cpu", "nanoseconds", "main", "work", "app.py", "thread.name", "worker", "thread.id",
            "service.name", "other", "off_cpu", "events", "from a table", "profile.frame.type", "kernel", "do_syscall_64", "shop"]
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "9a517183f26a089d"
 INDEX = {text: i for i, text in enumerate(STRINGS)}
 
 
@@ -53,6 +57,8 @@ def dictionary():
         field(1, b""),
         *(field(2, location) for location in locations),
         *(field(3, field(1, INDEX[name]) + field(3, INDEX[file]) + field(4, line)) for name, file, line in functions),
+        *(field(4, link) for link in (b"", field(1, bytes.fromhex(TRACE)) + field(2, bytes.fromhex(SPAN)),
+                                      field(1, b"short") + field(2, bytes.fromhex(SPAN)), field(2, bytes(8)))),
         *(field(5, text.encode()) for text in STRINGS),
         *(field(6, one) for one in attributes),
         *(field(7, field(1, stack)) for stack in stacks),
@@ -157,6 +163,56 @@ def test_off_cpu_time_has_its_own_type(server):
     made = profile(sample(1, values=[9000]), kind=("off_cpu", "nanoseconds"))
     assert send(server, request(made, service_name="sleeper")).status == 200
     assert view(server, "sleeper", "off_cpu:off_cpu:nanoseconds:cpu:nanoseconds")["total"] == 9000
+
+
+def stacktraces(server, service, kind=EVENTS, **ids):
+    """The total of what is picked."""
+    body = {"profileTypeID": kind, "labelSelector": f'{{service_name="{service}"}}', "start": (NOW - 3600) * 1000,
+            "end": (NOW + 60) * 1000, **ids}
+    answer = server.request("POST", "/querier.v1.QuerierService/SelectMergeStacktraces", json.dumps(body).encode(),
+                            {"Content-Type": "application/json"})
+    assert answer.status == 200, answer.body
+    return int(answer.json()["flamegraph"].get("total", 0))
+
+
+def by_grpc(server, body):
+    out = subprocess.run(["curl", "-sSi", "--http2-prior-knowledge", "-H", "Content-Type: application/grpc", "-H", "TE: trailers",
+                          "--data-binary", "@-", server.url + GRPC], input=grpc_frame(body), capture_output=True, timeout=30,
+                         check=True).stdout
+    assert b"grpc-status: 0" in out, out
+
+
+@pytest.mark.parametrize("way", ["http", "grpc", "old"])
+def test_links_say_which_span_samples_belong_to(server, way):
+    if way == "grpc" and not shutil.which("curl"):
+        pytest.skip("needs curl")
+    is_old = way == "old"
+    before = server.metric("span_samples_spoilt_total")
+    samples = [sample(1, values=[value], attributes=[1], link=link, is_old=is_old)
+               for value, link in ((5, 1), (70, 0), (600, 1), (8000, 2), (90000, 3))]
+    body = request(profile(*samples), service_name=f"linked-{way}")
+    if way == "grpc":
+        by_grpc(server, body)
+    else:
+        assert send(server, body).body == b""
+    assert stacktraces(server, f"linked-{way}") == 98675
+    assert stacktraces(server, f"linked-{way}", spanSelector=[SPAN]) == 8605  # one has no whole trace, but its span
+    assert stacktraces(server, f"linked-{way}", traceIdSelector=[TRACE]) == 605
+    assert server.metric("span_samples_spoilt_total") == before + 1
+
+
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+def test_links_of_json_are_hexadecimal_or_as_proto3_has_them(server, encoding):
+    def written(digits):
+        return digits if encoding == "hex" else base64.b64encode(bytes.fromhex(digits)).decode()
+
+    body = as_json(f"json-linked-{encoding}")
+    body["dictionary"]["linkTable"] = [{}, {"traceId": written(TRACE), "spanId": written(SPAN)}]
+    (made,) = body["resourceProfiles"][0]["scopeProfiles"][0]["profiles"]
+    made["samples"] += [{"stackIndex": 1, "values": ["7"], "linkIndex": 1}]
+    answer = send(server, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    assert answer.status == 200, answer.body
+    assert stacktraces(server, f"json-linked-{encoding}", "events:events:count::", spanSelector=[SPAN]) == 7
 
 
 def test_a_profile_counts_once(server):
@@ -267,3 +323,8 @@ def test_recorded_collectors_are_understood(pyrometer, tmp_path, shared, client)
         assert "unknown_service:java" in totals or "unknown_service:python3" in totals or len(totals) > 2, totals
     finally:
         server.stop()
+
+
+def test_links_that_are_not_there_reject_their_profile(server):
+    answer = send(server, request(profile(sample(1, values=[5], link=9)), service_name="astray"))
+    assert answer.status == 200 and b"names link 9 of 4" in answer.body

@@ -6,6 +6,15 @@
 
 #define MINUTE_NS (60 * NS_PER_S)
 
+/* Back-filled profiles older than spans are kept have none. */
+static bool is_too_old(const struct sqlite_store *store, const struct item *item)
+{
+	int64_t age =
+		retention_age(store, item->series->family->service->tenant->name, LEVEL_SPANS);
+
+	return age && item->start_ns + item->duration_ns < store_now_ns(store) - age;
+}
+
 /* How many spans the series may still have in that minute, which `n` are taken of. */
 static uint32_t take_room(struct sqlite_store *store, struct series *series, int64_t at_ns,
 			  uint32_t n)
@@ -35,8 +44,10 @@ int exemplars_prepare(struct sqlite_store *store, const struct profile *profile,
 		.map = map,
 		.columns = item->columns,
 		.n_columns = item->n_columns,
-		.max_spans =
-			take_room(store, item->series, item->start_ns, (uint32_t)profile->spans->n),
+		.max_spans = is_too_old(store, item)
+				     ? 0
+				     : take_room(store, item->series, item->start_ns,
+						 (uint32_t)profile->spans->n),
 	};
 	int r = exemplar_pack(&source, arena, &item->spans, err);
 

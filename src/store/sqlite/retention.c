@@ -66,9 +66,9 @@ const struct store_retention *retention_of(const struct sqlite_store *store, con
 	return &store->config.retention;
 }
 
-/* How long a file is kept; 0: for ever. */
-static int64_t age_of(const struct store_retention *retention, int level)
+int64_t retention_age(const struct sqlite_store *store, const char *tenant, int level)
 {
+	const struct store_retention *retention = retention_of(store, tenant);
 	int64_t fine = retention->age_ns[LEVEL_FINE], spans = retention->span_age_ns;
 
 	if (level != LEVEL_SPANS)
@@ -78,7 +78,7 @@ static int64_t age_of(const struct store_retention *retention, int level)
 
 static bool is_expired(const struct sqlite_store *store, const struct block_file *file, int64_t now)
 {
-	int64_t keep = age_of(retention_of(store, file->tenant->name), file->level);
+	int64_t keep = retention_age(store, file->tenant->name, file->level);
 
 	return keep && reach_of(file) <= now - keep;
 }

@@ -186,6 +186,8 @@ void rollup_begin_families(struct sqlite_store *store);
 int rollup_load(struct sqlite_store *store, struct err *err) nodiscard;
 
 /* ---- retention.c ---- */
+/* How long the tenant's files of the level are kept; 0: for ever. */
+int64_t retention_age(const struct sqlite_store *store, const char *tenant, int level);
 const struct store_retention *retention_of(const struct sqlite_store *store, const char *tenant);
 /* `is_confirmed`: the clock is right, however far it went. */
 void retention_step(struct sqlite_store *store, bool is_confirmed);

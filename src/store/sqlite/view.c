@@ -96,7 +96,7 @@ static int add_file(struct view *view, sqlite3_stmt *row, struct err *err)
 	const char *name = (const char *)sqlite3_column_text(row, 4);
 	struct view_file *file;
 
-	if (level < 0 || level >= LEVEL_COUNT || !name || !is_name_of_ours(name))
+	if (level < 0 || level >= LEVEL_FILES || !name || !is_name_of_ours(name))
 		return err_set(err, ERR_CORRUPT, "the catalogue contradicts itself (file %lld)",
 			       (long long)sqlite3_column_int64(row, 0));
 	view->files =
