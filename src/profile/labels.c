@@ -6,6 +6,8 @@
 #include "base/utf8.h"
 #include "profile/label_scan.h"
 
+#define BLANKS " \t\r\n"
+
 /* Index of the label, or where it belongs; *ret_is_there says which. */
 static size_t label_place(const struct labels *labels, const char *name, bool *ret_is_there)
 {
@@ -173,16 +175,31 @@ int labels_parse(const char *text, struct arena *arena, struct labels *ret_label
 
 /* ---- the name parameter of /ingest ---- */
 
+/* Not label_scan_peek(): '#' begins no comment here. */
+static char peek_plain(struct label_scan *scan)
+{
+	scan->at += strspn(scan->at, BLANKS);
+	return *scan->at;
+}
+
+static bool take_plain(struct label_scan *scan, char c)
+{
+	if (peek_plain(scan) != c)
+		return false;
+	scan->at++;
+	return true;
+}
+
 /* Text up to one of `stops`, without the spaces around it. */
 static char *word_until(struct label_scan *scan, const char *stops)
 {
 	size_t len, whole;
 	const char *at;
 
-	(void)label_scan_peek(scan);
+	(void)peek_plain(scan);
 	at = scan->at;
 	len = whole = strcspn(at, stops);
-	while (len && strchr(" \t\r\n", at[len - 1]))
+	while (len && strchr(BLANKS, at[len - 1]))
 		len--;
 	scan->at += whole;
 	return arena_strndup(scan->arena, at, len);
@@ -191,10 +208,14 @@ static char *word_until(struct label_scan *scan, const char *stops)
 static int app_label_parse(struct label_scan *scan, struct labels *labels, struct err *err)
 {
 	const char *name = word_until(scan, "=,{}");
+	char next = peek_plain(scan);
 
+	/* "app{debug}" and "app{debug": Pyroscope passes over a name that never gets its value. */
+	if (*name && (next == '}' || !next))
+		return 0;
 	if (!*name)
 		return label_scan_fail(scan, "a label name", err);
-	if (!label_scan_take(scan, '='))
+	if (!take_plain(scan, '='))
 		return label_scan_fail(scan, "'='", err);
 	return labels_set(labels, scan->arena, name, word_until(scan, ",}"), err);
 }
@@ -208,18 +229,16 @@ int labels_parse_app_name(const char *text, struct arena *arena, char **ret_app,
 
 	if (!*app)
 		return label_scan_fail(&scan, "the name of the application", err);
-	if (label_scan_take(&scan, '{')) {
-		while (!label_scan_take(&scan, '}')) {
+	if (peek_plain(&scan) == '}')
+		return label_scan_fail(&scan, "'{'", err);
+	if (take_plain(&scan, '{'))
+		while (peek_plain(&scan) && !take_plain(&scan, '}')) {
 			int r = app_label_parse(&scan, &labels, err);
 
 			if (r < 0)
 				return r;
-			if (!label_scan_take(&scan, ',') && label_scan_peek(&scan) != '}')
-				return label_scan_fail(&scan, "',' or '}'", err);
+			(void)take_plain(&scan, ',');
 		}
-	}
-	if (label_scan_peek(&scan))
-		return label_scan_fail(&scan, "the end", err);
 	*ret_app = app;
 	*ret_labels = labels;
 	return 0;

@@ -58,7 +58,7 @@ int labels_parse(const char *text, struct arena *arena, struct labels *ret_label
 		 struct err *err) nodiscard;
 /*
  * "app.name{k=v,k2=v2}", values unquoted up to the next ',' or '}': the name parameter of /ingest.
- * Spaces around names and values are dropped.
+ * Spaces around names and values are dropped; what follows the '}' is ignored, and the '}' itself may be missing.
  */
 int labels_parse_app_name(const char *text, struct arena *arena, char **ret_app,
 			  struct labels *ret_labels, struct err *err) nodiscard;

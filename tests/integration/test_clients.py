@@ -51,6 +51,7 @@ def script(name):
 
 OTLP = "opentelemetry.sdk.extension.profiling"
 SDK = BUILT / "bin" / "sdk"
+JAVA = BUILT / "java"
 CLIENTS = {
     # Looks at threads that could run, whether or not they have a CPU.
     "python": Client(script("pyroscope_io.py"), lacks_module("pyroscope"), is_cpu=False,
@@ -58,6 +59,9 @@ CLIENTS = {
     "go": Client([SDK], lacks_build(SDK, "go"), labels={"process.runtime.name": "go", "pyroscope_spy": "gospy"}),
     "node": Client(["node", BUILT / "node" / "service.js"], lacks_build(BUILT / "node" / "node_modules", "node"), NODE_CPU,
                    labels={"process.runtime.name": "nodejs", "pyroscope_spy": "nodespy"}),
+    "java": Client(["java", "-cp", f"{JAVA}:{JAVA / 'agent.jar'}", "Scene"], lacks_build(JAVA / "Scene.class", "java"),
+                   labels={"process.runtime.name": "OpenJDK Runtime Environment", "pyroscope_spy": "javaspy",
+                           "jfr_event": "itimer"}),
     "otlp-grpc": Client(script("opentelemetry_otlp.py"), lacks_module(OTLP), WALL, False,
                         labels={"telemetry.sdk.language": "python"}, PROTOCOL="grpc"),
     "otlp-http": Client(script("opentelemetry_otlp.py"), lacks_module(OTLP), WALL, False,

@@ -186,10 +186,14 @@ static void names_of_ingest_parse_as_the_table_says(void **state)
 		{"a{\xc3\xa4=\"q\"}", "a", "{\"\xc3\xa4\"=\"\\\"q\\\"\"}"},
 		{"", NULL, NULL},
 		{"{a=b}", NULL, NULL},
-		{"a{b}", NULL, NULL},
+		{"a#1{k=#2,l=3}", "a#1", "{k=\"#2\",l=\"3\"}"},
+		{"a{b}", "a", "{}"},
+		{"a{b", "a", "{}"},
+		{"a{b=c", "a", "{b=\"c\"}"},
+		{"a{b=c}d", "a", "{b=\"c\"}"},
 		{"a{=b}", NULL, NULL},
-		{"a{b=c", NULL, NULL},
-		{"a{b=c}d", NULL, NULL},
+		{"a{b,c=d}", NULL, NULL},
+		{"a{b{c=d}", NULL, NULL},
 		{"a}", NULL, NULL},
 	};
 	struct fixture f;
