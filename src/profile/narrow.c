@@ -165,24 +165,37 @@ void narrow_profile(const struct narrow *narrow, const struct profile *from, str
 		map_values(from, i, map, into, i);
 }
 
+/* What stands for a frame where only names count. */
+static uint32_t bare_frame(struct names *names, uint32_t id)
+{
+	const struct frame *frame = names_frame_get(names, (struct frame_id){id});
+	struct frame bare = {.name = frame->qualname.v ? frame->qualname : frame->name};
+
+	return names_frame(names, &bare).v;
+}
+
+/* One pass, not one for the markers and one for the names: the tree is most of the cost. */
 void narrow_to_names(const struct profile *from, struct profile *into)
 {
+	const struct tree *tree = &from->tree;
 	struct names *names = from->names;
 	cleanup_free uint32_t *frame_of = xcalloc(names_frame_count(names), sizeof(*frame_of));
-	struct profile without;
+	cleanup_free uint32_t *map = xcalloc(tree->n, sizeof(*map));
 
-	profile_init(&without, names);
-	profile_drop_markers(from, &without);
-	for (uint32_t i = 1; i < without.tree.n; i++) {
-		uint32_t frame = without.tree.frame[i];
-		const struct frame *full = names_frame_get(names, (struct frame_id){frame});
-		struct frame bare = {.name = full->qualname.v ? full->qualname : full->name};
+	profile_copy_head(into, from);
+	for (uint32_t i = 1; i < tree->n; i++) {
+		uint32_t parent = map[tree->parent[i]], frame = tree->frame[i];
+		struct frame_id id = {frame};
 
+		/* Only what went to the root has nothing but markers above it. */
+		if (!parent && names_frame_get(names, id)->kind == FRAME_MARKER)
+			continue;
 		if (!frame_of[frame])
-			frame_of[frame] = names_frame(names, &bare).v;
+			frame_of[frame] = bare_frame(names, frame);
+		map[i] = map_child(&into->tree, parent, (struct frame_id){frame_of[frame]});
 	}
-	profile_map_frames(&without, frame_of, into);
-	profile_done(&without);
+	for (size_t i = 0; i < from->n_columns; i++)
+		map_values(from, i, map, into, i);
 }
 
 /* ---- for compilers ---- */
