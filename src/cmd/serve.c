@@ -27,6 +27,7 @@ struct serve_opts {
 	const char *data;
 	const char *scrape;
 	int64_t retention_ns, span_retention_ns;
+	const char *tls_cert, *tls_key;
 	bool has_tenants;
 	const char *base;
 	struct limits limits;
@@ -82,6 +83,16 @@ static const struct opt opts[] = {
 	 .arg = "NAME",
 	 .help = "answer requests for this host name as well; may be given again (localhost and "
 		 "addresses are always answered)"},
+	{.name = "tls-cert",
+	 .kind = OPT_STR,
+	 .offset = offsetof(struct serve_opts, tls_cert),
+	 .arg = "FILE",
+	 .help = "speak HTTPS with this certificate (PEM, with its chain); SIGHUP reads it again"},
+	{.name = "tls-key",
+	 .kind = OPT_STR,
+	 .offset = offsetof(struct serve_opts, tls_key),
+	 .arg = "FILE",
+	 .help = "key of the certificate (PEM, not encrypted, not readable by everyone)"},
 	{.name = "tenants",
 	 .kind = OPT_FLAG,
 	 .offset = offsetof(struct serve_opts, has_tenants),
@@ -127,9 +138,9 @@ static void announce(const struct server *server, const struct server_config *co
 			strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
 		bool is_loopback = true;
 
-		printf("pyrometer: serving http://%.*s:%u (data in %s)\n",
-		       is_any ? 9 : (int)(colon - listen), is_any ? "localhost" : listen,
-		       server_port(server, i), config->store.dir);
+		printf("pyrometer: serving http%s://%.*s:%u (data in %s)\n",
+		       config->tls_cert ? "s" : "", is_any ? 9 : (int)(colon - listen),
+		       is_any ? "localhost" : listen, server_port(server, i), config->store.dir);
 		if (http_listen_is_loopback(listen, &is_loopback, NULL) == 0 && !is_loopback &&
 		    !server_asks_token(server))
 			log_warn("%s can be reached from other machines, and no token is asked for "
@@ -139,13 +150,33 @@ static void announce(const struct server *server, const struct server_config *co
 	fflush(stdout);
 }
 
-/* SIGTERM, SIGINT or SIGHUP; a second one, while stopping, ends the program at once. */
-static void wait_for_signal(const sigset_t *signals)
+/* Certificate and tokens; says how it went. */
+static void reload(struct server *server)
+{
+	struct err err;
+
+	if (server_reload(server, &err) < 0)
+		log_error("%s: goes on with what it has", err.text);
+	else
+		log_info("certificate and tokens are read again");
+}
+
+/*
+ * SIGTERM, SIGINT, or a SIGHUP that finds nothing to read again (a terminal that was closed); a second one, while
+ * stopping, ends the program at once.
+ */
+static void wait_for_signal(const sigset_t *signals, struct server *server,
+			    const struct server_config *config)
 {
 	int number;
 
-	while (sigwait(signals, &number) != 0)
-		;
+	for (;;) {
+		if (sigwait(signals, &number) != 0)
+			continue;
+		if (number != SIGHUP || (!config->tls_cert && !server_asks_token(server)))
+			break;
+		reload(server);
+	}
 	log_info("%s: finishing what is under way", sigdescr_np(number));
 	sigprocmask(SIG_UNBLOCK, signals, NULL);
 }
@@ -182,7 +213,7 @@ static int serve(const struct server_config *config, struct err *err)
 		return r;
 	announce(server, config);
 	announce_otlp(server, config);
-	wait_for_signal(&signals);
+	wait_for_signal(&signals, server, config);
 	server_stop(server);
 	return 0;
 }
@@ -232,10 +263,14 @@ static int run(int argc, char **argv)
 		server_config_init(&config, given.data ? given.data : dir);
 		r = set_listeners(&given, &config, &err);
 	}
+	if (r == 0 && !given.tls_cert != !given.tls_key)
+		r = err_set(&err, ERR_USAGE, "--tls-cert and --tls-key go together");
 	if (r == 0) {
 		config.limits = given.limits;
 		config.scrape_file = given.scrape;
 		config.has_tenants = given.has_tenants;
+		config.tls_cert = given.tls_cert;
+		config.tls_key = given.tls_key;
 		config.base = given.base;
 		config.hosts = given.hosts.items;
 		config.n_hosts = given.hosts.n;

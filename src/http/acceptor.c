@@ -24,11 +24,13 @@
 
 #include "base/clock.h"
 #include "http/http_private.h"
+#include "http/tls_private.h"
 
 #define EVENTS_AT_ONCE 64
 #define LINGER_NS (2 * NS_PER_S)
 #define LINGER_MAX_BYTES ((size_t)64 << 20)
 #define KIND_SHIFT 56
+#define TLS_HANDSHAKE 22 /* first byte of every TLS connection */
 
 enum watch_kind { WATCH_WAKE, WATCH_LISTEN, WATCH_FIRST, WATCH_HANGUP, WATCH_LINGER };
 
@@ -41,6 +43,7 @@ struct guest {
 	int fd;
 	enum watch_kind kind;
 	int64_t deadline_ns;
+	bool is_relayed; /* the relay has taken TLS off */
 	size_t dropped_bytes;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
@@ -89,20 +92,38 @@ static void wake(struct acceptor *acceptor)
 	(void)!write(acceptor->wake_fd, &one, sizeof(one));
 }
 
-void acceptor_linger(struct acceptor *acceptor, int fd)
+static void bring(struct acceptor *acceptor, const struct guest *model)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 
 	if (!guest)
 		abort();
-	guest->fd = fd;
-	guest->kind = WATCH_LINGER;
-	guest->deadline_ns = clock_monotonic_ns() + LINGER_NS;
+	*guest = *model;
 	pthread_mutex_lock(&acceptor->lock);
 	guest->next = acceptor->incoming;
 	acceptor->incoming = guest;
 	pthread_mutex_unlock(&acceptor->lock);
 	wake(acceptor);
+}
+
+void acceptor_linger(struct acceptor *acceptor, int fd)
+{
+	bring(acceptor, &(struct guest){.fd = fd,
+					.kind = WATCH_LINGER,
+					.deadline_ns = clock_monotonic_ns() + LINGER_NS});
+}
+
+void acceptor_adopt(struct acceptor *acceptor, int fd)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	/* libmicrohttpd is told what kind of socket it gets. */
+	bring(acceptor, &(struct guest){.fd = fd,
+					.kind = WATCH_FIRST,
+					.deadline_ns = now_ns + acceptor->server->limits.header_ns,
+					.is_relayed = true,
+					.addr = {.ss_family = AF_UNIX},
+					.addr_len = sizeof(sa_family_t)});
 }
 
 /* ---- guests ---- */
@@ -134,6 +155,19 @@ static void remove_guest(struct acceptor *acceptor, struct guest *guest, bool ke
 	free(guest);
 }
 
+static void look(struct acceptor *acceptor, struct guest *guest);
+
+static void watch_first(struct acceptor *acceptor, struct guest *guest)
+{
+	if (!acceptor->is_listening) {
+		remove_guest(acceptor, guest, false);
+		return;
+	}
+	watch(acceptor, guest->fd, WATCH_FIRST, (uint64_t)guest->fd,
+	      EPOLLIN | EPOLLRDHUP | EPOLLET);
+	look(acceptor, guest);
+}
+
 static void take_incoming(struct acceptor *acceptor)
 {
 	struct guest *list;
@@ -148,8 +182,12 @@ static void take_incoming(struct acceptor *acceptor)
 		list = guest->next;
 		guest->next = acceptor->guests;
 		acceptor->guests = guest;
-		acceptor->n_lingering++;
-		watch(acceptor, guest->fd, WATCH_LINGER, (uint64_t)guest->fd, EPOLLIN | EPOLLRDHUP);
+		acceptor->n_lingering += guest->kind == WATCH_LINGER;
+		if (guest->kind == WATCH_LINGER)
+			watch(acceptor, guest->fd, WATCH_LINGER, (uint64_t)guest->fd,
+			      EPOLLIN | EPOLLRDHUP);
+		else
+			watch_first(acceptor, guest);
 	}
 }
 
@@ -173,6 +211,21 @@ static void refuse(struct acceptor *acceptor, struct guest *guest, int status, c
 	remove_guest(acceptor, guest, false);
 }
 
+/* The first byte on a port with TLS. */
+static void look_for_tls(struct acceptor *acceptor, struct guest *guest, unsigned char first)
+{
+	int fd = guest->fd;
+
+	if (first != TLS_HANDSHAKE) {
+		refuse(acceptor, guest, 400, "tls_needed",
+		       "this port speaks HTTPS only: use https:// in the address",
+		       HTTP_REFUSED_MALFORMED);
+		return;
+	}
+	remove_guest(acceptor, guest, true);
+	tls_relay_add(acceptor->server->relay, fd);
+}
+
 /* Tell the protocol by the bytes that are there; a guest that cannot be told stays one. */
 static void look(struct acceptor *acceptor, struct guest *guest)
 {
@@ -188,6 +241,10 @@ static void look(struct acceptor *acceptor, struct guest *guest)
 		return;
 	if (n <= 0) {
 		remove_guest(acceptor, guest, false);
+		return;
+	}
+	if (server->relay && !guest->is_relayed) {
+		look_for_tls(acceptor, guest, (unsigned char)bytes[0]);
 		return;
 	}
 	is_h2 = memcmp(bytes, preface, (size_t)n) == 0;
@@ -232,8 +289,7 @@ static void welcome(struct acceptor *acceptor, int fd, const struct sockaddr_sto
 		       HTTP_REFUSED_CONNECTIONS);
 		return;
 	}
-	watch(acceptor, fd, WATCH_FIRST, (uint64_t)fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
-	look(acceptor, guest);
+	watch_first(acceptor, guest);
 }
 
 /* No descriptor is left: use the spare one to take the connection, say so and close it. */

@@ -93,6 +93,8 @@ static void add_common_headers(struct exchange *exchange)
 	http_response_header(pub, "Content-Security-Policy", policy ? policy : default_policy);
 	for (size_t i = 0; i < array_len(common); i++)
 		http_response_header(pub, common[i].name, common[i].value);
+	if (exchange->server->relay)
+		http_response_header(pub, "Strict-Transport-Security", "max-age=31536000");
 	http_response_header(pub, "Cache-Control", pub->response.cache_control);
 	if (pub->response.content_type)
 		http_response_header(pub, "Content-Type", pub->response.content_type);

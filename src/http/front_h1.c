@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "http/http_private.h"
 #include "http/late_private.h"
+#include "http/tls_private.h"
 
 /* Half of it is the read buffer: bodies come in 32 KiB pieces, and headers of 16 KiB fit. */
 #define H1_MEMORY_BYTES ((size_t)64 << 10)
@@ -57,8 +58,9 @@ struct front_h1 {
 };
 
 /* Bytes that the kernel has received for (sent and got acknowledged by) the other side. */
-static uint64_t socket_bytes(int fd, bool sent)
+static uint64_t socket_bytes(const struct h1_conn *conn, bool sent)
 {
+	int fd = tls_relay_wire(conn->front->server->relay, conn->fd);
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
@@ -69,7 +71,7 @@ static uint64_t socket_bytes(int fd, bool sent)
 
 static void enter(struct h1_conn *conn, enum h1_phase phase)
 {
-	uint64_t bytes = phase == H1_RUNNING ? 0 : socket_bytes(conn->fd, phase == H1_WRITING);
+	uint64_t bytes = phase == H1_RUNNING ? 0 : socket_bytes(conn, phase == H1_WRITING);
 
 	pthread_mutex_lock(&conn->front->lock);
 	conn->bytes_before = bytes;
@@ -98,7 +100,7 @@ static struct h1_conn *conn_open(struct front_h1 *front, struct MHD_Connection *
 	conn->front = front;
 	conn->fd = front->lib.get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)
 			   ->connect_fd;
-	peer_of(conn->fd, conn->peer);
+	peer_of(tls_relay_wire(front->server->relay, conn->fd), conn->peer);
 	conn->since_ns =
 		clock_monotonic_ns(); /* the first request's bytes are there: its clock runs */
 	pthread_mutex_lock(&front->lock);
@@ -372,7 +374,7 @@ static void time_out(struct h1_conn *conn, const char *reason, const char *detai
 static void tick_idle(struct h1_conn *conn, int64_t now_ns)
 {
 	const struct http_limits *limits = &conn->front->server->limits;
-	bool has_begun = socket_bytes(conn->fd, false) > conn->bytes_before;
+	bool has_begun = socket_bytes(conn, false) > conn->bytes_before;
 
 	if (has_begun && !conn->first_byte_ns)
 		conn->first_byte_ns = now_ns;
@@ -385,7 +387,7 @@ static void tick_idle(struct h1_conn *conn, int64_t now_ns)
 /* Is the mean rate since the phase began too low? */
 static bool is_slow(struct h1_conn *conn, int64_t elapsed_ns, int64_t after_ns, bool sent)
 {
-	uint64_t bytes = socket_bytes(conn->fd, sent) - conn->bytes_before;
+	uint64_t bytes = socket_bytes(conn, sent) - conn->bytes_before;
 	uint64_t least = conn->front->server->limits.min_rate_bytes *
 			 (uint64_t)(max_of(elapsed_ns - after_ns, 0) / NS_PER_S);
 

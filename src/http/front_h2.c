@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "http/h2_private.h"
+#include "http/tls_private.h"
 
 #define EVENTS_AT_ONCE 64
 #define STREAM_WINDOW_BYTES (1 << 20)
@@ -161,7 +162,7 @@ static void conn_open(struct front_h2 *front, int fd)
 		abort();
 	conn->front = front;
 	conn->fd = fd;
-	peer_of(fd, conn->peer);
+	peer_of(tls_relay_wire(front->server->relay, fd), conn->peer);
 	conn->frame_ns = conn->sent_ns = clock_monotonic_ns();
 	if (nghttp2_session_server_new2(&conn->session, front->callbacks, conn, front->option))
 		abort(); /* only for lack of memory */

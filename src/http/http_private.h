@@ -31,6 +31,7 @@ struct front_h1;
 struct front_h2;
 struct acceptor;
 struct exchange;
+struct tls_relay;
 
 struct http_lane_queue {
 	pthread_mutex_t lock;
@@ -54,6 +55,7 @@ struct http_server {
 	struct acceptor *acceptor;
 	struct front_h1 *h1;
 	struct front_h2 *h2;
+	struct tls_relay *relay; /* NULL: no TLS */
 	struct http_lane_queue lanes[HTTP_LANE_COUNT];
 	atomic_bool is_stopping;
 	atomic_bool is_abandoning; /* nothing may start to run any more */
@@ -167,6 +169,8 @@ void acceptor_unwatch(struct acceptor *acceptor, int fd);
  * the answer on its way.  Takes the descriptor.
  */
 void acceptor_linger(struct acceptor *acceptor, int fd);
+/* A connection whose TLS the relay has taken off; counted already.  Takes the descriptor; any thread. */
+void acceptor_adopt(struct acceptor *acceptor, int fd);
 
 /* ---- front_h1.c ---- */
 int front_h1_start(struct http_server *server, struct front_h1 **ret_front,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "http/http_private.h"
+#include "http/tls_private.h"
 
 #define POLL_NS (5 * NS_PER_MS)
 /* After abandoning: time for the last answers to leave. */
@@ -75,6 +76,9 @@ static int start_parts(struct http_server *server, struct err *err)
 
 	if (r == 0)
 		r = start_lanes(server, err);
+	if (r == 0 && server->config->tls_cert)
+		r = tls_relay_start(server, server->config->tls_cert, server->config->tls_key,
+				    &server->relay, err);
 	if (r == 0)
 		r = front_h2_start(server, &server->h2, err);
 	if (r == 0)
@@ -86,6 +90,8 @@ static void stop_parts(struct http_server *server)
 {
 	/* The h1 front's last connections may still hand sockets to the acceptor. */
 	front_h1_stop(server->h1);
+	tls_relay_free(server->relay); /* which gives sockets to the acceptor, too */
+	server->relay = NULL;
 	if (!server->acceptor)
 		for (size_t i = 0; i < server->n_listen; i++)
 			close(server->listen_fd[i]);
@@ -185,4 +191,9 @@ void http_server_stats(const struct http_server *server, struct http_stats *ret_
 		ret_stats->requests[i] = atomic_load(&server->requests[i]);
 	for (int i = 0; i < HTTP_REFUSAL_COUNT; i++)
 		ret_stats->refused[i] = atomic_load(&server->refused[i]);
+}
+
+int http_server_reload_tls(struct http_server *server, struct err *err)
+{
+	return server->relay ? tls_relay_reload(server->relay, err) : 0;
 }

@@ -105,6 +105,11 @@ struct http_config {
 	const char *const *hosts;
 	size_t n_hosts;
 	/*
+	 * PEM files of a certificate (with its chain) and its key: every listener speaks TLS then, and tells who
+	 * speaks plain HTTP so.  NULL: plain HTTP.
+	 */
+	const char *tls_cert, *tls_key;
+	/*
 	 * A path that requests may have before that of a route, "/pyrometer", for proxies that do not take it off;
 	 * NULL or "": none.
 	 */
@@ -150,6 +155,9 @@ int http_server_start(const struct http_config *config, struct http_server **ret
 void http_server_stop(struct http_server *server);
 /* After http_server_stop() and after the last put-off finish (close the store before). */
 void http_server_free(struct http_server *server);
+
+/* Read the certificate and its key again; on failure they stay as they are.  Nothing to do without TLS. */
+int http_server_reload_tls(struct http_server *server, struct err *err) nodiscard;
 
 /* Port of the i-th listener: the kernel's choice where 0 was asked for. */
 uint16_t http_server_port(const struct http_server *server, size_t i);

@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "http/late_private.h"
+#include "http/late_tls_private.h"
 
 struct symbol {
 	const char *name;
@@ -95,5 +96,33 @@ int late_mhd_load(struct late_mhd *ret_mhd, struct err *err)
 
 	if (r == 0)
 		*ret_mhd = mhd;
+	return r;
+}
+
+int late_tls_load(struct late_tls *ret_tls, struct err *err)
+{
+	static const char *const names[] = {"libgnutls.so.30"};
+	struct late_tls tls;
+	const struct symbol symbols[] = {
+		{"gnutls_certificate_allocate_credentials", &tls.certificate_allocate_credentials},
+		{"gnutls_certificate_free_credentials", &tls.certificate_free_credentials},
+		{"gnutls_certificate_set_x509_key_file", &tls.certificate_set_x509_key_file},
+		{"gnutls_init", &tls.init},
+		{"gnutls_deinit", &tls.deinit},
+		{"gnutls_priority_set_direct", &tls.priority_set_direct},
+		{"gnutls_credentials_set", &tls.credentials_set},
+		{"gnutls_transport_set_int2", &tls.transport_set_int2},
+		{"gnutls_alpn_set_protocols", &tls.alpn_set_protocols},
+		{"gnutls_handshake", &tls.handshake},
+		{"gnutls_record_get_direction", &tls.record_get_direction},
+		{"gnutls_record_recv", &tls.record_recv},
+		{"gnutls_record_send", &tls.record_send},
+		{"gnutls_bye", &tls.bye},
+		{"gnutls_strerror", &tls.strerror},
+	};
+	int r = load(names, array_len(names), symbols, array_len(symbols), err);
+
+	if (r == 0)
+		*ret_tls = tls;
 	return r;
 }

@@ -159,6 +159,7 @@ static int start_access(struct server *server, struct err *err)
 		.dir = config->given_store ? NULL : config->store.dir,
 		.base = config->base,
 		.has_tenants = config->has_tenants,
+		.is_secure = config->tls_cert,
 		.max_failures = config->limits.max_login_failures,
 	};
 
@@ -183,6 +184,8 @@ static int start_http(struct server *server, struct err *err)
 		.admit = on_admit,
 		.refused = on_refused,
 		.base = config->base,
+		.tls_cert = config->tls_cert,
+		.tls_key = config->tls_key,
 		.limits = limits_http(&config->limits),
 		.workers = {[HTTP_LANE_QUERY] = (unsigned int)config->limits.max_queries},
 	};
@@ -259,4 +262,11 @@ const char *server_left_out(const struct server *server, size_t i)
 bool server_asks_token(const struct server *server)
 {
 	return access_asks_token(server->access);
+}
+
+int server_reload(struct server *server, struct err *err)
+{
+	int r = http_server_reload_tls(server->http, err);
+
+	return r < 0 ? r : access_reload(server->access, err);
 }

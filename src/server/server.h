@@ -32,8 +32,9 @@ struct server_config {
 	struct limits limits;
 	/* Path before every other, where a proxy serves this below its own: "/pyrometer"; "": none. */
 	const char *base;
-	bool has_tenants;	   /* X-Scope-OrgID names the tenant */
-	struct store_config store; /* of the embedded store; dir must exist */
+	const char *tls_cert, *tls_key; /* see struct http_config */
+	bool has_tenants;		/* X-Scope-OrgID names the tenant */
+	struct store_config store;	/* of the embedded store; dir must exist */
 	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
 	struct store *given_store;
 	/* Bytes that the counters of cumulative profiles may hold per tenant (delta.h); 0: 64 MiB */
@@ -55,6 +56,8 @@ int server_start(const struct server_config *config, struct server **ret_server,
 void server_stop(struct server *server);
 
 uint16_t server_port(const struct server *server, size_t i);
+/* Read the certificate and the tokens again (SIGHUP); what cannot be read stays as it was. */
+int server_reload(struct server *server, struct err *err) nodiscard;
 /* Is a token needed for everything but /ready? */
 bool server_asks_token(const struct server *server);
 /* Why the i-th of listen_if_free is not listened on; NULL: it is. */
