@@ -32,6 +32,8 @@ class Block:
         self.columns = columns  # (type, unit, state) -> {stack: value in stored units}
         self.counts = counts  # 1 for the piece in which the profile begins
         self.samples = samples
+        self.name = ""  # of its profile
+        self.spans = {}  # of a profile's first: (span, trace) -> {column: {stack: value as sent}}
 
     def overlap(self, begin, end):
         return max(self.start, begin), min(self.start + self.length, end)
@@ -61,8 +63,22 @@ class Oracle:
             for i, stack in enumerate(profile["stacks"]):
                 values[stack] += profile["values"][i * width + c]
             columns[kind] = self.scale(series, kind, values)
+        at = len(self.blocks)
         self.store(series, profile, columns)
+        for block in self.blocks[at:]:
+            block.name = profile.get("id") or f"unnamed {at}"
+        self.blocks[at].spans = self.spans_of(profile)
         return True
+
+    @staticmethod
+    def spans_of(profile):
+        spans = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+        width = len(profile["columns"])
+        for i, (stack, span) in enumerate(zip(profile["stacks"], profile.get("spans", []))):
+            for c, name in enumerate(profile["columns"]):
+                if span and profile["values"][i * width + c]:
+                    spans[tuple(span.split())][tuple(name.split(":"))][stack] += profile["values"][i * width + c]
+        return spans
 
     def scale(self, series, kind, values):
         if kind[1] != "nanoseconds":
@@ -128,6 +144,42 @@ class Oracle:
         nonzero = {state: {k: v for k, v in values.items() if v} for state, values in sums.items()}
         return {"columns": {s: v for s, v in nonzero.items() if v}, "covered": covered,
                 "wall": union(stretches), "profiles": profiles, "samples": samples}
+
+    def picked(self, match, kind, begin, end, names=(), span_ids=(), trace_ids=()):
+        """{stack: value} of whole profiles that overlap the range, or of what in them belongs to spans."""
+        sums = defaultdict(int)
+        for block, _, _, columns in self.matching(match, kind, begin, end):
+            if names and block.name not in names:
+                continue
+            scale = 1000 if kind[1] == "nanoseconds" else 1
+            if span_ids or trace_ids:
+                columns, scale = defaultdict(lambda: defaultdict(int)), 1
+                for (span, trace), values in block.spans.items():
+                    if (not span_ids or span in span_ids) and (not trace_ids or trace in trace_ids):
+                        for column in (c for c in values if c[:2] == kind):
+                            for stack, value in values[column].items():
+                                columns[column][stack] += value
+            for values in columns.values():
+                for stack, value in values.items():
+                    sums[stack] += value * scale
+        return {stack: value for stack, value in sums.items() if value}
+
+    def exemplars(self, match, kind, begin, end, of_spans):
+        """Sorted [labels, name, span, trace, time, value] of what begins in the range."""
+        out = []
+        for block, _, _, columns in self.matching(match, kind, begin, end):
+            if block.start < begin:
+                continue
+            if not of_spans:
+                scale = 1000 if kind[1] == "nanoseconds" else 1
+                total = sum(sum(values.values()) for values in columns.values())
+                out.append([block.series[0], block.name, "", "", block.start, total * scale])
+                continue
+            for (span, trace), values in block.spans.items():
+                total = sum(sum(stacks.values()) for column, stacks in values.items() if column[:2] == kind)
+                if total:
+                    out.append([block.series[0], block.name, span.strip("-"), trace.strip("-"), block.start, total])
+        return sorted(out)
 
     def timeline(self, match, kind, begin, end, step):
         """[value, covered, wall, profiles] per step.  Flows; of a cut block the total is divided."""

@@ -11,6 +11,8 @@
  *	{"do":"wait"}		the codes of all puts since the last wait, in their order
  *	{"do":"merge"|"timeline"|"series","tenant":T,"selector":S,"from":NS,"until":NS,
  *	 "step":NS,"group_by":[...]}
+ * Spans (driver_spans.h): a put may have "spans":["SPAN TRACE", ...], one for each stack; merge and exemplars
+ *	{"do":"exemplars", ..., "step":1 for spans, 0 for profiles} take "profile_ids", "span_ids", "trace_ids".
  *
  * A put's line answers what put() said at once: {"code":0}.
  */
@@ -22,6 +24,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "driver_spans.h"
 #include "store/sqlite/sqlite_store.h"
 
 #define MAX_LINE_BYTES ((size_t)64 << 20)
@@ -34,7 +37,7 @@ struct list {
 struct request {
 	char *what, *dir, *tenant, *id, *labels, *period, *selector, *of;
 	int64_t now, start, duration, from, until, step, gauge, max_nodes, max_series, n_samples;
-	struct list columns, stacks, group_by;
+	struct list columns, stacks, group_by, spans, profile_ids, span_ids, trace_ids;
 	int64_t *values, retention[5], sizes[5], total;
 	size_t n_values, values_cap, n_retention, n_sizes;
 };
@@ -76,6 +79,10 @@ static void request_done(struct request *request)
 	list_done(&request->columns);
 	list_done(&request->stacks);
 	list_done(&request->group_by);
+	list_done(&request->spans);
+	list_done(&request->profile_ids);
+	list_done(&request->span_ids);
+	list_done(&request->trace_ids);
 	free(request->values);
 }
 
@@ -88,6 +95,22 @@ static char **text_field(struct request *request, const char *path)
 		      {"tenant", &request->tenant},	{"id", &request->id},
 		      {"labels", &request->labels},	{"period", &request->period},
 		      {"selector", &request->selector}, {"of", &request->of}};
+
+	for (size_t i = 0; i < array_len(fields); i++)
+		if (strcmp(fields[i].path, path) == 0)
+			return fields[i].field;
+	return NULL;
+}
+
+static struct list *list_field(struct request *request, const char *path)
+{
+	const struct {
+		const char *path;
+		struct list *field;
+	} fields[] = {{"columns[]", &request->columns},	       {"stacks[]", &request->stacks},
+		      {"group_by[]", &request->group_by},      {"spans[]", &request->spans},
+		      {"span_ids[]", &request->span_ids},      {"trace_ids[]", &request->trace_ids},
+		      {"profile_ids[]", &request->profile_ids}};
 
 	for (size_t i = 0; i < array_len(fields); i++)
 		if (strcmp(fields[i].path, path) == 0)
@@ -136,6 +159,7 @@ static int on_number(struct request *request, const struct json_event *event)
 static int on_event(void *ctx, const struct json_event *event, struct err *err)
 {
 	struct request *request = ctx;
+	struct list *list;
 	char **text;
 
 	(void)err;
@@ -146,12 +170,9 @@ static int on_event(void *ctx, const struct json_event *event, struct err *err)
 	text = text_field(request, event->path);
 	if (text)
 		*text = xstrndup(event->text, event->len);
-	if (strcmp(event->path, "columns[]") == 0)
-		list_add(&request->columns, event->text, event->len);
-	if (strcmp(event->path, "stacks[]") == 0)
-		list_add(&request->stacks, event->text, event->len);
-	if (strcmp(event->path, "group_by[]") == 0)
-		list_add(&request->group_by, event->text, event->len);
+	list = list_field(request, event->path);
+	if (list)
+		list_add(list, event->text, event->len);
 	return 0;
 }
 
@@ -267,6 +288,10 @@ static void fill_profile(struct profile *profile, struct request *request)
 
 		for (size_t c = 0; c < request->columns.n && at < request->n_values; c++)
 			profile_add(profile, c, node, request->values[at++]);
+		if (i < request->spans.n)
+			driver_add_span(profile, request->spans.texts[i], node,
+					&request->values[at - request->columns.n],
+					request->columns.n);
 	}
 }
 
@@ -529,7 +554,12 @@ static int do_query(struct driver *driver, const struct request *request, struct
 	r = selector_parse(request->selector ? request->selector : "{}", &arena, &selector, err);
 	if (r < 0)
 		return r;
-	if (strcmp(request->what, "merge") == 0)
+	query.pick = driver_pick(request->profile_ids.texts, request->profile_ids.n,
+				 request->span_ids.texts, request->span_ids.n,
+				 request->trace_ids.texts, request->trace_ids.n, &arena);
+	if (strcmp(request->what, "exemplars") == 0)
+		r = driver_exemplars(driver->store, &query, request->step != 0, json, err);
+	else if (strcmp(request->what, "merge") == 0)
 		r = do_merge(driver, &query, json, err);
 	else if (strcmp(request->what, "delete") == 0)
 		r = do_delete(driver, &query, json, err);
@@ -553,7 +583,8 @@ static int serve(struct driver *driver, struct request *request, struct json_wri
 	if (strcmp(what, "put") == 0)
 		return do_put(driver, request, err);
 	if (strcmp(what, "merge") == 0 || strcmp(what, "timeline") == 0 ||
-	    strcmp(what, "series") == 0 || strcmp(what, "delete") == 0)
+	    strcmp(what, "exemplars") == 0 || strcmp(what, "series") == 0 ||
+	    strcmp(what, "delete") == 0)
 		return do_query(driver, request, json, err);
 	if (strcmp(what, "jobs") == 0)
 		return do_jobs(driver, request, json, err);
