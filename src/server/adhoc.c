@@ -6,158 +6,18 @@
  * MOST_PROFILES of them: nothing in the interface could remove one.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "codec/base64.h"
-#include "format/format.h"
+#include "server/adhoc_file.h"
 #include "server/caller.h"
 #include "server/flamebearer_json.h"
 #include "server/keep.h"
-#include "server/sample_types.h"
 #include "server/service_schema.h"
 #include "server/unary.h"
 
 #define MOST_PROFILES 100
-#define MOST_NAME_BYTES 100
-#define ULID_CHARS 26
-#define ULID_TIME_CHARS 10
-
-/* ---- ids: a ULID, "-", and the name ---- */
-
-static const char ulid_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/* 48 bits of milliseconds, 80 of chance: files in a folder are in the order of their uploads. */
-static int make_id(struct arena *arena, int64_t now_ms, const char *name, const char **ret_id,
-		   struct err *err)
-{
-	uint8_t chance[ULID_CHARS - ULID_TIME_CHARS];
-	char ulid[ULID_CHARS + 1] = "";
-
-	if (getrandom(chance, sizeof(chance), 0) != sizeof(chance))
-		return err_sys(err, -errno, "no random numbers");
-	for (int i = ULID_TIME_CHARS; i-- > 0; now_ms /= 32)
-		ulid[i] = ulid_digits[now_ms % 32];
-	for (int i = ULID_TIME_CHARS; i < ULID_CHARS; i++)
-		ulid[i] = ulid_digits[chance[i - ULID_TIME_CHARS] % 32];
-	*ret_id = arena_printf(arena, "%s-%s", ulid, name);
-	return 0;
-}
-
-/* Of an id that make_id() made; -1: it did not. */
-static int64_t time_of_id(const char *id)
-{
-	int64_t ms = 0;
-
-	if (strlen(id) <= ULID_CHARS || id[ULID_CHARS] != '-')
-		return -1;
-	for (int i = 0; i < ULID_TIME_CHARS; i++) {
-		const char *digit = strchr(ulid_digits, id[i]);
-
-		if (!digit)
-			return -1;
-		ms = ms * 32 + (digit - ulid_digits);
-	}
-	return ms;
-}
-
-static const char *clean_name(struct arena *arena, const char *name)
-{
-	char *clean = arena_strndup(arena, name, min_of(strlen(name), (size_t)MOST_NAME_BYTES));
-
-	for (char *c = clean; *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
-			    *c))
-			*c = '_';
-	return *clean ? clean : "profile";
-}
-
-/* ---- one file ---- */
-
-struct adhoc {
-	const char *id, *type; /* type: wished for, "" the first */
-	int64_t max_nodes;
-	struct buf bytes;
-	struct names *names;
-	struct profile profile; /* all of it */
-	struct profile shown;	/* one column */
-};
-
-static void adhoc_init(struct adhoc *adhoc, size_t most_bytes)
-{
-	*adhoc = (struct adhoc){.id = "", .type = "", .names = names_new()};
-	buf_init(&adhoc->bytes, most_bytes);
-	profile_init(&adhoc->profile, adhoc->names);
-	profile_init(&adhoc->shown, adhoc->names);
-}
-
-static void adhoc_done(struct adhoc *adhoc)
-{
-	buf_done(&adhoc->bytes);
-	profile_done(&adhoc->profile);
-	profile_done(&adhoc->shown);
-	names_free(adhoc->names);
-}
-
-static const char *type_name(const struct adhoc *adhoc, size_t column)
-{
-	return names_text(adhoc->names, adhoc->profile.columns[column].type.type, NULL);
-}
-
-static bool is_first_of_type(const struct adhoc *adhoc, size_t column)
-{
-	return profile_find_column(&adhoc->profile, type_name(adhoc, column), NULL, NULL) ==
-	       (int)column;
-}
-
-static void add_column(const struct adhoc *adhoc, size_t from, struct profile *into, size_t to)
-{
-	for (uint32_t node = 0; node < adhoc->profile.tree.n; node++) {
-		int64_t value = profile_value(&adhoc->profile, from, (struct node_id){node});
-
-		if (value)
-			profile_add(into, to, (struct node_id){node}, value);
-	}
-}
-
-/* The columns of the type become one: a file may tell states apart. */
-static int show_type(struct adhoc *adhoc, struct err *err)
-{
-	const struct profile *all = &adhoc->profile;
-	const char *wish = *adhoc->type ? adhoc->type : type_name(adhoc, 0);
-	int first = profile_find_column(all, wish, NULL, NULL), shown;
-
-	if (first < 0)
-		return err_set(err, ERR_USAGE, "the profile has no type \"%.64s\"", wish);
-	adhoc->type = type_name(adhoc, (size_t)first);
-	sample_types_take(all, 0, &adhoc->shown); /* the tree, with the same numbers */
-	shown = profile_column(&adhoc->shown, adhoc->type,
-			       names_text(adhoc->names, all->columns[first].type.unit, NULL), NULL);
-	for (size_t i = 0; i < all->n_columns; i++)
-		if (strcmp(type_name(adhoc, i), adhoc->type) == 0)
-			add_column(adhoc, i, &adhoc->shown, (size_t)shown);
-	return 0;
-}
-
-static int decode(struct adhoc *adhoc, struct server *server, struct err *err)
-{
-	const char *data = adhoc->bytes.data ? adhoc->bytes.data : "";
-	struct format_limits limits = format_limits_server;
-	const struct format *format = format_sniff(data, adhoc->bytes.len);
-	int r;
-
-	limits_set_format(&server->config.limits, &limits);
-	if (!format || !format->read)
-		format = format_by_name("raw"); /* collapsed stacks have no mark of their own */
-	r = format->read(data, adhoc->bytes.len, &limits, &adhoc->profile, err);
-	if (r == 0 && !adhoc->profile.n_columns)
-		r = err_set(err, ERR_CORRUPT, "the profile is empty");
-	if (r < 0)
-		return err_prefix(err, r, "failed to parse profile");
-	return show_type(adhoc, err);
-}
 
 static struct keep_place place_of(const struct unary *call)
 {
@@ -169,14 +29,14 @@ static int load(struct adhoc *adhoc, struct unary *call, struct err *err)
 	struct keep_place place = place_of(call);
 	int r;
 
-	if (!keep_name_is_good(adhoc->id) || time_of_id(adhoc->id) < 0)
+	if (!keep_name_is_good(adhoc->id) || adhoc_id_time(adhoc->id) < 0)
 		return err_set(err, ERR_USAGE,
 			       "id '%.200s' is invalid: can only contain [a-zA-Z0-9_-.]",
 			       adhoc->id);
 	r = keep_read(call->server->keep, &place, adhoc->id, &adhoc->bytes, err);
 	if (r == -ENOENT)
 		return err_set(err, r, "profile %.200s not found", adhoc->id);
-	return r < 0 ? r : decode(adhoc, call->server, err);
+	return r < 0 ? r : adhoc_decode(adhoc, call->server, err);
 }
 
 /* ---- answers ---- */
@@ -213,12 +73,12 @@ static int put_profile(struct unary *call, const struct adhoc *adhoc, struct err
 	int r;
 
 	proto_put_str(out, 1, adhoc->id);
-	proto_put_str(out, 2, adhoc->id + ULID_CHARS + 1);
-	proto_put_int(out, 3, time_of_id(adhoc->id));
+	proto_put_str(out, 2, adhoc->id + ADHOC_ID_NAME);
+	proto_put_int(out, 3, adhoc_id_time(adhoc->id));
 	proto_put_str(out, 4, adhoc->type);
 	for (size_t i = 0; i < adhoc->profile.n_columns; i++)
-		if (is_first_of_type(adhoc, i))
-			proto_put_str(out, 5, type_name(adhoc, i));
+		if (adhoc_type_is_first(adhoc, i))
+			proto_put_str(out, 5, adhoc_type(adhoc, i));
 	flamebearer_init(&flame, &adhoc->shown, adhoc->max_nodes, &call->exchange->arena);
 	r = put_flame(call, 6, &flame, &adhoc->shown, err);
 	flamebearer_done(&flame);
@@ -243,8 +103,8 @@ static int keep_upload(struct unary *call, struct adhoc *adhoc, const char *name
 {
 	struct keep_place place = place_of(call);
 	struct keep *keep = call->server->keep;
-	int r = make_id(&call->exchange->arena, clock_real_ns() / NS_PER_MS,
-			clean_name(&call->exchange->arena, name), &adhoc->id, err);
+	int r = adhoc_id_make(&call->exchange->arena, clock_real_ns() / NS_PER_MS,
+			      adhoc_name_clean(&call->exchange->arena, name), &adhoc->id, err);
 
 	if (r < 0)
 		return r;
@@ -276,7 +136,7 @@ static int upload(struct unary *call, struct adhoc *adhoc, struct err *err)
 	if (r == 0)
 		r = check_nodes(adhoc->max_nodes, err);
 	if (r == 0)
-		r = decode(adhoc, call->server, err);
+		r = adhoc_decode(adhoc, call->server, err);
 	if (r == 0)
 		r = keep_upload(call, adhoc, name, err);
 	return r < 0 ? r : put_profile(call, adhoc, err);
@@ -350,12 +210,12 @@ static int list(struct unary *call, struct err *err)
 	for (size_t i = n; r == 0 && i-- > 0;) { /* newest first */
 		size_t begin;
 
-		if (time_of_id(entries[i].name) < 0)
+		if (adhoc_id_time(entries[i].name) < 0)
 			continue;
 		begin = proto_begin(&call->reply, 1);
 		proto_put_str(&call->reply, 1, entries[i].name);
-		proto_put_str(&call->reply, 2, entries[i].name + ULID_CHARS + 1);
-		proto_put_int(&call->reply, 3, time_of_id(entries[i].name));
+		proto_put_str(&call->reply, 2, entries[i].name + ADHOC_ID_NAME);
+		proto_put_int(&call->reply, 3, adhoc_id_time(entries[i].name));
 		proto_end(&call->reply, begin);
 	}
 	return r;
@@ -396,9 +256,9 @@ static int check_types(struct unary *call, const struct adhoc sides[2], struct e
 	size_t n_common = 0;
 
 	for (size_t i = 0; i < sides[0].profile.n_columns; i++) {
-		const char *type = type_name(&sides[0], i);
+		const char *type = adhoc_type(&sides[0], i);
 
-		if (!is_first_of_type(&sides[0], i) ||
+		if (!adhoc_type_is_first(&sides[0], i) ||
 		    profile_find_column(&sides[1].profile, type, NULL, NULL) < 0)
 			continue;
 		proto_put_str(&call->reply, 1, type);
