@@ -70,7 +70,7 @@ struct delta_table *delta_table_new(size_t max_bytes_per_tenant)
 	struct delta_table *table = xcalloc(1, sizeof(*table));
 
 	pthread_mutex_init(&table->lock, NULL);
-	table->max_tenant_bytes = max_bytes_per_tenant ? max_bytes_per_tenant : DELTA_DEFAULT_BYTES;
+	table->max_tenant_bytes = max_bytes_per_tenant;
 	table->seed = hash_seed();
 	return table;
 }

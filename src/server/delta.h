@@ -33,8 +33,6 @@
 #include "profile/labels.h"
 #include "profile/profile.h"
 
-#define DELTA_DEFAULT_BYTES ((size_t)64 << 20)
-
 struct delta_table;
 
 struct delta_table *delta_table_new(size_t max_bytes_per_tenant) nodiscard;

@@ -18,7 +18,8 @@
 #define FIRST_PAUSE_NS (NS_PER_S / 2)
 #define TIMEOUT_NS (120 * NS_PER_S)
 #define SHOWN_ANSWER_BYTES 200
-#define MAX_ITEMS 1000000 /* names, series, points of one answer */
+#define MAX_NAMES 10000	   /* of labels, or types: two requests each */
+#define MAX_SERIES 1000000 /* of one type: one request each, and one a step */
 
 #define QUERIER "/querier.v1.QuerierService/"
 
@@ -189,8 +190,8 @@ static int read_texts(const struct http_client_answer *answer, struct arena *are
 
 	while (proto_next(&message, &field))
 		n += field.number == 1;
-	if (message.bad || n > MAX_ITEMS)
-		return err_set(err, ERR_CORRUPT, "the list of names is malformed");
+	if (message.bad || n > MAX_NAMES)
+		return err_set(err, ERR_CORRUPT, "the list of names is malformed or too long");
 	texts.items = arena_array(arena, n + 1, sizeof(*texts.items));
 	message = cursor_over(answer->body.data, answer->body.len);
 	while (proto_next(&message, &field))
@@ -285,8 +286,8 @@ static int read_series(const struct http_client_answer *answer, struct arena *ar
 
 	while (proto_next(&message, &field))
 		n += field.number == 2;
-	if (message.bad || n > MAX_ITEMS)
-		return err_set(err, ERR_CORRUPT, "the list of series is malformed");
+	if (message.bad || n > MAX_SERIES)
+		return err_set(err, ERR_CORRUPT, "the list of series is malformed or too long");
 	list.items = arena_array(arena, n + 1, sizeof(*list.items));
 	message = cursor_over(answer->body.data, answer->body.len);
 	while (r == 0 && proto_next(&message, &field))

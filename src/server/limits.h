@@ -22,7 +22,7 @@ struct limits {
 	size_t max_body_bytes, max_inflated_bytes, max_inflate_ratio;
 	size_t max_samples, max_depth, max_profiles;
 	size_t max_labels, max_label_name_bytes, max_label_value_bytes;
-	size_t max_series, max_spans_per_minute;
+	size_t max_series, max_spans_per_minute, max_delta_bytes;
 	int64_t accept_future_ns;
 	size_t max_connections, max_streams, max_header_bytes, max_uri_bytes;
 	size_t max_waiting, max_in_flight_bytes;
@@ -65,6 +65,11 @@ struct limits {
 		{LIMIT_ROW(at, max_spans_per_minute, "max-spans", OPT_INT, "N", "20000", 0, 1e9),  \
 		 .help = "spans kept of one series in a minute; samples of others are in no span " \
 			 "profile"},                                                               \
+		{LIMIT_ROW(at, max_delta_bytes, "max-counters", OPT_BYTES, "BYTES", "64MiB", 4096, \
+			   1e12),                                                                  \
+		 .help = "memory for the counts of one tenant's cumulative profiles; beyond it "   \
+			 "the "                                                                    \
+			 "series that waited longest is forgotten"},                               \
 		{LIMIT_ROW(at, accept_future_ns, "accept-future", OPT_DURATION, "TIME", "10m", 0,  \
 			   86400e9),                                                               \
 		 .help = "how far ahead of this machine's clock a profile may end"},               \

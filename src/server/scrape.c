@@ -169,7 +169,7 @@ static void start(struct entry *entry)
 		.url = entry->url,
 		.authorization = job->authorization,
 		.timeout_ns = job->timeout_ns + entry->profile->seconds * NS_PER_S,
-		.max_bytes = SCRAPE_MAX_ANSWER_BYTES,
+		.max_bytes = scraper->server->config.limits.max_body_bytes,
 		.done = on_fetched,
 		.ctx = entry,
 	};

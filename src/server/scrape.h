@@ -17,7 +17,6 @@
 #include "http/http_server.h"
 
 #define SCRAPE_MAX_AT_ONCE 256
-#define SCRAPE_MAX_ANSWER_BYTES ((size_t)16 << 20)
 
 struct server;
 struct scraper;

@@ -226,7 +226,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	if (r == 0) {
 		server->cache = merged_cache_new(server->store);
 		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
-		server->delta = delta_table_new(config->max_delta_bytes);
+		server->delta = delta_table_new(config->limits.max_delta_bytes);
 		if (config->scrape_file)
 			r = scraper_start(server, config->scrape_file, &server->scraper, err);
 	}

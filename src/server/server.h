@@ -37,8 +37,6 @@ struct server_config {
 	struct store_config store;	/* of the embedded store; dir must exist */
 	/* Use this store instead (tests); it is still the caller's.  NULL: open the embedded one. */
 	struct store *given_store;
-	/* Bytes that the counters of cumulative profiles may hold per tenant (delta.h); 0: 64 MiB */
-	size_t max_delta_bytes;
 	/* What to scrape (scrape_config.h); NULL: nothing. */
 	const char *scrape_file;
 };

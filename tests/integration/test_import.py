@@ -238,3 +238,55 @@ def test_recorded_answers_of_pyroscope_are_imported(pyrometer, shared, tmp_path)
         source.shutdown()
         source.server_close()
         new.stop()
+
+
+HOSTILE = {
+    "cut": b"\x0a\xff\xff\xff\xff\x0f",
+    "markup": b"<script>alert(1)</script>\x1b[31m",
+    "deep": b"\x0a\x7e" * 5000,
+    "many": field(1, "x") * 300_000,
+    "long": field(1, field(1, "t" * 100_000 + ":inuse_space:bytes::")) + field(2, field(1, field(1, "n" * 5000) + field(2, "v"))),
+}
+
+
+@pytest.fixture(scope="module")
+def sink(pyrometer, tmp_path_factory):
+    server = Server(pyrometer, tmp_path_factory.mktemp("sink") / "data")
+    yield server
+    code, err = server.stop()
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+@pytest.mark.parametrize("method", ["ProfileTypes", "LabelNames", "Series", "SelectSeries", "SelectMergeProfile"])
+def test_hostile_answers_end_an_import_cleanly(pyrometer, sink, method, bad):
+    """It ends with an error or takes nothing wrong; it neither crashes nor goes on for ever."""
+    answers = {"ProfileTypes": field(1, field(1, CPU)), "LabelNames": field(1, "service_name"),
+               "Series": field(2, labels_in_proto([{"name": "service_name", "value": "x"}])),
+               "SelectSeries": field(1, field(2, double(1, 5.0) + field(2, (NOW + 60) * 1000))),
+               "SelectMergeProfile": pprof({("a",): 5})}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            name = self.path.removeprefix(QUERIER)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(HOSTILE[bad] if name == method else answers[name])
+
+        def do_GET(self):
+            self.send_error(404)
+
+        def log_message(self, *args):
+            pass
+
+    source = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=source.serve_forever, daemon=True).start()
+    try:
+        done = run(pyrometer, f"http://127.0.0.1:{source.server_port}", sink, since=f"{int(time.time()) - NOW + 60}s")
+    finally:
+        source.shutdown()
+        source.server_close()
+    assert done.returncode in (0, 1), done.stderr
+    assert "\x1b" not in done.stderr and len(done.stderr) < 5000
+    assert done.returncode == 1 or "100 %" in done.stderr

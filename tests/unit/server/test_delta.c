@@ -28,7 +28,7 @@ static int set_up_with(void **state, size_t max_bytes)
 
 static int set_up(void **state)
 {
-	return set_up_with(state, 0);
+	return set_up_with(state, (size_t)1 << 20);
 }
 
 static int tear_down(void **state)
