@@ -290,7 +290,7 @@ bool code_return(struct walk *walk, uint32_t module)
 	if (!pop(&returning, UNWIND_PC) ||
 	    !code_is_call(walk->space, returning.regs.r[UNWIND_PC], &target))
 		return false;
-	returning.regs.known &= UNWIND_PRESERVED | 1ull << UNWIND_PC;
+	returning.regs.known &= UNWIND_PRESERVED | 1ull << UNWIND_SP | 1ull << UNWIND_PC;
 	walk->regs = returning.regs;
 	return true;
 }

@@ -155,6 +155,15 @@ static bool is_out_of_budget(const struct walk *walk)
 	return !walk->space->left_loads || !walk->space->left_decoded;
 }
 
+/* What a wrong turn takes for a return address follows no call. */
+static bool is_called(const struct walk *walk)
+{
+	uint64_t target;
+
+	return walk->flags & UNWIND_FRAME_EXACT ||
+	       code_is_call(walk->space, walk->regs.r[UNWIND_PC], &target);
+}
+
 static enum unwind_outcome walk_one(struct walk *walk)
 {
 	uint64_t pc = walk->regs.r[UNWIND_PC];
@@ -168,6 +177,8 @@ static enum unwind_outcome walk_one(struct walk *walk)
 	}
 	uint32_t module = unwind_module_at(walk->space, address);
 	if (module == UNWIND_NO_MODULE && walk->n)
+		return UNWIND_OUTSIDE;
+	if (walk->is_searching && !is_called(walk))
 		return UNWIND_OUTSIDE;
 	if (walk->n == walk->max || !walk->left_steps)
 		return UNWIND_CUT;

@@ -137,15 +137,14 @@ def test_a_thread_without_python_has_its_own_stack(pyrometer, start):
     assert "clone" in frames[-1]["name"]
 
 
-def test_trampolines_of_perf_are_left_out(pyrometer, start):
-    python = pythons.first(["3.12", "3.13", "3.14"])
-    if not python:
-        pytest.skip("needs Python 3.12, 3.13 or 3.14")
+@pytest.mark.parametrize("python", pythons.params(["3.12", "3.13", "3.14"], builds="all"))
+def test_trampolines_of_perf_are_left_out(pyrometer, start, python):
     target, _ = start("sleeper", python, options=("-X", "perf"))
     threads = wait_until(lambda: (found := dump(pyrometer, target.pid)) and "sleeper" in found and found,
                          what="a dump with names")
     words = thread_of(threads["sleeper"], "sleeper").split()
     assert [word for word in words if word != "native"] == ["sleeper", "key_of", "nap"]
+    assert is_whole(threads["sleeper"]), shape(threads["sleeper"])
     assert not any(frame.name.startswith("py::") or frame.module == "[anonymous]" for frame in threads["sleeper"])
 
 

@@ -81,7 +81,7 @@ def test_running_stacks_are_whole_and_in_order(pyrometer, start, python, how):
     few = 2 + 0.01 * verdict.samples  # 99 %, and what chance does to few samples
     assert verdict.samples - verdict.complete <= few, stderr
     # musl has no unwind tables: what is found there is found by searching, and marked so.
-    limit = 0.15 * verdict.samples if python.libc == "musl" else 0
+    limit = 0.01 * verdict.samples if python.libc == "musl" else 0
     assert sum(verdict.wrong.values()) <= limit, reasons(verdict)
     assert dropped(stderr) <= 2, stderr
 
@@ -91,7 +91,7 @@ def test_waiting_stacks_are_whole_and_in_order(pyrometer, start, python, how):
     target = start(python, "waiting", how)
     verdict, stderr = judge(pyrometer, target, "-i", "-d", "0.5", "-r", "100")
     assert verdict.complete >= 0.97 * verdict.samples, stderr
-    limit = 0.15 * verdict.samples if python.libc == "musl" else 0
+    limit = 0.01 * verdict.samples if python.libc == "musl" else 0
     assert sum(verdict.wrong.values()) <= limit, reasons(verdict)
 
 
