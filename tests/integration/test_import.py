@@ -240,6 +240,56 @@ def test_recorded_answers_of_pyroscope_are_imported(pyrometer, shared, tmp_path)
         new.stop()
 
 
+class Fake(http.server.ThreadingHTTPServer):
+    """Answers each method of the querier with the same bytes, or what a function of the request makes."""
+
+    daemon_threads = True
+
+    def __init__(self, answers):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                answer = answers[self.path.removeprefix(QUERIER)]
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answer(body) if callable(answer) else answer)
+
+            def do_GET(self):
+                self.send_error(404)
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def import_into(self, pyrometer, server):
+        try:
+            return run(pyrometer, f"http://127.0.0.1:{self.server_port}", server, since=f"{int(time.time()) - NOW + 60}s")
+        finally:
+            self.shutdown()
+            self.server_close()
+
+
+def answers_of(kind, value, profile):
+    """One series with one point, in the first minute."""
+    return {"ProfileTypes": field(1, field(1, kind)), "LabelNames": field(1, "service_name"),
+            "Series": field(2, labels_in_proto([{"name": "service_name", "value": "fake"}])),
+            "SelectSeries": lambda body: field(1, field(2, double(1, value(body)) + field(2, (NOW + 60) * 1000))),
+            "SelectMergeProfile": lambda body: profile if varint(3 << 3) + varint(NOW * 1000) in body else field(6, "")}
+
+
+def test_levels_that_a_merge_added_up_are_their_mean(pyrometer, servers):
+    """Three heaps of a minute, 100 each: a Pyroscope's merge has 300, its average says 100."""
+    average = varint(7 << 3) + b"\x01"
+    source = Fake(answers_of(INUSE, lambda body: 100.0 if body.endswith(average) else 300.0,
+                             pprof({("main", "keep"): 240, ("main", "more"): 60}, (("inuse_space", "bytes"),))))
+    done = source.import_into(pyrometer, servers[1])
+    assert done.returncode == 0, done.stderr
+    assert view(servers[1], f'{INUSE}{{service_name="fake"}}') == (100, {"keep": 80, "more": 20})
+
+
+
 HOSTILE = {
     "cut": b"\x0a\xff\xff\xff\xff\x0f",
     "markup": b"<script>alert(1)</script>\x1b[31m",
@@ -261,32 +311,8 @@ def sink(pyrometer, tmp_path_factory):
 @pytest.mark.parametrize("method", ["ProfileTypes", "LabelNames", "Series", "SelectSeries", "SelectMergeProfile"])
 def test_hostile_answers_end_an_import_cleanly(pyrometer, sink, method, bad):
     """It ends with an error or takes nothing wrong; it neither crashes nor goes on for ever."""
-    answers = {"ProfileTypes": field(1, field(1, CPU)), "LabelNames": field(1, "service_name"),
-               "Series": field(2, labels_in_proto([{"name": "service_name", "value": "x"}])),
-               "SelectSeries": field(1, field(2, double(1, 5.0) + field(2, (NOW + 60) * 1000))),
-               "SelectMergeProfile": pprof({("a",): 5})}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            name = self.path.removeprefix(QUERIER)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(HOSTILE[bad] if name == method else answers[name])
-
-        def do_GET(self):
-            self.send_error(404)
-
-        def log_message(self, *args):
-            pass
-
-    source = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=source.serve_forever, daemon=True).start()
-    try:
-        done = run(pyrometer, f"http://127.0.0.1:{source.server_port}", sink, since=f"{int(time.time()) - NOW + 60}s")
-    finally:
-        source.shutdown()
-        source.server_close()
+    answers = {**answers_of(CPU, lambda body: 5.0, pprof({("a",): 5})), method: HOSTILE[bad]}
+    done = Fake(answers).import_into(pyrometer, sink)
     assert done.returncode in (0, 1), done.stderr
     assert "\x1b" not in done.stderr and len(done.stderr) < 5000
     assert done.returncode == 1 or "100 %" in done.stderr
