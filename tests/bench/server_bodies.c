@@ -2,12 +2,14 @@
 /*
  * Pushes as Pyroscope's Go agents make them, as whole HTTP requests in a file, for server_load.
  *
- *	server_bodies FILE SERIES PROFILES FIRST_NS STEP_S
+ *	server_bodies FILE SERIES PROFILES FIRST_NS STEP_S [bare]
  *
  * PROFILES per series, STEP_S seconds each and apart, in time order.  One profile: 300 samples of 3,000
  * locations, gzipped about 48 KB.  Series run the same program, but every series has its own order of
  * strings, functions and locations, and every profile its own samples, drawn by Zipf's law (exponent
  * 1.1) from 3,000 stacks; weights are nanoseconds with jitter.
+ *
+ * `bare`: without ids, so that a request sent again is another profile.
  *
  * FILE holds, per request: its length (32 bits, little endian), its bytes.  Prints lines "name value",
  * among them what inflating the same bytes costs libdeflate alone.
@@ -44,6 +46,7 @@ struct generator {
 	uint32_t *order; /* of this series: place of a frame in its tables */
 	uint32_t *at;	 /* the other way round */
 	uint32_t *function_at;
+	bool is_bare;
 	uint64_t raw_bytes, gz_bytes, inflate_ns;
 	struct libdeflate_decompressor *inflater;
 	char *inflated;
@@ -182,8 +185,8 @@ static void put_function(struct buf *out, struct buf *part, uint32_t place, uint
 
 static void put_strings(const struct generator *generator, struct buf *out)
 {
-	static const char *const words[] = {"Handle",  "Serve",	 "decode", "Encode", "walk",
-					    "Resolve", "cached", "Merge",  "flush",  "Lookup",
+	static const char *const words[] = {"Handle",  "Serve",	 "decode", "Encode",  "walk",
+					    "Resolve", "cached", "Merge",  "flush",   "Lookup",
 					    "append",  "Commit", "parse",  "Schedule"};
 	char text[128];
 
@@ -246,7 +249,8 @@ static void put_label(struct buf *series, struct buf *part, const char *name, co
 	put_bytes(series, 1, part->data, part->len);
 }
 
-static void put_push(struct buf *out, const struct buf *profile, long series_at, int64_t start_ns)
+static void put_push(struct buf *out, const struct buf *profile, long series_at, int64_t start_ns,
+		     bool is_bare)
 {
 	cleanup(buf_done) struct buf series = {0}, part = {0};
 	char text[64];
@@ -261,7 +265,8 @@ static void put_push(struct buf *out, const struct buf *profile, long series_at,
 	buf_reset(&part);
 	put_bytes(&part, 1, profile->data, profile->len);
 	snprintf(text, sizeof(text), "%ld-%lld", series_at, (long long)start_ns);
-	put_text(&part, 2, text);
+	if (!is_bare)
+		put_text(&part, 2, text);
 	put_bytes(&series, 2, part.data, part.len);
 	put_bytes(out, 1, series.data, series.len);
 }
@@ -307,7 +312,7 @@ static void write_profile(struct generator *generator, FILE *file, long series, 
 	generator->raw_bytes += raw.len;
 	generator->gz_bytes += gz.len;
 	time_inflate(generator, &gz);
-	put_push(&body, &gz, series, start_ns);
+	put_push(&body, &gz, series, start_ns, generator->is_bare);
 	write_request(file, &body);
 }
 
@@ -337,13 +342,13 @@ static void generator_done(struct generator *generator)
 
 int main(int argc, char **argv)
 {
-	cleanup_file FILE *file = argc == 6 ? fopen(argv[1], "we") : NULL;
+	cleanup_file FILE *file = argc == 6 || argc == 7 ? fopen(argv[1], "we") : NULL;
 	struct generator generator;
 	long n_series, n_profiles, n;
 	int64_t first_ns, step_ns;
 
 	if (!file) {
-		fprintf(stderr, "usage: %s FILE SERIES PROFILES FIRST_NS STEP_S\n", argv[0]);
+		fprintf(stderr, "usage: %s FILE SERIES PROFILES FIRST_NS STEP_S [bare]\n", argv[0]);
 		return 2;
 	}
 	n_series = strtol(argv[2], NULL, 10);
@@ -352,6 +357,7 @@ int main(int argc, char **argv)
 	step_ns = strtoll(argv[5], NULL, 10) * NS_PER_S;
 	n = n_series * n_profiles;
 	generator_init(&generator);
+	generator.is_bare = argc == 7;
 	for (long i = 0; i < n_profiles; i++)
 		for (long series = 0; series < n_series; series++) {
 			make_orders(&generator, series);

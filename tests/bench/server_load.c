@@ -48,8 +48,8 @@ static int dial(const struct load *load)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&load->address,
-			      sizeof(load->address)) < 0) {
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&load->address, sizeof(load->address)) < 0) {
 		perror("server_load: connect");
 		exit(1);
 	}
@@ -110,8 +110,7 @@ static void *send_some(void *ctx)
 	size_t at;
 
 	while ((at = atomic_fetch_add(&load->next, 1)) < load->n_all) {
-		int64_t from =
-			load->rate > 0 ? wait_until_due(load, at) : clock_monotonic_ns();
+		int64_t from = load->rate > 0 ? wait_until_due(load, at) : clock_monotonic_ns();
 
 		status = send_all(fd, &load->requests[at % load->n]) ? read_answer(fd, room) : 0;
 		load->took_ns[at] = clock_monotonic_ns() - from;
@@ -171,7 +170,8 @@ static void print(struct load *load)
 	       (double)load->n_all / seconds);
 	for (size_t i = 0; i < array_len(shares); i++)
 		printf("p%g_ms %.2f\n", shares[i] * 100,
-		       (double)load->took_ns[(size_t)((double)(load->n_all - 1) * shares[i])] / 1e6);
+		       (double)load->took_ns[(size_t)((double)(load->n_all - 1) * shares[i])] /
+			       1e6);
 }
 
 int main(int argc, char **argv)

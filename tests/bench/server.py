@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server under load: what it takes, how soon it says so, what that costs in memory and on disk, how fast it answers.
+
+	server.py [--quick] [PART...]	parts: ingest sdk acknowledge memory disk query (default: all)
+
+Each figure stands beside its bar; the last lines say which bars were missed.  --quick: less of everything, a minute
+in all.  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 series, 15 minutes, gzipped pprofs of
+48 KB with 300 samples of 3,000 locations through Push): 98-111 profiles a CPU second, 0.6-0.8 s to acknowledge,
+490 MB, 137 bytes a sample, and 182 ms for the flame graph of all twenty series.
+"""
+
+import gzip
+import os
+import pathlib
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from serving import CPU, Server, cpu_seconds, field, push_request  # noqa: E402
+
+BINARY = os.environ.get("PYROMETER_BIN", ROOT / "build" / "src" / "cmd" / "pyrometer")
+TOOLS = pathlib.Path(os.environ.get("BENCH_TOOLS", ROOT / "build" / "tests" / "bench"))
+SDK = pathlib.Path(__file__).parent / "sdk"
+STEP = 10
+BASELINE = {"per CPU second": 105, "acknowledge": 700, "memory": 490, "disk": 137, "query": 182}
+
+
+class Table:
+    def __init__(self):
+        self.missed = []
+
+    def row(self, what, value, unit, bar=None, at_least=False, note=""):
+        verdict = ""
+        if bar is not None:
+            good = value >= bar if at_least else value <= bar
+            verdict = f"{'>=' if at_least else '<='} {bar:g}  {'PASS' if good else 'miss'}"
+            if not good:
+                self.missed.append(what)
+        print(f"  {what:52} {value:10.4g} {unit:14} {verdict:22} {note}", flush=True)
+
+
+def tool(name, *arguments):
+    """Run a program of the bench; returns what it prints, as numbers."""
+    out = subprocess.run([TOOLS / name, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {key: float(value) for key, value in (line.split() for line in out.splitlines())}
+
+
+def bodies(path, series, profiles, first_s, *more):
+    return tool("server_bodies", path, series, profiles, int(first_s) * 10**9, STEP, *more)
+
+
+def load(server, path, connections=32, rate=0, rounds=1):
+    result = tool("server_load", server.host, server.port, path, connections, rate, rounds)
+    assert not result["refused"] and not result["failed"], result
+    return result
+
+
+def wait_until_idle(server, quiet=7):
+    """Roll-ups follow seconds after the last profile: until the server has used no CPU for a while."""
+    last, since = cpu_seconds(server.process.pid), time.monotonic()
+    while time.monotonic() < since + quiet:
+        time.sleep(0.25)
+        now = cpu_seconds(server.process.pid)
+        if now > last + 0.02:
+            last, since = now, time.monotonic()
+
+
+def cost(server, path):
+    """CPU seconds of the server for the requests of a file, sent once, until it is idle again."""
+    before = cpu_seconds(server.process.pid)
+    result = load(server, path)
+    wait_until_idle(server)
+    return cpu_seconds(server.process.pid) - before, result
+
+
+def high_water_mb(server):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+
+def disk_bytes(*paths):
+    return sum(file.stat().st_blocks * 512 for path in paths for file in pathlib.Path(path).rglob("*") if file.is_file())
+
+
+class Hosted(Server):
+    """The same server in a program that turns its clock."""
+
+    def __init__(self, data, ahead):
+        self.ahead = ahead
+        super().__init__(str(BINARY), data)
+
+    def start(self, seconds=20):
+        self.process = subprocess.Popen([TOOLS / "server_host", self.data, str(self.ahead)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        match = re.search(r"http://([0-9.]+):(\d+)", self.process.stdout.readline())
+        self.host, self.port = match[1], int(match[2])
+        self.url = f"http://{self.host}:{self.port}"
+
+
+# ---- what it takes ----
+
+def ingest(table, directory, quick):
+    minutes = 3 if quick else 15
+    first = int(time.time()) // 60 * 60 - minutes * 60 - 120
+    made = bodies(directory / "base", 20, minutes * 6, first)
+    print(f"Push: 20 series, {minutes} minutes, pprofs of {made['samples']:.0f} samples and {made['locations']:.0f}"
+          f" locations, {made['gz_bytes'] / 1000:.0f} KB gzipped, {made['raw_bytes'] / 1000:.0f} KB inflated:")
+    server = Server(str(BINARY), directory / "base-data")
+    try:
+        used, result = cost(server, directory / "base")
+        rate = made["profiles"] / used
+        table.row("profiles a CPU second, until idle again", rate, "/CPU s", 1000, True,
+                  f"{rate / BASELINE['per CPU second']:.1f} x the baseline")
+        each = used / made["profiles"] * 1e6
+        table.row("CPU a profile, times bare inflate of its bytes", each / made["inflate_us"], "x", note=
+                  f"{each:.0f} us against {made['inflate_us']:.0f} us")
+        table.row("acknowledged, closed loop, p50", result["p50_ms"], "ms")
+        table.row("memory, high water", high_water_mb(server), "MB", 256, note=f"baseline {BASELINE['memory']} MB")
+        flame(table, server, first, minutes)
+    finally:
+        server.stop()
+    samples = made["profiles"] * made["samples"]
+    table.row("on disk after closing, catalogue included", disk_bytes(directory / "base-data") / samples, "B/sample",
+              note=f"baseline {BASELINE['disk']} B; values of jittered nanoseconds, a short time of dictionaries")
+    return rate
+
+
+def flame(table, server, first, minutes):
+    """Twenty series, odd edges, nothing from the cache."""
+    took = []
+    for i in range(30):
+        began = time.monotonic()
+        answer = server.get("/pyroscope/render", query=f'{CPU}{{service_name="shop"}}', format="json",
+                            **{"from": (first - 1) * 1000 + i, "until": (first + minutes * 60) * 1000 - 7 * i})
+        took.append((time.monotonic() - began) * 1000)
+        assert answer.status == 200 and answer.json()["flamebearer"]["numTicks"] > 0
+    took.sort()
+    table.row("flame graph of all twenty series, p50", took[15], "ms", 10, note=f"worst {took[-1]:.1f}; baseline {BASELINE['query']} ms")
+
+
+# ---- bodies of SDKs ----
+
+def at_time(packed, start):
+    """The pprof with another time: of a field that is there twice the last counts."""
+    raw = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+    return gzip.compress(raw + field(9, start * 10**9) + field(10, STEP * 10**9), 6)
+
+
+def python_request(start, number):
+    raw = (SDK / "python.push").read_bytes()
+    at = raw.index(b"\x0a\x9f\x0a")  # of sample 1: its raw profile, 1,311 bytes
+    labels = {"__name__": "process_cpu", "service_name": "pyapp", "version": "1.0", "region": "eu",
+              "otel.scope.name": "com.grafana.pyroscope/python", "process.runtime.name": "cpython"}
+    body = gzip.compress(push_request([(labels, [(at_time(raw[at + 3:at + 3 + 1311], start), f"py-{number}")])]), 6)
+    return "/push.v1.PusherService/Push", {"Content-Type": "application/proto", "Content-Encoding": "gzip"}, body
+
+
+def ingest_path(start, **more):
+    return "/ingest?" + urllib.parse.urlencode({"from": start, "until": start + STEP, **more})
+
+
+def go_request(start, _number):
+    raw = (SDK / "go.multipart").read_bytes()
+    boundary = raw[2:raw.index(b"\r\n")]
+    at = raw.index(b"\x1f\x8b")
+    end = raw.index(b"\r\n--" + boundary, at)
+    body = raw[:at] + at_time(raw[at:end], start) + raw[end:]
+    path = ingest_path(start, name="goapp{region=eu,version=1.0}", spyName="gospy", sampleRate=100)
+    return path, {"Content-Type": f"multipart/form-data; boundary={boundary.decode()}"}, body
+
+
+def node_request(start, _number):
+    body = at_time((SDK / "nodejs.pprof.gz").read_bytes(), start)
+    return (ingest_path(start, name="nodeapp{region=eu,version=1.0}", spyName="nodespy", format="pprof"),
+            {"Content-Type": "application/octet-stream"}, body)
+
+
+def write_requests(path, make, n):
+    first = int(time.time()) // 60 * 60 - n * STEP - 120
+    with open(path, "wb") as out:
+        for i in range(n):
+            target, headers, body = make(first + i * STEP, i)
+            head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+            head += "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n"
+            out.write(struct.pack("<I", len(head) + len(body)) + head.encode() + body)
+
+
+def sdk(table, directory, quick):
+    n = 1000 if quick else 5000
+    print(f"Bodies as SDKs sent them, {n} of each, times and ids apart:")
+    for name, make in (("Python", python_request), ("Go", go_request), ("Node", node_request)):
+        write_requests(directory / name, make, n)
+        server = Server(str(BINARY), directory / f"{name}-data")
+        try:
+            used, _ = cost(server, directory / name)
+            table.row(f"{name}: profiles a CPU second, until idle again", n / used, "/CPU s", 5000, True)
+        finally:
+            server.stop()
+
+
+# ---- how soon ----
+
+def acknowledge(table, directory, quick, rate):
+    """Open loop at 70 % of what it takes with both cores, its clock going through an hour and a midnight."""
+    rate = 0.7 * (rate or 500) * (os.cpu_count() or 1) / 2  # the load generator runs beside it
+    before, after = (15, 30) if quick else (30, 60)
+    now = time.time()
+    midnight = (now // 86400 + 1) * 86400
+    series = 100 if quick else 200
+    bodies(directory / "before", series, 6, midnight - 60, "bare")
+    bodies(directory / "after", series, 6, midnight, "bare")
+    server = Hosted(directory / "midnight", int(midnight - before - time.time()))
+    print(f"Acknowledged, open loop, {rate:.0f} profiles/s of {series} series, through an hour and a midnight:")
+    try:
+        parts = [load(server, directory / part, 64, rate, max(1, round(seconds * rate / (series * 6))))
+                 for part, seconds in (("before", before), ("after", after))]
+        for name, bar in (("p50_ms", None), ("p99_ms", 250), ("p100_ms", None)):
+            table.row(f"acknowledged, {name[:-3]}", max(part[name] for part in parts), "ms", bar,
+                      note=f"baseline {BASELINE['acknowledge']} ms" if bar else "")
+    finally:
+        server.stop()
+
+
+# ---- memory ----
+
+def memory(table, directory, quick):
+    n = 300 if quick else 1000
+    now = int(time.time()) // 60 * 60
+    bodies(directory / "many", n, 2 if quick else 6, now - 180)
+    print(f"Memory, {n} series ingesting, queries running:")
+    server = Server(str(BINARY), directory / "many-data")
+    stop = threading.Event()
+
+    def ask():
+        rng = random.Random(1)
+        while not stop.is_set():
+            server.get("/pyroscope/render", query=f'{CPU}{{service_name="shop",side="{rng.choice(["odd", "even"])}"}}',
+                       format="json", **{"from": (now - 180) * 1000 + rng.randrange(10**4), "until": now * 1000})
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        load(server, directory / "many")
+        wait_until_idle(server, 3) if not quick else None
+        table.row("memory, high water", high_water_mb(server), "MB", 256)
+    finally:
+        stop.set()
+        asking.join()
+        server.stop()
+
+
+# ---- disk ----
+
+def level_bytes(directory, level):
+    return disk_bytes(*pathlib.Path(directory).glob(f"blocks/*/{level}"))
+
+
+def disk(table, directory, quick):
+    """Through the store's own interface, 24 h at least: sums of days count as well."""
+    seconds = 86400
+    for title, series, stacks, step, total_bar in (("20 series of 300 samples", 20, 300, 10, 1.5),
+                                                   ("one series, Zipf over 20,000 stacks", 1, 5000, 10, 1.9)):
+        if quick:
+            step *= 30 if series > 1 else 6
+        data = directory / f"disk-{series}"
+        made = tool("store_generate", data, seconds, step, series, stacks, "batch")
+        fine = level_bytes(data, "10s")
+        whole = disk_bytes(data)
+        samples = made["profiles"] * made["stacks_per_profile"]
+        print(f"Disk, {title}, a day of {step} s profiles, after truncating checkpoints:")
+        table.row("bytes a sample at the 10 s level", fine / samples, "B/sample", 4)
+        table.row("all levels and the catalogue, times the 10 s level", whole / fine, "x", total_bar,
+                  note=", ".join(f"{level} {level_bytes(data, level) / fine:.2f}" for level in ("1m", "10m", "1h", "1d")))
+        table.row("puts a CPU second, roll-ups apart", made["puts_per_cpu_s"], "/CPU s",
+                  note=f"rolling up {made['rollup_cpu_us_per_profile']:.0f} us a profile")
+
+
+# ---- questions ----
+
+def query(table, directory, quick):
+    hours = 24 if quick else 30 * 24
+    made = tool("store_ask", directory / "ask", 100, hours, 60 if quick else 200)
+    print(f"Flame graphs of 100 series, Zipf over 20,000 stacks, {hours} h of them, unaligned ranges while others put;"
+          f" each equal to an oracle ({made['compared']:.0f} compared, {made['functions']:.0f} functions each):")
+    bars = {"whole_1h": 20, "whole_24h": 50, "whole_720h": 150, "half_24h": 150, "half_720h": 400, "timeline_24h": 50}
+    for name, bar in bars.items():
+        if f"{name}_p99_ms" in made:
+            table.row(f"{name.replace('_', ', ')}: p99", made[f"{name}_p99_ms"], "ms", bar,
+                      note=f"p50 {made[f'{name}_p50_ms']:.1f}, {made[f'{name}_blocks']:.0f} blocks")
+    table.row("answers that differ from the oracle", made["wrong"], "", 0)
+    table.row("first flame graph after opening the store", made["first_ms"], "ms", 1000, note=f"{made['mb']:.0f} MB of data")
+
+
+def main():
+    quick = "--quick" in sys.argv
+    wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
+    table, rate = Table(), None
+    with tempfile.TemporaryDirectory(prefix="bench-server-") as name:
+        directory = pathlib.Path(name)
+        for part in (ingest, sdk, acknowledge, memory, disk, query):
+            if wanted and part.__name__ not in wanted:
+                continue
+            if part is ingest:
+                rate = ingest(table, directory, quick)
+            elif part is acknowledge:
+                acknowledge(table, directory, quick, rate)
+            else:
+                part(table, directory, quick)
+    print("every bar is met" if not table.missed else "missed: " + "; ".join(table.missed))
+
+
+main()
