@@ -44,6 +44,18 @@ static void slots_grow(struct tree *tree, size_t n)
 	free(old);
 }
 
+/* Slots for all nodes that were appended, and room for one more. */
+static void catch_up(struct tree *tree)
+{
+	slots_grow(tree, tree->n);
+	for (; tree->n_found < tree->n; tree->n_found++) {
+		uint32_t node = tree->n_found, parent = tree->parent[node];
+		uint32_t frame = tree->frame[node];
+
+		*slot_of(tree, parent, frame) = (struct tree_slot){parent, frame, node};
+	}
+}
+
 /* The three arrays have one capacity. */
 static void tree_grow(struct tree *tree, size_t need)
 {
@@ -61,7 +73,7 @@ void tree_init(struct tree *tree)
 {
 	*tree = (struct tree){.max_nodes = TREE_MAX_NODES, .seed = hash_seed()};
 	tree_grow(tree, 1);
-	tree->n = 1;
+	tree->n = tree->n_found = 1;
 }
 
 void tree_done(struct tree *tree)
@@ -80,45 +92,86 @@ void tree_reserve(struct tree *tree, uint32_t n)
 	slots_grow(tree, n);
 }
 
+/*
+ * A stack that is new is a chain of new nodes: mostly the next node is the child, and its keys lie
+ * beside those of the parent, which were just looked at.
+ */
+static bool is_next(const struct tree *tree, struct node_id parent, struct frame_id frame)
+{
+	uint32_t next = parent.v + 1;
+
+	return next < tree->n && tree->parent[next] == parent.v && tree->frame[next] == frame.v;
+}
+
+/* Of nodes that were appended, which have no slot yet. */
+static uint32_t search(const struct tree *tree, struct node_id parent, struct frame_id frame)
+{
+	for (uint32_t node = tree->n_found; node < tree->n; node++)
+		if (tree->parent[node] == parent.v && tree->frame[node] == frame.v)
+			return node;
+	return 0;
+}
+
 bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
 		     struct node_id *ret_child)
 {
 	uint32_t node = parent.v + 1;
 
-	/*
-	 * A stack that is new is a chain of new nodes: mostly the next node is the child, and its
-	 * keys lie beside those of the parent, which were just looked at.
-	 */
-	if (node >= tree->n || tree->parent[node] != parent.v || tree->frame[node] != frame.v)
+	if (!is_next(tree, parent, frame))
 		node = tree->slots_cap ? slot_of(tree, parent.v, frame.v)->node : 0;
+	if (!node)
+		node = search(tree, parent, frame);
 	if (node)
 		*ret_child = (struct node_id){node};
 	return node != 0;
 }
 
-bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
-		    struct node_id *ret_child)
+static bool has_room(struct tree *tree, struct node_id parent)
 {
-	uint32_t id;
-
-	assert(parent.v < tree->n);
-	if (tree_find_child(tree, parent, frame, ret_child))
+	if (tree->n < min_of(tree->max_nodes, TREE_MAX_NODES) &&
+	    tree->depth[parent.v] < TREE_MAX_DEPTH)
 		return true;
-	if (tree->n >= min_of(tree->max_nodes, TREE_MAX_NODES) ||
-	    tree->depth[parent.v] >= TREE_MAX_DEPTH) {
-		tree->over_limit++;
-		*ret_child = parent;
-		return false;
-	}
-	id = tree->n++;
+	tree->over_limit++;
+	return false;
+}
+
+static uint32_t add_node(struct tree *tree, struct node_id parent, struct frame_id frame)
+{
+	uint32_t id = tree->n++;
+
 	tree_grow(tree, tree->n);
 	tree->parent[id] = parent.v;
 	tree->frame[id] = frame.v;
 	tree->depth[id] = (uint16_t)(tree->depth[parent.v] + 1);
-	slots_grow(tree, tree->n);
-	*slot_of(tree, parent.v, frame.v) = (struct tree_slot){parent.v, frame.v, id};
-	*ret_child = (struct node_id){id};
+	return id;
+}
+
+bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
+		    struct node_id *ret_child)
+{
+	struct tree_slot *slot;
+
+	assert(parent.v < tree->n);
+	*ret_child = (struct node_id){parent.v + 1};
+	if (is_next(tree, parent, frame))
+		return true;
+	catch_up(tree);
+	slot = slot_of(tree, parent.v, frame.v);
+	*ret_child = slot->node ? (struct node_id){slot->node} : parent;
+	if (slot->node)
+		return true;
+	if (!has_room(tree, parent))
+		return false;
+	*ret_child = (struct node_id){add_node(tree, parent, frame)};
+	*slot = (struct tree_slot){parent.v, frame.v, ret_child->v};
+	tree->n_found = tree->n;
 	return true;
+}
+
+struct node_id tree_append_child(struct tree *tree, struct node_id parent, struct frame_id frame)
+{
+	assert(parent.v < tree->n);
+	return has_room(tree, parent) ? (struct node_id){add_node(tree, parent, frame)} : parent;
 }
 
 struct node_id tree_child(struct tree *tree, struct node_id parent, struct frame_id frame)

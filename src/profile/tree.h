@@ -45,6 +45,7 @@ struct tree {
 	/* (parent, frame) -> node.  Keys lie in the slots: looking one up touches one cache line. */
 	struct tree_slot *slots;
 	size_t slots_cap; /* power of two, 0 before the first child */
+	uint32_t n_found; /* nodes below this have their slot */
 };
 
 void tree_init(struct tree *tree);
@@ -61,7 +62,12 @@ struct node_id tree_child(struct tree *tree, struct node_id parent, struct frame
  */
 bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
 		    struct node_id *ret_child) nodiscard;
-/* The child of that frame if there is one. */
+/*
+ * A child that is known not to be there yet, as when a whole tree is copied: cheaper, since nobody has
+ * to look, and nodes get their slots when somebody does.  Past a ceiling the parent itself.
+ */
+struct node_id tree_append_child(struct tree *tree, struct node_id parent, struct frame_id frame);
+/* The child of that frame if there is one; after appending each call may look at all nodes. */
 bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
 		     struct node_id *ret_child) nodiscard;
 /* Frames outermost first; stops at the first frame without room. */

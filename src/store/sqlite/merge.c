@@ -106,6 +106,7 @@ static int place_nodes(const struct dict *dict, const struct block *sums, struct
 	uint8_t *is_needed = arena_alloc(arena, (size_t)top + 1);
 	uint32_t *map = arena_array(arena, (size_t)top + 1, sizeof(*map));
 	struct names_map frames = {0};
+	bool is_first = profile->tree.n == 1; /* else what is in it may be met again */
 
 	if (top >= tree->n)
 		return err_set(err, ERR_CORRUPT,
@@ -115,12 +116,16 @@ static int place_nodes(const struct dict *dict, const struct block *sums, struct
 		is_needed[sums->nodes[i]] = 1;
 	for (uint32_t i = top; i > 0; i--)
 		is_needed[tree->parent[i]] |= is_needed[i];
-	for (uint32_t i = 1; i <= top; i++)
-		if (is_needed[i])
-			map[i] = tree_child(&profile->tree, (struct node_id){map[tree->parent[i]]},
-					    names_import(profile->names, &frames, dict->names,
-							 (struct frame_id){tree->frame[i]}))
-					 .v;
+	for (uint32_t i = 1; i <= top; i++) {
+		struct node_id parent = {map[tree->parent[i]]};
+		struct frame_id frame = {tree->frame[i]};
+
+		if (!is_needed[i])
+			continue;
+		frame = names_import(profile->names, &frames, dict->names, frame);
+		map[i] = is_first ? tree_append_child(&profile->tree, parent, frame).v
+				  : tree_child(&profile->tree, parent, frame).v;
+	}
 	names_map_done(&frames);
 	*ret_map = map;
 	return 0;

@@ -105,6 +105,25 @@ static void depth_has_a_ceiling(void **state)
 	tree_done(&tree);
 }
 
+static void tree_finds_children_that_were_appended(void **state)
+{
+	struct tree tree;
+	struct node_id a, b, found;
+
+	(void)state;
+	tree_init(&tree);
+	a = tree_append_child(&tree, (struct node_id){0}, (struct frame_id){5});
+	b = tree_append_child(&tree, (struct node_id){0}, (struct frame_id){6});
+	(void)tree_append_child(&tree, a, (struct frame_id){6});
+	assert_true(tree_find_child(&tree, (struct node_id){0}, (struct frame_id){6}, &found));
+	assert_int_equal(found.v, b.v);
+	assert_false(tree_find_child(&tree, b, (struct frame_id){6}, &found));
+	assert_int_equal(tree_child(&tree, a, (struct frame_id){6}).v, 3);
+	assert_int_equal(tree_child(&tree, b, (struct frame_id){6}).v, 4);
+	assert_int_equal(tree.n, 5);
+	tree_done(&tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +131,7 @@ int main(void)
 		cmocka_unit_test(random_trees_keep_their_invariants),
 		cmocka_unit_test(a_full_tree_gives_the_parent_and_counts),
 		cmocka_unit_test(depth_has_a_ceiling),
+		cmocka_unit_test(tree_finds_children_that_were_appended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
