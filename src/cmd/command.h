@@ -34,6 +34,7 @@ extern const struct command command_top;
 extern const struct command command_convert;
 extern const struct command command_serve;
 extern const struct command command_import;
+extern const struct command command_fsck;
 extern const struct command command_backup;
 extern const struct command command_restore;
 extern const struct command command_token;

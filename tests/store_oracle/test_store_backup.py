@@ -23,7 +23,7 @@ KIND = ("cpu", "nanoseconds")
 
 def pyrometer(*args, code=0, **more):
     done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=60, **more)
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done.stdout + done.stderr
 
 

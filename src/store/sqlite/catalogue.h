@@ -128,7 +128,16 @@ struct catalogue {
 
 int catalogue_open(struct catalogue *catalogue, const char *dir, const char *vfs_name,
 		   struct err *err) nodiscard;
+/* Only its database, for whoever holds DIR/lock. */
+int catalogue_open_writer(const char *dir, const char *vfs_name, sqlite3 **ret_db,
+			  struct err *err) nodiscard;
 void catalogue_close(struct catalogue *catalogue); /* all-zero is fine */
+/*
+ * The same, of a connection that reads only (fsck).  It becomes catalogue->db and stays the caller's: set
+ * that to NULL, and free the dictionaries, before catalogue_close().
+ */
+int catalogue_read(struct catalogue *catalogue, sqlite3 *db, const char *dir,
+		   struct err *err) nodiscard;
 
 /*
  * Inside a transaction of the writer, with the store's lock held: write what is new or changed (rows of

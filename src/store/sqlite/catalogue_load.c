@@ -372,3 +372,21 @@ int catalogue_open(struct catalogue *catalogue, const char *dir, const char *vfs
 	}
 	return 0;
 }
+
+int catalogue_open_writer(const char *dir, const char *vfs_name, sqlite3 **ret_db, struct err *err)
+{
+	cleanup_free char *path = NULL;
+
+	if (asprintf(&path, "%s/catalogue.db", dir) < 0)
+		abort();
+	return sql_open_writer(path, vfs_name, &catalogue_schema, ret_db, err);
+}
+
+int catalogue_read(struct catalogue *catalogue, sqlite3 *db, const char *dir, struct err *err)
+{
+	*catalogue = (struct catalogue){.hash_seed = hash_seed(), .db = db};
+	arena_init(&catalogue->arena);
+	if (asprintf(&catalogue->blocks_dir, "%s/blocks", dir) < 0)
+		abort();
+	return load_all(catalogue, err);
+}

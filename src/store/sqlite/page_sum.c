@@ -60,18 +60,23 @@ static int file_read(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 	return sum == want ? SQLITE_OK : SQLITE_IOERR_DATA;
 }
 
+void page_sum_set(uint8_t *page, size_t len, int64_t at)
+{
+	uint64_t sum = sum_of_page(page, len, at);
+
+	memcpy(page + len - PAGE_SUM_BYTES, &sum, sizeof(sum));
+}
+
 static int file_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
 	struct sum_file *own = (struct sum_file *)file;
 	sqlite3_file *base = own->base;
-	uint64_t sum;
 
 	if (!is_page(len, at))
 		return base->pMethods->xWrite(base, data, len, at);
 	own->page = vec_grow(own->page, &own->page_cap, (size_t)len, 1);
 	memcpy(own->page, data, (size_t)len);
-	sum = sum_of_page(own->page, (size_t)len, at);
-	memcpy(own->page + len - PAGE_SUM_BYTES, &sum, sizeof(sum));
+	page_sum_set(own->page, (size_t)len, at);
 	return base->pMethods->xWrite(base, own->page, len, at);
 }
 

@@ -14,6 +14,9 @@
 #ifndef STORE_SQLITE_PAGE_SUM_H
 #define STORE_SQLITE_PAGE_SUM_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/compiler.h"
 
 #define PAGE_SUM_BYTES 8
@@ -26,5 +29,8 @@ struct page_sum_vfs *page_sum_new(const char *base_name) nodiscard;
 void page_sum_free(struct page_sum_vfs *vfs);
 /* For sqlite3_open_v2(). */
 const char *page_sum_name(const struct page_sum_vfs *vfs);
+
+/* End a page that is to lie `at` bytes into a file in its sum (fsck replaces pages by hand). */
+void page_sum_set(uint8_t *page, size_t len, int64_t at);
 
 #endif

@@ -19,7 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/vec.h"
-#include "store/spread.h"
+#include "store/sqlite/roll_sum.h"
 #include "store/sqlite/store_private.h"
 
 #define GRACE_NS (20 * NS_PER_S) /* after the end of a window: late senders */
@@ -169,36 +169,20 @@ static size_t take_due(struct sqlite_store *store, int level, bool force, struct
 
 /* ---- adding up ---- */
 
-/* One block below a window: all of it, or the part inside. */
-static void add_block(struct sqlite_store *store, const struct roll *roll, struct block *block,
-		      struct cover *cover)
+static struct roll_shape shape_of(const struct roll *roll)
 {
-	struct store_range range = range_of(roll);
-	const struct block_key *key = &block->key;
-	struct accum_part part = {
-		.from_ns = max_of(range.from_ns - key->t_ns, 0l),
-		.until_ns = min_of(range.until_ns - key->t_ns, key->len_ns),
+	return (struct roll_shape){
+		.window = range_of(roll),
+		.is_gauge = roll->series && roll->series->family->is_gauge,
+		.is_of_profiles = roll->series && roll->level == LEVEL_1M,
 	};
-	bool begins_inside = key->t_ns >= range.from_ns && key->t_ns < range.until_ns;
-	bool is_gauge = roll->series && roll->series->family->is_gauge;
-	struct accum_dict *sums;
-
-	part.is_whole = is_gauge || (part.from_ns == 0 && part.until_ns == key->len_ns);
-	if (is_gauge && !begins_inside)
-		block->n_nodes = 0, block->n_columns = 0; /* only the time it covers */
-	sums = accum_add(&store->roll_accum, block, &part);
-	sums->n_profiles += begins_inside ? block->n_profiles : 0;
-	sums->n_samples += spread_part(block->n_samples, part.from_ns, part.until_ns, key->len_ns);
-	sums->covered_ns += roll->level == LEVEL_1M && roll->series ? part.until_ns - part.from_ns
-								    : block->covered_ns;
-	for (size_t i = 0; i < cover->n; i++)
-		cover_add(&sums->cover, cover->items[i].from_ns, cover->items[i].until_ns);
 }
 
 static int add_rows(struct sqlite_store *store, const struct roll *roll, struct block_file *file,
 		    uint32_t owner, struct err *err)
 {
-	struct store_range range = range_of(roll);
+	struct roll_shape shape = shape_of(roll);
+	struct store_range range = shape.window;
 	struct cover cover = {0};
 	struct open_file *handle = NULL;
 	sqlite3_stmt *scan;
@@ -228,7 +212,7 @@ static int add_rows(struct sqlite_store *store, const struct roll *roll, struct 
 			err_set(err, r, "a block in %s is damaged", file->path);
 			break;
 		}
-		add_block(store, roll, &block, &cover);
+		roll_sum_add(&store->roll_accum, &shape, &block, &cover);
 	}
 	sqlite3_reset(scan);
 	cover_done(&cover);

@@ -127,15 +127,16 @@ static int list_files(struct view *view, struct err *err)
 		uint32_t id = (uint32_t)sqlite3_column_int64(row, 0);
 		struct view_file *file = find_file(view, id);
 		struct err why = {0};
+		int code;
 
 		if (!file) {
 			r = add_file(view, row, err);
 			if (r < 0)
 				break;
 			file = &view->files[view->n_files - 1];
-			r = open_database(view, file->path, &file->db, &why);
-			if (r < 0)
-				note_failure(file, r, &why);
+			code = open_database(view, file->path, &file->db, &why);
+			if (code < 0)
+				note_failure(file, code, &why);
 		}
 		file->state = (enum file_state)sqlite3_column_int(row, 5);
 		file->has_work = sqlite3_column_int(row, 6);
