@@ -86,6 +86,9 @@ struct selector {
 int selector_parse(const char *text, struct arena *arena, struct selector *ret_selector,
 		   struct err *err) nodiscard;
 void selector_done(struct selector *selector); /* frees the expressions */
+/* One more matcher; texts are borrowed.  ERR_USAGE and ERR_LIMIT as above. */
+int selector_add(struct selector *selector, const char *name, enum matcher_op op, const char *value,
+		 struct err *err) nodiscard;
 /* A label that is not there counts as empty. */
 bool selector_match(const struct selector *selector, const struct labels *labels);
 

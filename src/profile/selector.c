@@ -52,6 +52,12 @@ static int matcher_add(struct selector *selector, struct matcher matcher, struct
 	return 0;
 }
 
+int selector_add(struct selector *selector, const char *name, enum matcher_op op, const char *value,
+		 struct err *err)
+{
+	return matcher_add(selector, (struct matcher){.name = name, .op = op, .value = value}, err);
+}
+
 /* A metric name is a profile type when it holds ':'.  There is one at most, in front or, quoted, inside. */
 static int metric_add(struct selector *selector, const char *name, struct err *err)
 {

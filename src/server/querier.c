@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "server/caller.h"
+#include "server/derived.h"
 #include "server/stack_filter.h"
 
 #define TYPE_PARTS 5
@@ -178,8 +179,10 @@ static int read_range(struct querier *call, struct err *err)
 	if (!call->end_ms)
 		call->end_ms = LATEST_MS;
 	call->start_ms = max_of(min_of(call->start_ms, LATEST_MS - 1), (int64_t)0);
-	/* A moment is a range of Pyroscope's, too. */
-	call->end_ms = max_of(min_of(call->end_ms, LATEST_MS), call->start_ms + 1);
+	call->end_ms = max_of(min_of(call->end_ms, LATEST_MS), (int64_t)0);
+	/* What there is at a moment may be asked; nothing can be selected in one. */
+	if (!call->method->needs_range)
+		call->end_ms = max_of(call->end_ms, call->start_ms + 1);
 	return 0;
 }
 
@@ -195,12 +198,64 @@ static int read_selector(struct querier *call, struct err *err)
 	r = selector_parse(call->selector_text, arena, selector, err);
 	if (r < 0)
 		return err_prefix(err, r, "parsing label selector \"%.200s\"", call->selector_text);
-	if (selector->n == SELECTOR_MAX_MATCHERS)
-		return err_set(err, ERR_LIMIT, "more than %d matchers", SELECTOR_MAX_MATCHERS);
-	selector->items[selector->n++] =
-		(struct matcher){.name = LABEL_TYPE, .value = call->type, .op = MATCH_EQ};
+	r = derived_resolve(selector, arena, err);
+	if (r == 0)
+		r = selector_add(selector, LABEL_TYPE, MATCH_EQ, call->type, err);
+	if (r < 0)
+		return r;
 	call->text = arena_printf(arena, "%s%s", call->type, call->selector_text);
 	return 0;
+}
+
+static bool has_name(const struct querier *call, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(call->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The store groups by what it has; the rest is the same for all series of the type. */
+static int split_groups(struct querier *call, struct err *err)
+{
+	struct arena *arena = &call->exchange->arena;
+	size_t n = 0;
+	int r = 0;
+
+	call->says_service = has_name(call, call->n_names, LABEL_SERVICE);
+	call->says_derived_service = has_name(call, call->n_names, DERIVED_SERVICE);
+	for (size_t i = 0; r == 0 && i < call->n_names; i++) {
+		const char *name = call->names[i];
+		const char *value = derived_value(arena, call->type, name);
+
+		if (strcmp(name, DERIVED_SERVICE) == 0)
+			name = LABEL_SERVICE;
+		if (value)
+			r = labels_set(&call->constants, arena, name, value, err);
+		else if (!has_name(call, n, name))
+			call->names[n++] = name;
+	}
+	call->n_names = n;
+	return r;
+}
+
+void querier_put_group(struct querier *call, struct buf *out, uint32_t number,
+		       const struct labels *group)
+{
+	struct arena *arena = &call->exchange->arena;
+	const char *service = labels_get(group, LABEL_SERVICE);
+	struct labels all = *group;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < call->constants.n; i++)
+		r = labels_set(&all, arena, call->constants.items[i].name,
+			       call->constants.items[i].value, NULL);
+	if (r == 0 && call->says_derived_service)
+		r = labels_set(&all, arena, DERIVED_SERVICE, service, NULL);
+	if (r == 0 && call->says_derived_service && !call->says_service)
+		r = labels_set(&all, arena, LABEL_SERVICE, NULL, NULL);
+	for (size_t i = 0; i < all.n; i++) /* with r < 0, of more than LABELS_MAX, the first */
+		querier_put_label(out, number, all.items[i].name, all.items[i].value);
 }
 
 static int prepare(struct querier *call, struct err *err)
@@ -212,6 +267,8 @@ static int prepare(struct querier *call, struct err *err)
 		r = querier_check_type(&call->exchange->arena, call->type, &call->type, err);
 	if (r == 0 && has_type)
 		r = read_selector(call, err);
+	if (r == 0 && has_type)
+		r = split_groups(call, err);
 	call->query = question_ask(
 		call->server, call->exchange, &call->selector,
 		(struct store_range){call->start_ms * NS_PER_MS, call->end_ms * NS_PER_MS},

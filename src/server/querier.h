@@ -75,6 +75,9 @@ struct querier {
 	int64_t start_ms, end_ms, max_nodes, format, aggregation, limit, exemplars, query_type;
 	double step_s;
 	struct narrow narrow; /* which stacks */
+	/* Of `names` what the profile type says (they are not in there any more), and whether service_name stands twice. */
+	struct labels constants;
+	bool says_service, says_derived_service;
 
 	const char *text; /* of the selector: type and labels */
 	struct selector selector;
@@ -117,6 +120,9 @@ int querier_values_of(struct store *store, const struct store_query *query, cons
 
 /* A message inside of the answer with one text, unless that is empty. */
 void querier_put_text(struct buf *out, uint32_t number, const char *text);
+/* The labels of a group, with what was asked for and is the same in all of them. */
+void querier_put_group(struct querier *call, struct buf *out, uint32_t number,
+		       const struct labels *group);
 void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);
 
 /* A double as proto has it: its eight bytes, and as a field. */

@@ -97,9 +97,7 @@ static void put_group(const struct heatmap *heatmap, const struct querier_exempl
 	struct buf *out = &heatmap->call->unary.reply;
 	size_t begin = proto_begin(out, 1);
 
-	for (size_t i = 0; i < group->labels.n; i++)
-		querier_put_label(out, 1, group->labels.items[i].name,
-				  group->labels.items[i].value);
+	querier_put_group(heatmap->call, out, 1, &group->labels);
 	for (size_t i = 0; i < group->n;) {
 		int64_t time_ms = column_of(heatmap, items[i].time_ns);
 		struct column column = {.counts = {0}};

@@ -5,41 +5,18 @@
 
 #include "base/clock.h"
 #include "base/vec.h"
+#include "server/derived.h"
 #include "server/querier.h"
-
-/*
- * Labels that every series has without saying so, out of its profile type: clients of Pyroscope group and
- * filter by them.
- */
-static const struct {
-	const char *name;
-	int part; /* of the profile type; -1: the whole */
-} derived[] = {
-	{LABEL_METRIC, 0}, {LABEL_TYPE, -1},	   {"__type__", 1},
-	{"__unit__", 2},   {"__period_type__", 3}, {"__period_unit__", 4},
-};
-
-static const char *part_of(struct arena *arena, const char *type, int part)
-{
-	for (; part > 0 && *type; part--) {
-		type += strcspn(type, ":");
-		type += *type == ':';
-	}
-	return arena_strndup(arena, type, strcspn(type, ":"));
-}
 
 /* "" when the series has no such label. */
 static const char *value_of(struct arena *arena, const struct store_series *series,
 			    const char *name)
 {
-	const char *value;
+	const char *value = derived_value(arena, series->profile_type, name);
 
-	for (size_t i = 0; i < array_len(derived); i++)
-		if (strcmp(derived[i].name, name) == 0)
-			return derived[i].part < 0
-				       ? series->profile_type
-				       : part_of(arena, series->profile_type, derived[i].part);
-	if (strcmp(name, "__service_name__") == 0)
+	if (value)
+		return value;
+	if (strcmp(name, DERIVED_SERVICE) == 0)
 		name = LABEL_SERVICE;
 	value = labels_get(&series->labels, name);
 	return value ? value : "";
@@ -72,6 +49,8 @@ static int find_series(struct querier *call, struct found *found, struct err *er
 
 		query.selector = &selector;
 		r = selector_parse(call->matchers[i], arena, &selector, err);
+		if (r == 0)
+			r = derived_resolve(&selector, arena, err);
 		if (r == 0)
 			r = store->ops->series(store, &query, arena, &items, &n, err);
 		selector_done(&selector);
@@ -120,12 +99,13 @@ static void put_texts(struct buf *out, uint32_t number, const char **texts, size
 static void put_type(struct querier *call, const char *type)
 {
 	static const uint8_t numbers[] = {2, 4, 5, 6, 7};
+	struct arena *arena = &call->exchange->arena;
 	size_t begin = proto_begin(&call->unary.reply, 1);
 
 	proto_put_str(&call->unary.reply, 1, type);
-	for (int i = 0; i < (int)array_len(numbers); i++)
+	for (size_t i = 0; i < array_len(numbers); i++)
 		querier_put_text(&call->unary.reply, numbers[i],
-				 part_of(&call->exchange->arena, type, i));
+				 derived_value(arena, type, derived_names[i]));
 	proto_end(&call->unary.reply, begin);
 }
 
@@ -176,15 +156,13 @@ void handle_querier_names(void *ctx, struct http_exchange *exchange)
 		return;
 	r = find_series(call, &found, &err);
 	if (r == 0) {
-		names = arena_array(&exchange->arena, found.n * LABELS_MAX + array_len(derived) + 1,
+		names = arena_array(&exchange->arena, found.n * LABELS_MAX + derived_n,
 				    sizeof(*names));
 		for (size_t i = 0; i < found.n; i++)
 			for (size_t k = 0; k < found.items[i].labels.n; k++)
 				names[n++] = found.items[i].labels.items[k].name;
-		for (size_t i = 0; found.n && i < array_len(derived); i++)
-			names[n++] = derived[i].name;
-		if (found.n)
-			names[n++] = "__service_name__";
+		for (size_t i = 0; found.n && i < derived_n; i++)
+			names[n++] = derived_names[i];
 		put_texts(&call->unary.reply, 1, names, n);
 	}
 	querier_end(call, r, &err);

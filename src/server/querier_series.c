@@ -57,9 +57,7 @@ static void put_line(struct querier *call, const struct store_line *line, int64_
 {
 	size_t begin = proto_begin(&call->unary.reply, 1), point;
 
-	for (size_t i = 0; i < line->group.n; i++)
-		querier_put_label(&call->unary.reply, 1, line->group.items[i].name,
-				  line->group.items[i].value);
+	querier_put_group(call, &call->unary.reply, 1, &line->group);
 	for (size_t i = 0; i < line->n; i++) {
 		if (!line->points[i].covered_ns && !line->points[i].value)
 			continue;

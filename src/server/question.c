@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/opt.h"
 #include "server/caller.h"
+#include "server/derived.h"
 
 #define EXACT_MAX ((int64_t)1 << 53)
 
@@ -79,6 +80,7 @@ static int read_selector(struct question *question, struct err *err)
 	const char *text = question_param(question, "query");
 	/* These can be asked of everything. */
 	bool may_be_absent = question->kind == QUERY_SERVICES || question->kind == QUERY_LABELS;
+	int r;
 
 	if (!text && !may_be_absent)
 		return err_set(
@@ -87,7 +89,8 @@ static int read_selector(struct question *question, struct err *err)
 	question->text = text ? text : "";
 	if (!text)
 		return 0;
-	return selector_parse(text, &question->exchange->arena, &question->selector, err);
+	r = selector_parse(text, &question->exchange->arena, &question->selector, err);
+	return r == 0 ? derived_resolve(&question->selector, &question->exchange->arena, err) : r;
 }
 
 bool question_begin(struct question *question, struct server *server,

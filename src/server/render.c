@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/opt.h"
 #include "server/attime.h"
+#include "server/derived.h"
 #include "server/flamebearer_json.h"
 #include "server/querier_select.h"
 
@@ -90,6 +91,9 @@ static int read_query(struct render *render, const char *name, struct side *side
 	r = selector_parse(side->text, arena, &side->selector, err);
 	if (r < 0)
 		return err_prefix(err, r, "failed to parse \"%s\"", name);
+	r = derived_resolve(&side->selector, arena, err);
+	if (r < 0)
+		return r;
 	type = type_of(&side->selector);
 	if (!type)
 		return err_set(err, ERR_USAGE, "\"%s\" must contain a profile-type selection",

@@ -223,3 +223,25 @@ def test_bad_questions_are_answered_in_one_line(server, method, body, status, te
 def test_broken_json_is_an_invalid_argument(server):
     got = server.request("POST", "/querier.v1.QuerierService/Series", b"{broken", {"Content-Type": "application/json"})
     assert got.status == 400 and got.json()["code"] == "invalid_argument"
+
+
+DERIVED = {"__type__": "cpu", "__unit__": "nanoseconds", "__period_type__": "cpu", "__period_unit__": "nanoseconds",
+           "__name__": "process_cpu", "__profile_type__": CPU, "__service_name__": "cron"}
+
+
+@pytest.mark.parametrize("name,value", DERIVED.items())
+def test_labels_of_the_profile_type_select_and_group(server, name, value):
+    def services(matcher):
+        found = answer(server, "Series", matchers=[f"{{{matcher}}}"], labelNames=["service_name"]).get("labelsSet", [])
+        return [one["labels"][0]["value"] for one in found]
+
+    both = ["cron"] if name == "__service_name__" else ["cron", "shop"]
+    rest = [service for service in ("cron", "shop") if service not in both]
+    assert services(f'{name}="{value}"') == both and services(f'{name}!="{value}"') == rest
+    assert services(f'{name}=~"no|{value[:2]}.*"') == both and services(f'{name}!~"{value[:2]}.*"') == rest
+    assert services(f'{name}="{value[:-1]}."') == [], "a text is no expression"
+    flame = answer(server, "SelectMergeStacktraces", profileTypeID=CPU, labelSelector=f'{{{name}="{value}"}}')
+    assert flame["flamegraph"]["total"] == str(10**9 if name == "__service_name__" else 4 * 10**9)
+    lines = answer(server, "SelectSeries", profileTypeID=CPU, labelSelector='{service_name="cron"}', step=600,
+                   groupBy=["region", name])["series"]
+    assert [one["labels"] for one in lines] == [[{"name": name, "value": value}, {"name": "region", "value": "eu"}]]
