@@ -18,6 +18,8 @@
 #define BUCKETS 4096 /* a power of two; at 5,000 series a tenant chains stay short */
 /* All tenants together: more of them than this at their limit share what there is. */
 #define TENANTS_AT_LIMIT 4
+/* Names of tenants come from clients: of more than this the one that came first is forgotten. */
+#define MAX_TENANTS 1000
 #define KEY_MAX_BYTES ((size_t)256 << 10) /* thirty labels of the greatest length, escaped */
 
 struct count {
@@ -61,7 +63,8 @@ struct delta_table {
 	size_t max_tenant_bytes;
 	uint64_t seed;
 	struct series *buckets[BUCKETS];
-	struct tenant *tenants;
+	struct tenant *tenants; /* the newest first */
+	size_t n_tenants;
 	struct delta_stats stats;
 };
 
@@ -249,6 +252,21 @@ static void make_room(struct delta_table *table, struct tenant *tenant)
 		forget(table, largest_tenant(table)->oldest);
 }
 
+static void forget_oldest_tenant(struct delta_table *table)
+{
+	struct tenant **at = &table->tenants, *tenant;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	tenant = *at;
+	while (tenant->oldest)
+		forget(table, tenant->oldest);
+	*at = NULL;
+	table->n_tenants--;
+	free(tenant->name);
+	free(tenant);
+}
+
 static struct tenant *find_tenant(struct delta_table *table, const char *name)
 {
 	struct tenant *tenant = table->tenants;
@@ -257,6 +275,9 @@ static struct tenant *find_tenant(struct delta_table *table, const char *name)
 		tenant = tenant->next;
 	if (tenant)
 		return tenant;
+	if (table->n_tenants == MAX_TENANTS)
+		forget_oldest_tenant(table);
+	table->n_tenants++;
 	tenant = xcalloc(1, sizeof(*tenant));
 	tenant->name = xstrdup(name);
 	tenant->next = table->tenants;

@@ -227,6 +227,20 @@ scrape_configs:
     assert err.count("fails:") == 1 and err.count("works again") == 1, err
 
 
+def test_the_example_of_the_docs_is_taken(pyrometer, tmp_path):
+    (tmp_path / "token").write_text("x\n")
+    text = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "SCRAPING.md").read_text(), re.S)[1]
+    server = Server(pyrometer, tmp_path / "data", "--scrape",
+                    config(tmp_path, text.replace("/etc/shop.token", str(tmp_path / "token")).replace("10.0.0.", "127.0.0.")))
+    try:
+        seen = targets(server)
+        assert len(seen) == 2 * 5 and ("127.0.0.6:6060", "fgprof") in seen  # without block, with fgprof
+        assert seen["127.0.0.5:6060", "fgprof"]["url"] == "https://127.0.0.5:6060/internal/debug/fgprof?seconds=10"
+        assert seen["127.0.0.5:6060", "memory"]["interval"] == 30000
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("text,why", [
     ("", "names no target"),
     ("scrape_configs: [{job_name: a}]", "names no target"),

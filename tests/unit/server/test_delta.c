@@ -243,6 +243,27 @@ static void memory_is_bounded_and_the_oldest_goes_first(void **state)
 	take_of_series(world, 0, 115, false);
 }
 
+static void tenants_are_bounded(void **state)
+{
+	struct world *world = *state;
+	struct delta_stats stats;
+	struct profile profile;
+	char name[16];
+
+	for (int i = 0; i < 1500; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		make(world, &profile, 100, 50, 5);
+		assert_false(delta_take(world->table, name, &world->labels, &profile));
+		profile_done(&profile);
+	}
+	delta_stats(world->table, &stats);
+	assert_in_range(stats.series, 900, 1000);
+	assert_int_equal(stats.series + stats.forgotten, 1500);
+	make(world, &profile, 115, 60, 5);
+	assert_true(delta_take(world->table, "t1499", &world->labels, &profile));
+	profile_done(&profile);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -256,6 +277,7 @@ int main(void)
 		test(refused_one_is_counted_by_a_later_one_that_was_faster),
 		test(tenants_series_and_types_are_told_apart),
 		test(memory_is_bounded_and_the_oldest_goes_first),
+		test(tenants_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
