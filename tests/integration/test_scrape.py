@@ -227,6 +227,33 @@ scrape_configs:
     assert err.count("fails:") == 1 and err.count("works again") == 1, err
 
 
+def test_a_job_scrapes_for_its_tenant(pyrometer, tmp_path):
+    target = Target({"/debug/pprof/goroutine": sends(pprof({("main",): 3}, (("goroutine", "count"),)))})
+    only = STANDARD_OFF.replace("goroutine: {enabled: false}", "goroutine: {enabled: true}")
+    server = Server(pyrometer, tmp_path / "data", "--tenants", "--scrape", config(tmp_path, f"""
+scrape_configs:
+  - job_name: shop
+    scrape_interval: 1s
+    tenant: team-a
+    static_configs: [{{targets: ["{target.address}"]}}]
+    profiling_config:
+      pprof_config:
+{only}"""))
+
+    def services(tenant):
+        now = int(time.time())
+        answer = server.request("GET", f"/api/v1/services?from={(now - 3600) * 1000}&until={(now + 60) * 1000}",
+                                headers={"X-Scope-OrgID": tenant})
+        return [service["name"] for service in answer.json()["services"]]
+
+    try:
+        wait_until(lambda: services("team-a") == ["shop"], 30, "its first scrape")
+        assert services("team-b") == []
+    finally:
+        server.stop()
+        target.end()
+
+
 def test_the_example_of_the_docs_is_taken(pyrometer, tmp_path):
     (tmp_path / "token").write_text("x\n")
     text = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "SCRAPING.md").read_text(), re.S)[1]
