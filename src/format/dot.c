@@ -34,6 +34,14 @@ struct graph {
 	int64_t total;
 };
 
+/* Values of uploads reach to the end of their range. */
+static int64_t sum_of(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? (a < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
 /* ---- calls ---- */
 
 /* The walk at one node of the tree. */
@@ -74,7 +82,7 @@ static void enter(struct graph *graph, uint32_t node, const struct step *above, 
 	here->arrow = 1 + arrow_of(graph, above->above - 1, place - 1);
 	arrow = &graph->arrows[here->arrow - 1];
 	if (!arrow->on_path++)
-		arrow->value += graph->totals[node];
+		arrow->value = sum_of(arrow->value, graph->totals[node]);
 	arrow->is_direct |= above->is_direct;
 }
 
@@ -197,7 +205,7 @@ static void put_legend(struct buf *out, const struct graph *graph, const struct 
 	int64_t shown = 0;
 
 	for (uint32_t i = 0; i < graph->n_drawn; i++)
-		shown += graph->rows[i].self;
+		shown = sum_of(shown, graph->rows[i].self);
 	buf_puts(out, "digraph \"");
 	put_quoted(out, opts->title);
 	buf_puts(out, "\" {\nnode [style=filled fillcolor=\"#f8f8f8\"]\nsubgraph cluster_L { \"");

@@ -171,9 +171,47 @@ static void depth_text_and_values_have_limits(void **state)
 	buf_done(&body);
 }
 
+static void what_is_written_is_read_again(void **state)
+{
+	static const char *const both[] = {"main", "work", NULL},
+				 *const left[] = {"main", "a", NULL},
+				 *const right[] = {"main", "z", "a", NULL};
+	struct read read, again;
+	struct buf body;
+
+	(void)state;
+	buf_init(&body, 1000);
+	put_node(&body, "", 0, 1);
+	put_node(&body, "main", 0, 3);
+	put_node(&body, "z", 0, 1);
+	put_node(&body, "a", 7, 0);
+	put_node(&body, "work", 5, 0);
+	put_node(&body, "a", 300, 0);
+	read_begin(&read);
+	assert_int_equal(preorder_read_tree(body.data, body.len, &format_limits_server,
+					    &read.profile, &read.err),
+			 0);
+	buf_reset(&body);
+	preorder_write_tree(&read.profile, 0, &body);
+	read_begin(&again);
+	assert_int_equal(preorder_read_tree(body.data, body.len, &format_limits_server,
+					    &again.profile, &again.err),
+			 0);
+	assert_int_equal(value_of(&again.profile, both), 5);
+	assert_int_equal(value_of(&again.profile, left), 300);
+	assert_int_equal(value_of(&again.profile, right), 7);
+	assert_int_equal(profile_sum(&again.profile, 0), 312);
+	/* Last name first, as readers pile them up. */
+	assert_memory_equal(body.data, "\0\0\1\4main\0\3\1z\0\1", 14);
+	read_done(&read);
+	read_done(&again);
+	buf_done(&body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(a_trie_joins_its_pieces),
 		cmocka_unit_test(a_tree_has_a_frame_a_node),
 		cmocka_unit_test(every_cut_is_refused),
