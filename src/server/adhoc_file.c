@@ -9,6 +9,7 @@
 #include "server/sample_types.h"
 
 #define MOST_NAME_BYTES 100
+#define MOST_SUM (INT64_MAX / 4) /* two of them, and their edges, can be added */
 #define ULID_CHARS 26
 #define ULID_TIME_CHARS 10
 
@@ -119,6 +120,17 @@ static int show_type(struct adhoc *adhoc, struct err *err)
 	return 0;
 }
 
+/* The store bounds what it takes; this does for what never comes there. */
+static int check_values(const struct profile *shown, struct err *err)
+{
+	for (uint32_t node = 0; node < shown->tree.n; node++)
+		if (profile_value(shown, 0, (struct node_id){node}) < 0)
+			return err_set(err, ERR_CORRUPT, "the profile has negative values");
+	if (profile_sum(shown, 0) > MOST_SUM)
+		return err_set(err, ERR_LIMIT, "the values of the profile add up to too much");
+	return 0;
+}
+
 int adhoc_decode(struct adhoc *adhoc, struct server *server, struct err *err)
 {
 	const char *data = adhoc->bytes.data ? adhoc->bytes.data : "";
@@ -134,5 +146,6 @@ int adhoc_decode(struct adhoc *adhoc, struct server *server, struct err *err)
 		r = err_set(err, ERR_CORRUPT, "the profile is empty");
 	if (r < 0)
 		return err_prefix(err, r, "failed to parse profile");
-	return show_type(adhoc, err);
+	r = show_type(adhoc, err);
+	return r == 0 ? check_values(&adhoc->shown, err) : r;
 }

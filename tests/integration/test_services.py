@@ -122,6 +122,7 @@ def test_two_files_are_compared(server):
     ("Upload", {"name": "x", "profile": ""}, 400), ("Upload", {"name": "x", "profile": "H4sIAAAA"}, 400),
     ("Upload", {"name": "x", "profile": base64.b64encode(COLLAPSED).decode(), "maxNodes": -5}, 400),
     ("Diff", {"leftId": "x", "rightId": "y"}, 400),
+    ("Upload", {"name": "x", "profile": base64.b64encode(pprof({("a",): 2**63 - 1, ("b",): 2**63 - 1})).decode()}, 429),
 ])
 def test_bad_files_and_ids_are_refused(server, method, body, status):
     got = ask(server, ADHOC + method, **body)
