@@ -183,6 +183,15 @@ static bool looks_collapsed(const char *text, const char *end)
 	return at < line_end && at > text && (at[-1] == ' ' || at[-1] == '\t');
 }
 
+/* An object that begins with a member: "{main}" is where PHP's stacks begin. */
+static bool looks_json(const char *text, const char *end)
+{
+	if (text == end || *text != '{')
+		return false;
+	text = skip_blank(text + 1, end);
+	return text < end && (*text == '"' || *text == '}');
+}
+
 /* A pprof begins with a sample type: field 1, a message. */
 static bool looks_pprof(const char *text, const char *end)
 {
@@ -198,7 +207,7 @@ const struct format *format_sniff(const void *data, size_t len)
 	if (jfr_is_jfr(data, len))
 		return format_by_name("jfr");
 	text = skip_blank(text, end);
-	if (text < end && *text == '{')
+	if (looks_json(text, end))
 		return format_by_name("speedscope");
 	if (looks_perf_script(text, end))
 		return format_by_name("perf");

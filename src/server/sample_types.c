@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/vec.h"
 
 static const char *column_type(const struct profile *profile, size_t column)
 {
@@ -96,6 +98,29 @@ uint64_t sample_types_counters(const struct profile *profile, const char *metric
 			counters |= 1ull << c;
 	}
 	return counters;
+}
+
+static void tidy(struct names *names, struct str_id *id)
+{
+	cleanup_free char *text = NULL;
+	const char *old = names_text(names, *id, NULL);
+
+	if (!strchr(old, ':'))
+		return;
+	text = xstrdup(old);
+	for (char *at = text; (at = strchr(at, ':'));)
+		*at = '_';
+	*id = names_cstr(names, text);
+}
+
+void sample_types_tidy(struct profile *profile)
+{
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		tidy(profile->names, &profile->columns[c].type.type);
+		tidy(profile->names, &profile->columns[c].type.unit);
+	}
+	tidy(profile->names, &profile->period_type);
+	tidy(profile->names, &profile->period_unit);
 }
 
 bool sample_types_are_all(const struct profile *profile, uint64_t columns)

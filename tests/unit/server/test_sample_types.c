@@ -132,6 +132,20 @@ static void counts_become_values_and_saturate(void **state)
 	world_done(&world);
 }
 
+static void colons_leave_the_names_of_types(void **state)
+{
+	static const char *const types[] = {"sched:sched_switch:u", "cpu"};
+	struct world world;
+
+	(void)state;
+	world_init(&world, types, 2);
+	sample_types_tidy(&world.profile);
+	assert_int_equal(profile_find_column(&world.profile, "sched_sched_switch_u", NULL, NULL),
+			 0);
+	assert_int_equal(profile_find_column(&world.profile, "cpu", NULL, NULL), 1);
+	world_done(&world);
+}
+
 static void text_is_typed_by_suffix_then_units(void **state)
 {
 	static const struct {
@@ -170,6 +184,7 @@ int main(void)
 		cmocka_unit_test(columns_are_taken_with_the_tree),
 		cmocka_unit_test(a_shown_name_says_the_metric_and_nothing_else),
 		cmocka_unit_test(counts_become_values_and_saturate),
+		cmocka_unit_test(colons_leave_the_names_of_types),
 		cmocka_unit_test(text_is_typed_by_suffix_then_units),
 	};
 
