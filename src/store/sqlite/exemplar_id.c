@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/exemplar_id.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -64,16 +63,20 @@ bool exemplar_id_equal(const struct exemplar_id *a, const struct exemplar_id *b)
 
 void exemplar_id_format(const struct exemplar_id *id, char out[EXEMPLAR_ID_TEXT_BYTES])
 {
+	static const char digits[] = "0123456789abcdef";
+
 	if (!id->is_uuid) {
 		memcpy(out, id->bytes, id->len);
 		out[id->len] = '\0';
 		return;
 	}
 	for (size_t i = 0; i < UUID_BYTES; i++) {
-		bool is_group_end = i == 3 || i == 5 || i == 7 || i == 9;
-
-		out += snprintf(out, 4, is_group_end ? "%02x-" : "%02x", id->bytes[i]);
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = digits[id->bytes[i] >> 4];
+		*out++ = digits[id->bytes[i] & 15];
 	}
+	*out = '\0';
 }
 
 void exemplar_id_write(const struct exemplar_id *id, struct buf *head)

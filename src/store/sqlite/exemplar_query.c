@@ -420,14 +420,10 @@ struct exemplar_told {
 	struct err own; /* of who is told: scans have words of their own */
 };
 
-static int tell(struct exemplar_told *told, struct store_exemplar *exemplar,
-		const struct exemplar_id *id)
+static int tell(struct exemplar_told *told, const struct store_exemplar *exemplar)
 {
-	char text[EXEMPLAR_ID_TEXT_BYTES];
 	int r;
 
-	exemplar_id_format(id, text);
-	exemplar->profile_id = text;
 	told->sum.n++;
 	r = told->tell(told->ctx, exemplar, &told->own);
 	if (r < 0)
@@ -451,6 +447,7 @@ static int tell_profile(struct query *query, struct scanned *scanned, void *ctx)
 	struct store_exemplar exemplar = {.labels = &series->labels, .time_ns = block->key.t_ns};
 	struct exemplar_id_room room;
 	struct exemplar_id id = id_of(scanned, &room);
+	char name[EXEMPLAR_ID_TEXT_BYTES];
 
 	if (scanned->piece->level != LEVEL_FINE || block->key.t_ns < query->ask->range.from_ns ||
 	    !picks_profile(scan->picks, &id))
@@ -462,19 +459,24 @@ static int tell_profile(struct query *query, struct scanned *scanned, void *ctx)
 			exemplar.value = sum_of(exemplar.value,
 						in_unit(block->totals[c], column->unit_scale));
 	}
-	return tell(scan->told, &exemplar, &id);
+	exemplar_id_format(&id, name);
+	exemplar.profile_id = name;
+	return tell(scan->told, &exemplar);
 }
 
 static int tell_spans(struct span_scan *scan, struct span_row *row)
 {
 	struct exemplar_told *told = scan->ctx;
 	const struct exemplar_block *block = &row->block;
+	char name[EXEMPLAR_ID_TEXT_BYTES];
 	int r = 0;
 
+	exemplar_id_format(&row->profile_id, name);
 	told->sum.n_left_out += block->n_left_out;
 	for (uint32_t i = 0; i < block->n_spans && r == 0; i++) {
 		struct store_exemplar exemplar = {
 			.labels = &row->series->labels,
+			.profile_id = name,
 			.span = block->spans[i].id,
 			.trace = block->spans[i].trace,
 			.time_ns = row->row.key.t_ns,
@@ -489,7 +491,7 @@ static int tell_spans(struct span_scan *scan, struct span_row *row)
 					       in_unit(block->totals[i * block->n_columns + c],
 						       block->units[c]));
 		if (exemplar.value)
-			r = tell(told, &exemplar, &row->profile_id);
+			r = tell(told, &exemplar);
 	}
 	return r;
 }
