@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/data_dir.h"
+#include "server/keep_rules.h"
 #include "server/server.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:4040"
@@ -27,6 +28,7 @@ struct serve_opts {
 	const char *data;
 	const char *scrape;
 	int64_t retention_ns, span_retention_ns;
+	struct opt_list keep;
 	const char *tls_cert, *tls_key;
 	bool has_tenants;
 	const char *base;
@@ -69,6 +71,13 @@ static const struct opt opts[] = {
 		 "minute for a month, per hour for a year, per day for ever)",
 	 .least = 60e9,
 	 .most = 9e18},
+	{.name = "keep",
+	 .kind = OPT_LIST,
+	 .offset = offsetof(struct serve_opts, keep),
+	 .arg = "RULE",
+	 .help = "[TENANT/]LEVEL=WHAT: keep a level (10s, 1m, 10m, 1h, 1d, or all) for an age "
+		 "(10s=14d), up to a size of each tenant's files (all=50GiB: the oldest detail "
+		 "goes first), or forever; after --retention, may be given again"},
 	{.name = "span-retention",
 	 .kind = OPT_DURATION,
 	 .offset = offsetof(struct serve_opts, span_retention_ns),
@@ -127,6 +136,22 @@ static void limit_retention(struct store_config *config, int64_t retention_ns)
 	for (size_t i = 0; retention_ns && i < STORE_LEVELS; i++)
 		if (!config->retention.age_ns[i] || config->retention.age_ns[i] > retention_ns)
 			config->retention.age_ns[i] = retention_ns;
+}
+
+static int set_rules(const struct serve_opts *given, struct keep_rules *rules,
+		     struct store_config *config, struct err *err)
+{
+	int r = 0;
+
+	rules->standard = config->retention;
+	for (size_t i = 0; i < given->keep.n && r == 0; i++)
+		r = keep_rules_add(rules, given->keep.items[i], err);
+	if (r < 0)
+		return err_prefix(err, r, "--keep");
+	config->retention = rules->standard;
+	config->tenants = rules->tenants;
+	config->n_tenants = rules->n_tenants;
+	return 0;
 }
 
 static void announce(const struct server *server, const struct server_config *config)
@@ -244,6 +269,7 @@ static int set_listeners(struct serve_opts *given, struct server_config *config,
 static int run(int argc, char **argv)
 {
 	struct serve_opts given = {.base = ""};
+	struct keep_rules rules = {0};
 	struct server_config config;
 	char dir[DATA_DIR_BYTES];
 	struct err err;
@@ -277,8 +303,11 @@ static int run(int argc, char **argv)
 		limit_retention(&config.store, given.retention_ns);
 		if (given.span_retention_ns)
 			config.store.retention.span_age_ns = given.span_retention_ns;
-		r = serve(&config, &err);
+		r = set_rules(&given, &rules, &config.store, &err);
 	}
+	if (r == 0)
+		r = serve(&config, &err);
+	keep_rules_done(&rules);
 	return r < 0 ? command_fail(&err) : EXIT_CODE_OK;
 }
 

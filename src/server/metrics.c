@@ -148,6 +148,7 @@ static void put_queries(struct buf *out, struct server *server)
 		[QUERY_DIFF] = "diff",	       [QUERY_LINES] = "lines",
 		[QUERY_EXPORT] = "export",     [QUERY_FUNCTIONS] = "functions",
 		[QUERY_CHANGES] = "changes",   [QUERY_BREAKDOWN] = "breakdown",
+		[QUERY_DELETE] = "delete",
 	};
 	struct server_counters *counters = &server->counters;
 	struct merged_cache_stats cache;

@@ -103,6 +103,8 @@ static const struct http_route routes[] = {
 	{"/api/v1/functions", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_functions, 0, SCOPE_QUERY},
 	{"/api/v1/changes", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_changes, 0, SCOPE_QUERY},
 	{"/api/v1/breakdown", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_breakdown, 0, SCOPE_QUERY},
+	{"/api/v1/delete", HTTP_ALLOW_POST, HTTP_LANE_QUERY, handle_delete, 0, SCOPE_ADMIN},
+	{"/api/v1/jobs", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_jobs, 0, SCOPE_ADMIN},
 	{"/api/v1/targets", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_targets, 0,
 	 SCOPE_QUERY | SCOPE_WHOLE},
 	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},

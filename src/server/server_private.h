@@ -32,6 +32,7 @@ enum query_kind {
 	QUERY_FUNCTIONS,
 	QUERY_CHANGES,
 	QUERY_BREAKDOWN,
+	QUERY_DELETE,
 	QUERY_KIND_COUNT,
 };
 
@@ -72,6 +73,7 @@ http_handler_fn handle_push;			    /* upload_push.c */
 http_handler_fn handle_otlp_http, handle_otlp_grpc; /* upload_otlp.c */
 http_handler_fn handle_ingest;			    /* upload_ingest.c */
 http_handler_fn handle_source;			    /* upload_source.c */
+http_handler_fn handle_delete, handle_jobs;	    /* erase.c */
 http_handler_fn handle_services;		    /* question_services.c */
 http_handler_fn handle_labels;
 http_handler_fn handle_label_values;
@@ -98,9 +100,9 @@ http_handler_fn handle_version, handle_features, handle_debuginfo_list, handle_b
 	handle_status_config, handle_unknown_method, handle_unimplemented; /* services.c */
 http_handler_fn handle_ready;						   /* health.c */
 http_handler_fn handle_healthz;
-http_handler_fn handle_metrics; /* metrics.c */
-http_handler_fn handle_page;	/* page.c */
-http_handler_fn handle_login, handle_logout;			   /* login.c */
+http_handler_fn handle_metrics;						  /* metrics.c */
+http_handler_fn handle_page;						  /* page.c */
+http_handler_fn handle_login, handle_logout;				  /* login.c */
 http_handler_fn handle_rejections, handle_rejections_page, handle_limits; /* reject_show.c */
 
 #endif
