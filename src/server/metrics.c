@@ -198,9 +198,14 @@ static void put_store(struct buf *out, struct server *server)
 			 stats.span_samples_left_out},
 			{"store_queue_depth", "gauge", "Profiles that wait for the writer.",
 			 stats.queue_depth},
+			{"store_damaged_blocks", "gauge",
+			 "Blocks found damaged since the start: left out of answers, which say so.",
+			 stats.damaged_blocks},
+			{"store_damaged_files", "gauge", "Block files set aside as damaged.",
+			 stats.damaged_files},
 			{"store_is_full", "gauge", "1 while the disk is full.", stats.is_full},
 		},
-		12);
+		14);
 }
 
 /* Seconds of CPU that this process has used. */

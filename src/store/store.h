@@ -178,6 +178,8 @@ struct store_stats {
 	uint64_t blocks, bytes_on_disk, series, stack_nodes, strings;
 	uint64_t spans, span_samples_left_out; /* kept, and past the bounds, since the start */
 	uint64_t queue_depth;
+	uint64_t damaged_blocks; /* found since the start, each once; left out of answers */
+	uint64_t damaged_files;	 /* set aside: what was in them is missing from answers */
 	int64_t oldest_ns, newest_ns;
 	bool is_full;	/* reads go on, puts fail with -ENOSPC until there is room again */
 	bool is_failed; /* the disk failed: reads go on, no put is acknowledged until a restart */

@@ -224,6 +224,7 @@ int query_check_deadline(struct query *query, struct err *err)
 
 struct scan {
 	struct query *query;
+	const struct block_file *file;
 	const struct piece *piece;
 	struct series *const *members;
 	scan_fn *visit;
@@ -238,6 +239,7 @@ static int visit_row(struct scan *scan, sqlite3_stmt *stmt, struct err *err)
 	struct file_row row;
 	struct scanned scanned = {.row = &row, .piece = piece, .cover = &scan->cover};
 	int r = file_row_read(stmt, piece->owner, &row);
+	bool knows_time = r == 0;
 
 	scanned.block.key = row.key;
 	scanned.range.from_ns = max_of(piece->from_ns, row.key.t_ns);
@@ -253,9 +255,11 @@ static int visit_row(struct scan *scan, sqlite3_stmt *stmt, struct err *err)
 		r = scan->visit(scan->query, &scanned, scan->ctx);
 	}
 	if (r == ERR_CORRUPT) {
-		/* Not even its time can be trusted: all that it could have stood for is missing. */
-		query_note_missing(scan->query,
-				   (struct store_range){piece->from_ns, piece->until_ns});
+		quarantine_note(&scan->query->store->quarantine, scan->file->id, &row.key);
+		/* If not even its time can be trusted, all that it could have stood for is missing. */
+		query_note_missing(scan->query, knows_time ? scanned.range
+							   : (struct store_range){piece->from_ns,
+										  piece->until_ns});
 		return 0;
 	}
 	if (r < 0)
@@ -299,6 +303,7 @@ static int scan_file(struct scan *scan, struct block_file *file, int64_t from_ns
 	if (r == 0) {
 		int given;
 
+		scan->file = file;
 		r = scan_reader(scan, reader, from_ns, err);
 		given = readers_give(readers, reader, r >= 0);
 		if (r >= 0 && given < 0)
@@ -309,6 +314,7 @@ static int scan_file(struct scan *scan, struct block_file *file, int64_t from_ns
 	if (r == ERR_CORRUPT || r == -ENOENT || r == -EIO) {
 		struct store_range range = {scan->piece->from_ns, scan->piece->until_ns};
 
+		quarantine_note(&scan->query->store->quarantine, file->id, NULL);
 		query_note_missing(scan->query, range);
 		return 0;
 	}

@@ -209,6 +209,7 @@ static int add_rows(struct sqlite_store *store, const struct roll *roll, struct 
 			r = block_read_data(&block, row.data, row.data_len, &store->roll_room);
 		}
 		if (r < 0) {
+			quarantine_note(&store->quarantine, file->id, &row.key);
 			err_set(err, r, "a block in %s is damaged", file->path);
 			break;
 		}
@@ -291,9 +292,6 @@ static int roll_window(struct sqlite_store *store, struct roll *roll, struct ope
 	accum_reset(&store->roll_accum);
 	r = add_sources(store, roll, err);
 	if (r == ERR_CORRUPT) {
-		pthread_mutex_lock(&store->lock);
-		store->counters.damaged_blocks++;
-		pthread_mutex_unlock(&store->lock);
 		roll->level = LEVEL_COUNT; /* left alone; see the top of this file */
 		return 0;
 	}

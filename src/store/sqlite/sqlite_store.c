@@ -66,6 +66,7 @@ static void store_free(struct sqlite_store *store)
 
 	files_close_all(&store->files);
 	readers_done(&store->readers);
+	quarantine_done(&store->quarantine);
 	sql_close(store->dict_reader);
 	for (size_t id = 1; id < dicts->n; id++)
 		dict_free(dicts->items[id]);
@@ -109,6 +110,7 @@ static void init_locks(struct sqlite_store *store)
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_mutex_init(&store->dict_reader_lock, NULL);
 	readers_init(&store->readers, store->vfs_name);
+	quarantine_init(&store->quarantine);
 }
 
 static int open_parts(struct sqlite_store *store, struct err *err)
@@ -223,6 +225,7 @@ static void add_catalogue(const struct sqlite_store *store, struct store_stats *
 
 		if (!file || file->state == FILE_DELETED)
 			continue;
+		out->damaged_files += file->state == FILE_DAMAGED;
 		out->blocks += (uint64_t)__atomic_load_n(&file->n_blocks, __ATOMIC_RELAXED);
 		out->bytes_on_disk += bytes_of(file->path, "") + bytes_of(file->path, "-wal");
 	}
@@ -250,6 +253,7 @@ static void stats(struct store *base, struct store_stats *ret_stats)
 	ret_stats->is_full = store->is_full;
 	ret_stats->is_failed = store->failed < 0;
 	add_catalogue(store, ret_stats);
+	ret_stats->damaged_blocks = quarantine_count(&store->quarantine);
 	pthread_mutex_unlock(&store->lock);
 	ret_stats->bytes_on_disk += bytes_of(path, "") + bytes_of(path, "-wal");
 }
@@ -261,5 +265,6 @@ void sqlite_store_counters(struct store *base, struct sqlite_store_counters *ret
 	pthread_mutex_lock(&store->lock);
 	*ret_counters = store->counters;
 	ret_counters->dirty_windows = store->dirty.marks.n;
+	ret_counters->damaged_blocks = quarantine_count(&store->quarantine);
 	pthread_mutex_unlock(&store->lock);
 }

@@ -25,6 +25,7 @@
 #include "store/sqlite/files.h"
 #include "store/sqlite/jobs.h"
 #include "store/sqlite/page_sum.h"
+#include "store/sqlite/quarantine.h"
 #include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -102,6 +103,7 @@ struct sqlite_store {
 	struct sqlite_store_counters counters;
 
 	struct readers readers;
+	struct quarantine quarantine;
 	pthread_mutex_t dict_reader_lock;
 	sqlite3 *dict_reader; /* catalogue.db, to read dictionaries and sources */
 

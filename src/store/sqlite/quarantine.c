@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/quarantine.h"
+
+#include "profile/hash.h"
+
+void quarantine_init(struct quarantine *quarantine)
+{
+	*quarantine = (struct quarantine){0};
+	pthread_mutex_init(&quarantine->lock, NULL);
+}
+
+void quarantine_done(struct quarantine *quarantine)
+{
+	map64_done(&quarantine->known);
+	pthread_mutex_destroy(&quarantine->lock);
+}
+
+void quarantine_note(struct quarantine *quarantine, uint32_t file, const struct block_key *key)
+{
+	const int64_t name[] = {file, key ? key->owner : 0, key ? key->t_ns : 0,
+				key ? key->part : 0};
+	bool is_new;
+
+	pthread_mutex_lock(&quarantine->lock);
+	if (quarantine->known.n < QUARANTINE_MAX)
+		*map64_put(&quarantine->known, hash_stable(name, sizeof(name)), &is_new) = file;
+	pthread_mutex_unlock(&quarantine->lock);
+}
+
+uint64_t quarantine_count(struct quarantine *quarantine)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&quarantine->lock);
+	n = quarantine->known.n;
+	pthread_mutex_unlock(&quarantine->lock);
+	return n;
+}
