@@ -64,6 +64,13 @@ static int64_t own_cpu_ns(const struct top *top)
 	return top->path ? reader_ns : reader_ns + clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+static bool is_free_threaded(const char *runtime)
+{
+	size_t len = strlen(runtime), end = strlen(CAPTURE_FREE_THREADED);
+
+	return len >= end && strcmp(runtime + len - end, CAPTURE_FREE_THREADED) == 0;
+}
+
 void top_model(struct top *top, struct arena *arena, struct tui_model *ret_model)
 {
 	const struct capture_facts *facts = timeline_facts(top->timeline);
@@ -76,6 +83,7 @@ void top_model(struct top *top, struct arena *arena, struct tui_model *ret_model
 		.strip_step_ns = top->path ? TOP_WINDOW_NS : top->options.delay_ns,
 		.title = title_of(top),
 		.runtime = timeline_runtime(top->timeline),
+		.has_no_gil = is_free_threaded(timeline_runtime(top->timeline)),
 		.pid = top->path ? 0 : timeline_pid(top->timeline),
 		.n_processes = facts->n_processes,
 		.rate_hz = facts->header.rate_hz,

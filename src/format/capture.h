@@ -52,13 +52,15 @@ enum {
 	CAPTURE_NATIVE = 4, /* with native frames */
 };
 
+#define CAPTURE_FREE_THREADED " free-threaded" /* the end of such a process's runtime */
+
 struct capture_process {
 	uint32_t id; /* of this stream, from 1 */
 	int32_t pid;
 	int32_t parent_pid;
 	int64_t start_ticks; /* /proc/PID/stat starttime: tells reused pids apart */
 	const char *command;
-	const char *runtime; /* "CPython 3.11.2" */
+	const char *runtime; /* "CPython 3.11.2", "CPython 3.13.1 free-threaded" */
 };
 
 struct capture_thread {

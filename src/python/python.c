@@ -108,6 +108,11 @@ const char *python_version(const struct python *python)
 	return python->version;
 }
 
+bool python_is_free_threaded(const struct python *python)
+{
+	return python->layout.is_free_threaded;
+}
+
 const char *python_place(const struct python *python)
 {
 	return python->place;

@@ -90,6 +90,7 @@ int python_attach(const struct python_args *args, struct python **ret_python,
 void python_free(struct python *python);
 
 const char *python_version(const struct python *python); /* "3.11.2" */
+bool python_is_free_threaded(const struct python *python);
 /* How it was found, printable: "by the symbols of /usr/lib/libpython3.11.so.1.0". */
 const char *python_place(const struct python *python);
 #define PYTHON_MAX_PLACE_BYTES 320

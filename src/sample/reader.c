@@ -166,7 +166,8 @@ static int write_process(struct reader *reader)
 		.runtime = runtime,
 	};
 
-	snprintf(runtime, sizeof(runtime), "CPython %s", python_version(reader->target.python));
+	snprintf(runtime, sizeof(runtime), "CPython %s%s", python_version(reader->target.python),
+		 python_is_free_threaded(reader->target.python) ? CAPTURE_FREE_THREADED : "");
 	return capture_write_process(reader->writer, &process);
 }
 

@@ -46,6 +46,7 @@ void facts_take(struct facts *facts, const struct tui_model *model)
 	*facts = (struct facts){
 		.title = text_copy(&arena, model->title),
 		.runtime = text_copy(&arena, model->runtime),
+		.has_no_gil = model->has_no_gil,
 		.ended = model->ended ? text_copy(&arena, model->ended) : NULL,
 		.note = model->note ? text_copy(&arena, model->note) : NULL,
 		.pid = model->pid,

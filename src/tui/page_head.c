@@ -109,7 +109,8 @@ static void gauges_sum(const struct tui *tui, struct gauge gauges[GAUGES], int64
 	}
 	gauges[0] = (struct gauge){"GIL", STATE_RUNNING_GIL, grown[STATE_RUNNING_GIL]};
 	gauges[1] = (struct gauge){"wait", STATE_WAITING_GIL, grown[STATE_WAITING_GIL]};
-	gauges[2] = (struct gauge){"no GIL", STATE_RUNNING, grown[STATE_RUNNING]};
+	gauges[2] = (struct gauge){tui->facts.has_no_gil ? "running" : "no GIL", STATE_RUNNING,
+				   grown[STATE_RUNNING]};
 	gauges[3] = (struct gauge){"idle", STATE_SLEEPING, idle};
 	gauges[UNKNOWN_GAUGE] = (struct gauge){"unknown", STATE_UNKNOWN, grown[STATE_UNKNOWN]};
 	*ret_whole = whole;
@@ -167,6 +168,9 @@ static void gauges_draw(struct tui *tui, const struct pane *pane)
 	gauges_sum(tui, gauges, &whole);
 	for (int i = 0; i < GAUGES; i++) {
 		if (i == UNKNOWN_GAUGE && (!gauges[i].ns || pane->columns < NARROW_COLUMNS))
+			continue;
+		/* Free-threaded builds can be told to have a GIL all the same (PYTHON_GIL=1). */
+		if (tui->facts.has_no_gil && i < 2 && !gauges[i].ns)
 			continue;
 		column += gauge_draw(pane,
 				     pane_at(pane, 1, column, max_of(pane->columns - column, 0)),

@@ -76,6 +76,7 @@ struct tui_model {
 
 	const char *title;   /* command, or the file's name */
 	const char *runtime; /* "CPython 3.11.2", "" */
+	bool has_no_gil;     /* free-threaded: nothing holds it or waits for it */
 	int32_t pid;	     /* 0: a capture */
 	uint32_t n_processes;
 

@@ -33,7 +33,7 @@ struct facts {
 	const char *title, *runtime, *ended, *note;
 	int32_t pid;
 	uint32_t n_processes;
-	bool is_capture;
+	bool is_capture, has_no_gil;
 	double rate_hz;
 	int64_t elapsed_ns, strip_step_ns;
 	uint64_t ticks, late, samples, dropped;

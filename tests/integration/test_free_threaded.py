@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds without a GIL: several threads run Python at once, and each is paused to be read."""
 
+import json
 import os
 import re
 import subprocess
@@ -102,3 +103,10 @@ def test_nobody_holds_a_gil_that_is_off(pyrometer, target, gil):
         assert done.returncode == 0, done.stderr
         holders += done.stdout.count("gil")
     assert (holders > 0) == bool(gil), done.stdout
+
+
+@pytest.mark.parametrize("python", pythons.params(FREE_THREADED))
+def test_top_says_that_there_is_no_gil(pyrometer, target):
+    done = run([pyrometer, "top", "-p", target.pid, "--json", "--delay", "0.2", "-d", "0.5"])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["runtime"].endswith(" free-threaded")

@@ -99,6 +99,20 @@ static void one_key_shows_the_hot_line_of_a_busy_program(void **state)
 	session_done(&session);
 }
 
+static void a_program_without_a_gil_has_no_gauges_of_it(void **state)
+{
+	struct session session;
+
+	(void)state;
+	session_init(&session, scene_b);
+	assert_has(screen(&session), "no GIL");
+	session.scene.model.has_no_gil = true;
+	tui_update(session.tui, &session.scene.model);
+	assert_has(screen(&session), "running     -   idle  100%");
+	assert_lacks(screen(&session), "GIL");
+	session_done(&session);
+}
+
 static void one_key_shows_how_many_threads_are_stuck_and_where(void **state)
 {
 	struct session session;
@@ -430,6 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_key_shows_the_hot_line_of_a_busy_program),
+		cmocka_unit_test(a_program_without_a_gil_has_no_gauges_of_it),
 		cmocka_unit_test(one_key_shows_how_many_threads_are_stuck_and_where),
 		cmocka_unit_test(
 			threads_that_wait_are_where_python_is_not_where_the_library_sleeps),
