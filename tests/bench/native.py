@@ -196,7 +196,7 @@ def stack_costs(python, seconds, scratch):
                 text, cpu, _, rss = samplers.run_measured([PYROMETER, "record", "-p", str(target.process.pid),
                                                            "-d", str(seconds), "-r", "1000", "-f", "raw", "-o", str(out), *flags])
                 samples = max(1, number(r"(\d+) samples in", text))
-                found[flags].append((1e6 * cpu / samples, pauses(text), rss))
+                found[flags].append((1e6 * cpu / samples, pauses(text), rss, number(r"([\d.]+) KiB copied in a pause", text)))
     finally:
         target.close()
     medians = {flags: [statistics.median(column) for column in zip(*rows)] for flags, rows in found.items()}
@@ -205,7 +205,8 @@ def stack_costs(python, seconds, scratch):
     print(f"  a stack of {frames:.0f} frames: {native[0] - plain[0]:.1f} us of CPU more than Python's alone ({plain[0]:.1f} us), "
           f"{(native[0] - plain[0]) * 60 / frames:.1f} us for 60, in all processes together: pausing, copying, unwinding, "
           "names, writing")
-    print(f"  a pause: median {native[1]:.0f} us with the native stack, {plain[1]:.0f} us without")
+    print(f"  a pause: median {native[1]:.0f} us with the native stack, {plain[1]:.0f} us without; {native[3]:.1f} KiB of stack copied in the mean")
+    bar(0 < native[3] <= 64, "bytes copied in a pause")
     bar(native[1] - plain[1] <= 20, "a pause takes more than 20 us longer")
 
 
@@ -232,6 +233,7 @@ def memory(python, seconds, scratch):
                           stdout=subprocess.PIPE) as target:
         try:
             target.stdout.readline()
+            looks = {what: first_look(target.pid, *options) for what, options in (("addresses", ["--addresses"]), ("names", []))}
             text, _, _, rss = samplers.run_measured([PYROMETER, "record", "-p", str(target.pid), "-d", str(max(seconds, 2)), "-n",
                                                      "-f", "raw", "-o", str(scratch / "large.txt")])
         finally:
@@ -240,7 +242,9 @@ def memory(python, seconds, scratch):
              for _, place in stack if "liblarge" in place}
     print(f"  {LIBRARIES} libraries of {FUNCTIONS} functions and {paths[0].stat().st_size / FEW_BYTES:.1f} MB each: {rss / 1024:.0f} MB, "
           f"all processes together; {len(names)} of them on a stack")
+    print("    its first look: " + ", ".join(f"{what} {1000 * took:.0f} ms" for what, took in looks.items()))
     print("   ", re.sub(r"\s+", " ", " ".join(line for line in text.splitlines() if "native stacks" in line)))
+    bar(looks["addresses"] < 0.3, "first look with 20 large libraries")
     bar(rss <= 100 * 1024, "memory with 20 large libraries")
 
 

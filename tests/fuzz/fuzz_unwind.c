@@ -80,8 +80,16 @@ static void try_stack(struct unwind_space *space, const struct input *input,
 
 	memcpy(regs.r, input->regs, sizeof(regs.r));
 	regs.known |= 1ull << UNWIND_SP | 1ull << UNWIND_PC;
+	size_t first = memory ? stack_bytes : stack_bytes / 16 * 8; /* in two pieces, too */
 	struct unwind_stack stack = {
-		.sp = regs.r[UNWIND_SP], .bytes = stack_at, .len = stack_bytes, .memory = memory};
+		.sp = regs.r[UNWIND_SP],
+		.bytes = stack_at,
+		.len = first,
+		.more_at = regs.r[UNWIND_SP] + first,
+		.more = stack_at + first,
+		.more_len = stack_bytes - first,
+		.memory = memory,
+	};
 	if (memory)
 		memory_budget_set(memory, 200, 1u << 20);
 	size_t n = unwind_run(space, &regs, &stack, frames, UNWIND_MAX_FRAMES, &outcome);
