@@ -25,7 +25,7 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from serving import CPU, Server, cpu_seconds, field, push_request  # noqa: E402
+from serving import CPU, Server, cpu_seconds, field, pprof, push_request  # noqa: E402
 
 BINARY = os.environ.get("PYROMETER_BIN", ROOT / "build" / "src" / "cmd" / "pyrometer")
 TOOLS = pathlib.Path(os.environ.get("BENCH_TOOLS", ROOT / "build" / "tests" / "bench"))
@@ -286,18 +286,97 @@ def disk(table, directory, quick):
 
 # ---- questions ----
 
+STACKS, SAMPLES = 2000, 60
+
+
+def make_history(rng, series, minutes, first):
+    """A profile a minute of each series, that begins somewhere inside it; stacks by Zipf's law."""
+    stacks = [tuple(f"pkg{rng.randrange(12)}.level{d}_{min(int(rng.paretovariate(1.1)), 9 + 4 * d)}" for d in range(12))
+              for _ in range(STACKS)]
+    history = []
+    for one in range(series):
+        phase = rng.randrange(60 * 10**9)
+        for minute in range(minutes):
+            values = {stacks[min(int(rng.paretovariate(0.6)) - 1, STACKS - 1)]: rng.randrange(10**3, 10**6) * 1000
+                      for _ in range(SAMPLES)}
+            history.append((one, first * 10**9 + phase + minute * 60 * 10**9, values))
+    return history
+
+
+def send_history(server, history):
+    for at in range(0, len(history), 50):
+        parts = []
+        for one, start, values in history[at:at + 50]:
+            labels = {"__name__": "process_cpu", "service_name": "ask", "host": f"h{one}", "side": "odd" if one % 2 else "even"}
+            parts.append((labels, [(pprof(values, time_ns=start, duration_ns=60 * 10**9), f"{one}-{start}")]))
+        assert server.push(parts).status == 200
+
+
+def spread(value, until, length):
+    return 0 if until <= 0 else value if until >= length else (value * until + length // 2) // length
+
+
+def oracle(history, begin, end, odd_only):
+    """Self value of each function in [begin, end), in ns: whole microseconds, each divided over its minute."""
+    sums = {}
+    for one, start, values in history:
+        if (odd_only and one % 2 == 0) or start >= end or start + 60 * 10**9 <= begin:
+            continue
+        for stack, value in values.items():
+            part = spread(value // 1000, end - start, 60 * 10**9) - spread(value // 1000, begin - start, 60 * 10**9)
+            sums[stack[-1]] = sums.get(stack[-1], 0) + part * 1000
+    return {name: value for name, value in sums.items() if value}
+
+
+def self_values(answer):
+    flame = answer.json()["flamebearer"]
+    sums = {}
+    for level in flame["levels"]:
+        for at in range(0, len(level), 4):
+            if level[at + 2]:
+                name = flame["names"][level[at + 3]]
+                sums[name] = sums.get(name, 0) + level[at + 2]
+    return sums
+
+
 def query(table, directory, quick):
-    hours = 24 if quick else 30 * 24
-    made = tool("store_ask", directory / "ask", 100, hours, 60 if quick else 200)
-    print(f"Flame graphs of 100 series, Zipf over 20,000 stacks, {hours} h of them, unaligned ranges while others put;"
-          f" each equal to an oracle ({made['compared']:.0f} compared, {made['functions']:.0f} functions each):")
-    bars = {"whole_1h": 20, "whole_24h": 50, "whole_720h": 150, "half_24h": 150, "half_720h": 400, "timeline_24h": 50}
-    for name, bar in bars.items():
-        if f"{name}_p99_ms" in made:
-            table.row(f"{name.replace('_', ', ')}: p99", made[f"{name}_p99_ms"], "ms", bar,
-                      note=f"p50 {made[f'{name}_p50_ms']:.1f}, {made[f'{name}_blocks']:.0f} blocks")
-    table.row("answers that differ from the oracle", made["wrong"], "", 0)
-    table.row("first flame graph after opening the store", made["first_ms"], "ms", 1000, note=f"{made['mb']:.0f} MB of data")
+    series, minutes, n = (20, 20, 40) if quick else (100, 70, 200)
+    rng = random.Random(7)
+    first = int(time.time()) // 60 * 60 - (minutes + 5) * 60
+    history = make_history(rng, series, minutes, first)
+    server = Server(str(BINARY), directory / "ask-data")
+    bodies(directory / "beside", 20, 30, first)
+    noise = None
+    wrong = compared = 0
+    try:
+        send_history(server, history)
+        wait_until_idle(server)
+        noise = subprocess.Popen([TOOLS / "server_load", server.host, str(server.port), directory / "beside", "2", "50", "20"],
+                                 stdout=subprocess.DEVNULL)
+        took = {"whole service": [], "half of it by a label": []}
+        for i in range(n):
+            odd = i % 2 == 1
+            begin = first * 1000 + rng.randrange(minutes * 15000)
+            end = begin + min(3600, minutes * 45) * 1000 + rng.randrange(60000)
+            selector = f'{CPU}{{service_name="ask"{",side=" + chr(34) + "odd" + chr(34) if odd else ""}}}'
+            began = time.monotonic()
+            answer = server.get("/pyroscope/render", query=selector, format="json", maxNodes=10**6,
+                                **{"from": begin, "until": end})
+            took["half of it by a label" if odd else "whole service"].append((time.monotonic() - began) * 1000)
+            if i % 5 < 2:
+                compared += 1
+                wrong += self_values(answer) != oracle(history, begin * 10**6, end * 10**6, odd)
+    finally:
+        if noise:
+            noise.kill()
+            noise.wait()
+        server.stop()
+    print(f"Flame graphs of {series} series, up to {minutes} minutes, {n} seeded unaligned ranges while 50 profiles/s come in,"
+          f" by HTTP with all of their nodes:")
+    for name, bar in (("whole service", 20), ("half of it by a label", 150)):
+        times = sorted(took[name])
+        table.row(f"{name}, p99", times[int(len(times) * 0.99)], "ms", bar, note=f"p50 {times[len(times) // 2]:.1f}")
+    table.row(f"of {compared} answers, unlike an oracle by function", wrong, "", 0)
 
 
 def main():
