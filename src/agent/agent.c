@@ -170,7 +170,7 @@ static int make_sender(struct agent *agent, const struct agent_opts *opts, uint6
 	if (opts->transport) {
 		sender_opts.transport = *opts->transport;
 	} else {
-		r = transport_http_new(opts->url, &sender_opts.transport, err);
+		r = transport_http_new(opts->url, &opts->credentials, &sender_opts.transport, err);
 		if (r < 0) {
 			spool_close(sender_opts.spool);
 			return r;

@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/credentials.h"
 #include "base/err.h"
 #include "format/capture.h"
 #include "profile/labels.h"
@@ -51,6 +52,7 @@ struct agent_opts {
 	const char *service; /* label service_name */
 	const struct label *labels;
 	size_t n_labels;
+	struct agent_credentials credentials;	 /* for the server at `url` */
 	const char *spool_dir;			 /* NULL: memory only; made when missing (0700) */
 	size_t memory_max_bytes;		 /* 0: AGENT_MEMORY_BYTES */
 	size_t spool_max_bytes;			 /* 0: AGENT_SPOOL_BYTES */

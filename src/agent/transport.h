@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/credentials.h"
 #include "base/err.h"
 
 struct agent_request {
@@ -33,8 +34,8 @@ struct agent_transport {
 	void *ctx;
 };
 
-/* HTTP to `url`; ERR_USAGE when that is no http:// or https:// URL. */
-int transport_http_new(const char *url, struct agent_transport *ret_transport,
-		       struct err *err) nodiscard;
+/* HTTP to `url`, with what it shows there (copied); ERR_USAGE when that is no http:// or https:// URL. */
+int transport_http_new(const char *url, const struct agent_credentials *credentials,
+		       struct agent_transport *ret_transport, struct err *err) nodiscard;
 
 #endif

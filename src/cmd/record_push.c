@@ -55,6 +55,10 @@ static int new_agent(const struct record_push_options *options, struct names *na
 		.labels = labels,
 		.n_labels = options->labels.n,
 		.spool_dir = options->spool,
+		.credentials = {.token_file = options->token_file,
+				.token = getenv("PYROMETER_TOKEN"),
+				.tenant = options->tenant,
+				.ca_file = options->ca_file},
 	};
 
 	for (size_t i = 0; i < options->labels.n; i++) {

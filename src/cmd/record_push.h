@@ -15,6 +15,7 @@ struct record_push_options {
 	const char *service;
 	struct opt_list labels; /* "k=v" */
 	const char *spool;
+	const char *token_file, *tenant, *ca_file;
 	bool with_source;
 };
 
@@ -46,6 +47,19 @@ struct record_push_options {
 		{0,	   "source",                                                               \
 		 OPT_FLAG, (at) + offsetof(struct record_push_options, with_source),               \
 		 NULL,	   "push the source text of sampled files, too, or keep it in a capture"}, \
+		{0,                                                                                \
+		 "token-file",                                                                     \
+		 OPT_STR,                                                                          \
+		 (at) + offsetof(struct record_push_options, token_file),                          \
+		 "FILE",                                                                           \
+		 "file with the token to push with, readable by its owner alone "                  \
+		 "(PYROMETER_TOKEN holds one, too)"},                                              \
+		{0,	  "tenant",                                                                \
+		 OPT_STR, (at) + offsetof(struct record_push_options, tenant),                     \
+		 "NAME",  "tenant to push for, where the server keeps them apart"},                \
+		{0,	  "ca-file",                                                               \
+		 OPT_STR, (at) + offsetof(struct record_push_options, ca_file),                    \
+		 "FILE",  "trust the authorities in this PEM file instead of the system's"},       \
 	{                                                                                          \
 		0, "spool", OPT_STR, (at) + offsetof(struct record_push_options, spool), "DIR",    \
 			"keep what cannot be pushed in this folder until it can"                   \

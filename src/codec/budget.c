@@ -7,6 +7,7 @@ void codec_budget_init(struct codec_budget *budget, size_t max_bytes)
 {
 	atomic_init(&budget->in_flight_bytes, 0);
 	budget->max_bytes = max_bytes;
+	budget->max_ratio = 0;
 }
 
 int codec_loan_take(struct codec_loan *loan, size_t bytes, struct err *err)
@@ -35,6 +36,16 @@ void codec_loan_return(struct codec_loan *loan)
 	if (loan->budget)
 		atomic_fetch_sub(&loan->budget->in_flight_bytes, loan->bytes);
 	loan->bytes = 0;
+}
+
+struct codec_limits codec_limits_on(const struct codec_limits *limits,
+				    const struct codec_loan *loan)
+{
+	struct codec_limits own = *limits;
+
+	if (loan && loan->budget && loan->budget->max_ratio)
+		own.max_ratio = loan->budget->max_ratio;
+	return own;
 }
 
 size_t codec_limits_ceiling(const struct codec_limits *limits, size_t len)

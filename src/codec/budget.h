@@ -23,6 +23,7 @@
 struct codec_budget {
 	atomic_size_t in_flight_bytes;
 	size_t max_bytes;
+	size_t max_ratio; /* of everything on this budget, instead of that of codec_limits; 0: theirs */
 };
 
 struct codec_loan {
@@ -59,6 +60,9 @@ static inline struct codec_limits codec_limits_of(size_t max_bytes)
 	return (struct codec_limits){max_bytes, CODEC_MAX_RATIO, CODEC_FREE_BYTES};
 }
 
+/* What holds for a decompression on that loan, which may be NULL. */
+struct codec_limits codec_limits_on(const struct codec_limits *limits,
+				    const struct codec_loan *loan);
 /* The most that `len` bytes of input may become. */
 size_t codec_limits_ceiling(const struct codec_limits *limits, size_t len);
 

@@ -114,11 +114,12 @@ int gzip_decompress(const void *data, size_t len, const struct codec_limits *lim
 {
 	cleanup(decompressor_free) struct libdeflate_decompressor *decompressor =
 		libdeflate_alloc_decompressor();
+	const struct codec_limits own = codec_limits_on(limits, loan);
 	struct member_reader reader = {
 		.decompressor = decompressor,
-		.limits = limits,
+		.limits = &own,
 		.loan = loan,
-		.ceiling = codec_limits_ceiling(limits, len),
+		.ceiling = codec_limits_ceiling(&own, len),
 		.start = out->len,
 	};
 	const uint8_t *at = data;

@@ -87,7 +87,8 @@ int zstd_decompress(const void *data, size_t len, const struct codec_limits *lim
 {
 	cleanup(stream_free) ZSTD_DCtx *stream = ZSTD_createDCtx();
 	struct output output = {.out = out, .loan = loan, .start = out->len};
-	size_t ceiling = codec_limits_ceiling(limits, len);
+	const struct codec_limits own = codec_limits_on(limits, loan);
+	size_t ceiling = codec_limits_ceiling(&own, len);
 	ZSTD_inBuffer in = {.src = data, .size = len};
 	int r;
 

@@ -96,7 +96,8 @@ int http_client_new(const struct http_client_opts *opts, struct http_client **re
 	if (!client->opts.max_answer_bytes)
 		client->opts.max_answer_bytes = HTTP_CLIENT_MAX_ANSWER_BYTES;
 	client->opts.user_agent = strdup(opts->user_agent ? opts->user_agent : "pyrometer");
-	if (!client->opts.user_agent)
+	client->opts.ca_file = opts->ca_file ? strdup(opts->ca_file) : NULL;
+	if (!client->opts.user_agent || (opts->ca_file && !client->opts.ca_file))
 		abort();
 	*ret_client = client;
 	return 0;
@@ -108,6 +109,7 @@ void http_client_free(struct http_client *client)
 		return;
 	client->lib.easy_cleanup(client->curl);
 	free((char *)client->opts.user_agent);
+	free((char *)client->opts.ca_file);
 	free(client);
 }
 
@@ -142,6 +144,8 @@ static void set_up(struct http_client *client, const struct http_client_request 
 	lib->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	lib->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	lib->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	if (client->opts.ca_file)
+		lib->easy_setopt(curl, CURLOPT_CAINFO, client->opts.ca_file);
 	lib->easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	lib->easy_setopt(curl, CURLOPT_USERAGENT, client->opts.user_agent);
 	lib->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -34,6 +34,7 @@ struct http_client_opts {
 	int64_t timeout_ns;	    /* of a whole request, 30 s */
 	size_t max_answer_bytes;    /* HTTP_CLIENT_MAX_ANSWER_BYTES; what is longer is cut off */
 	const char *user_agent;	    /* "pyrometer"; copied */
+	const char *ca_file; /* PEM, trusted instead of the system's; copied; NULL: the system's */
 	/*
 	 * Another thread or a signal handler sets it to end a request early (within about a second,
 	 * -ECANCELED); may be NULL.

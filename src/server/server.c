@@ -221,6 +221,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 	limits_set_store(&config->limits, &server->config.store);
 	server->start_ns = clock_real_ns();
 	codec_budget_init(&server->budget, BUDGET_BODIES * config->limits.max_inflated_bytes);
+	server->budget.max_ratio = config->limits.max_inflate_ratio;
 	server->rejects = rejects_new();
 	r = start_access(server, err);
 	if (r == 0)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTPS: both front ends by ALPN, who speaks plain HTTP, bad certificates, hostile handshakes, a certificate renewed."""
 
+import os
 import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 
 import pytest
@@ -241,3 +243,47 @@ def test_cookies_are_for_tls_alone(pyrometer, tmp_path):
         assert b"; Secure" in answer and b" 303" in answer.splitlines()[0]
     finally:
         server.stop()
+
+
+BUSY = "import time\nend = time.time() + 4\nwhile time.time() < end:\n    sum(range(1000))\n"
+
+
+def test_the_agent_trusts_a_given_authority_and_shows_its_token(pyrometer, tmp_path):
+    cert, key = make_certificate(tmp_path, "agent")
+    (tmp_path / "data").mkdir()
+    made = subprocess.run([pyrometer, "token", "create", "--scope", "ingest,query", "--tenant", "shop", "--data",
+                           tmp_path / "data"], capture_output=True, text=True, check=True)
+    secret = tmp_path / "token"
+    secret.write_text(made.stdout)
+    secret.chmod(0o600)
+    server = TlsServer(pyrometer, tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key))
+    server.cert = cert
+    try:
+        def push(*options, **more):
+            return subprocess.run([pyrometer, "record", "--push", f"https://localhost:{server.port}", "--service", "shop",
+                                   "-d", "2", *options, "--", sys.executable, "-c", BUSY],
+                                  capture_output=True, text=True, timeout=60, **more)
+        untrusted = push("--token-file", str(secret))
+        assert untrusted.returncode != 0
+        done = push("--token-file", str(secret), "--ca-file", str(cert))
+        assert done.returncode == 0, done.stderr
+        by_environment = push("--ca-file", str(cert), env={**os.environ, "PYROMETER_TOKEN": made.stdout.strip()})
+        assert by_environment.returncode == 0, by_environment.stderr
+        assert made.stdout.strip() not in done.stderr + by_environment.stderr + untrusted.stderr
+        answer = curl(server, "/api/v1/services?from=0&until=4102444800000", "-H",
+                      "Authorization: Bearer " + made.stdout.strip()).stdout
+        assert b'"shop"' in answer
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("text,mode,says", [("", 0o600, "empty"), ("a b", 0o600, "more than a token"),
+                                            ("x", 0o644, "chmod 600"), (None, 0, "cannot read")])
+def test_token_files_of_the_agent_are_checked_at_the_start(pyrometer, tmp_path, text, mode, says):
+    path = tmp_path / "token"
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    done = subprocess.run([pyrometer, "record", "--push", "http://127.0.0.1:1", "--service", "x", "--token-file", path,
+                           "-d", "1", "--", sys.executable, "-c", BUSY], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and says in done.stderr
