@@ -82,7 +82,8 @@ static void add_common_headers(struct exchange *exchange)
 {
 	static const struct http_pair common[] = {
 		{"X-Content-Type-Options", "nosniff"},
-		{"Referrer-Policy", "no-referrer"},
+		/* Not no-referrer: forms of our own pages would come with "Origin: null". */
+		{"Referrer-Policy", "same-origin"},
 		{"Cross-Origin-Opener-Policy", "same-origin"},
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 	};

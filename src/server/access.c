@@ -226,26 +226,10 @@ struct verdict {
 
 static const struct verdict admitted;
 
-static bool may_be_several(const struct http_route *route)
+/* "*" is what tokens for every tenant have in its place. */
+static bool tenant_may_be(const char *name)
 {
-	return (route->access & SCOPE_QUERY) && !(route->access & (SCOPE_INGEST | SCOPE_ADMIN));
-}
-
-/* "a" or, for a query, "a|b"; sorted and without repeats it would be another key of caches, no more. */
-static bool tenants_are_valid(const char *text, bool may_be_several)
-{
-	size_t n = 0;
-
-	for (;;) {
-		size_t len = strcspn(text, "|");
-
-		if (!tenant_is_valid(text, len) || (len == 1 && *text == '*') ||
-		    ++n > (may_be_several ? MAX_TENANTS : 1))
-			return false;
-		if (!text[len])
-			return true;
-		text += len + 1;
-	}
+	return tenant_is_valid(name, strlen(name)) && strcmp(name, TENANT_ANY) != 0;
 }
 
 /* Promise 3; `fixed`: the tenant of the token or session. */
@@ -269,10 +253,10 @@ static struct verdict find_tenant(struct access *access, struct http_exchange *e
 		return admitted;
 	if (!n)
 		return (struct verdict){401, "no_tenant", "no org id: send X-Scope-OrgID"};
-	if (!asked || !tenants_are_valid(asked, may_be_several(route)))
+	if (!asked || !tenant_may_be(asked))
 		return (struct verdict){400, "bad_tenant",
-					"X-Scope-OrgID is not the name of a tenant: at most 150 "
-					"letters, digits and !-_.*'()"};
+					"X-Scope-OrgID is not the name of one tenant: at most "
+					"150 letters, digits and !-_.*'()"};
 	caller->tenant = asked;
 	return admitted;
 }

@@ -22,7 +22,6 @@ enum scope {
 };
 
 struct caller {
-	/* Of queries it may be several, "a|b", joined by federation.h; of everything else it is one. */
 	const char *tenant;
 	unsigned int scopes;
 	const char *token; /* its id, for logs; "" without one */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every limit of the server, in one table: LIMIT_OPTIONS below.  From it come the options of `pyrometer serve`, the
- * names in its configuration file, the defaults, the advice in refusals ("raise it with --max-samples") and
+ * defaults, the advice in refusals ("raise it with --max-samples") and
  * GET /api/v1/limits; docs/LIMITS.md shows it, and a test compares the two.
  *
  * A refusal finds its limit by the reason of its error (struct err.reason): limits_of_reason().  Reasons are

@@ -36,7 +36,7 @@ def curl(server):
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

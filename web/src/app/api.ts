@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { base } from "../model/state.ts";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 /** A refusal of the server, or of the network (status 0). The text is for the person in front of the page. */
@@ -67,7 +68,7 @@ export function url(path: string, query: Record<string, string | number | undefi
 		if (value !== undefined && value !== "") params.set(key, String(value));
 	}
 	const tail = params.toString();
-	return tail ? `${path}?${tail}` : path;
+	return base + (tail ? `${path}?${tail}` : path);
 }
 
 async function get<T>(
@@ -82,6 +83,8 @@ async function get<T>(
 		if (signal.aborted) throw error;
 		throw new ApiError(0, "The server does not answer. Is `pyrometer serve` still running?");
 	}
+	// The session is over, or there is none yet: the way in is a page of its own.
+	if (response.status === 401) location.assign(`${base}/login`);
 	const text = await response.text();
 	let parsed: unknown;
 	try {

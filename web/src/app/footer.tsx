@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { base } from "../model/state.ts";
 import { clock, type Range } from "../model/time.ts";
 import { durationText, grouped, percent } from "../model/units.ts";
 import type { Picture } from "./views.ts";
@@ -39,6 +40,7 @@ export function Footer({ picture, range, baseline, hasSelection, serverMs }: Pro
 			{facts.filter(Boolean).map((fact) => (
 				<span key={fact}>{fact}</span>
 			))}
+			<a href={`${base}/rejections`}>refused uploads</a>
 		</footer>
 	);
 }

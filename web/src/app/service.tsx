@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import type { FlameGraph } from "../flame/graph.ts";
 import { comparison, withBaseline } from "../model/comparison.ts";
 import { selector } from "../model/filter.ts";
-import { type State, timelineRange, viewRange } from "../model/state.ts";
+import { base, type State, timelineRange, viewRange } from "../model/state.ts";
 import { clock, type Range } from "../model/time.ts";
 import { measureOf } from "../model/units.ts";
 import { type Answer, type Services, type TimelineAnswer, url, useAnswer } from "./api.ts";
@@ -165,7 +165,7 @@ function Empty({
 				</p>
 			) : (
 				<p>
-					Nobody has sent anything for a service named {state.service}. <a href="/">Show another</a>
+					Nobody has sent anything for a service named {state.service}. <a href={`${base}/`}>Show another</a>
 				</p>
 			)}
 		</div>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { frozen, formatUrl, isFollowing, type State } from "../model/state.ts";
+import { base, frozen, formatUrl, isFollowing, type State } from "../model/state.ts";
 import { isRelative } from "../model/time.ts";
 import type { Theme } from "../ui/theme.ts";
 import type { Services } from "./api.ts";
@@ -39,7 +39,7 @@ export function TopBar(props: Props) {
 	const change = (patch: Partial<State>) => navigate({ zoom: "", zoomName: "", func: "", ...patch });
 	return (
 		<header class="topbar">
-			<a class="logo" href="/" aria-label="Pyrometer: start page">
+			<a class="logo" href={`${base}/`} aria-label="Pyrometer: start page">
 				<img src="/favicon.svg" alt="" width="22" height="22" />
 				<span>Pyrometer</span>
 			</a>

@@ -122,10 +122,20 @@ const FIELDS: Record<string, Field> = {
 };
 
 /** Reads path and query. What is not understood is left at its default and named in `ignored`. */
+/**
+ * The path under which a proxy shows the server ("/pyrometer"), or "". The page's own script is below it, at /a/: in the
+ * tests of this module there is no page.
+ */
+export const base: string = (() => {
+	const script = typeof document === "undefined" ? null : (document.currentScript as HTMLScriptElement | null);
+	const match = script ? /^(.*)\/a\/[^/]*$/.exec(new URL(script.src, document.baseURI).pathname) : null;
+	return match ? match[1] : "";
+})();
+
 export function parseUrl(pathname: string, query: string): { state: State; ignored: string[] } {
 	const state: State = { ...DEFAULTS, rest: [] };
 	const ignored: string[] = [];
-	const path = /^\/s\/([^/]+)/.exec(pathname);
+	const path = /^\/s\/([^/]+)/.exec(pathname.startsWith(`${base}/`) ? pathname.slice(base.length) : pathname);
 	if (path) state.service = decode(path[1]);
 	for (const [key, value] of new URLSearchParams(query)) {
 		const field = Object.prototype.hasOwnProperty.call(FIELDS, key) ? FIELDS[key] : null;
@@ -144,7 +154,7 @@ export function formatUrl(state: State): string {
 		if (value) query.set(key, value);
 	}
 	for (const [key, value] of state.rest) query.append(key, value);
-	const path = state.service ? `/s/${encodeURIComponent(state.service)}` : "/";
+	const path = base + (state.service ? `/s/${encodeURIComponent(state.service)}` : "/");
 	// Readable where nothing forbids it; the parser undoes either form.
 	const tail = query.toString().replace(/%2F/g, "/").replace(/%3A/g, ":").replace(/%2C/g, ",");
 	return tail ? `${path}?${tail}` : path;
