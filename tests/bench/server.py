@@ -184,6 +184,14 @@ def node_request(start, _number):
             {"Content-Type": "application/octet-stream"}, body)
 
 
+def java_request(start, _number):
+    """A recording of 14 KB (37 KB inflated) with 728 samples of three kinds: JFR is measured apart."""
+    body = (ROOT / "tests" / "integration" / "golden" / "jfr" / "agent.form").read_bytes()
+    boundary = body[2:body.index(b"\r\n")].decode()
+    path = ingest_path(start, name="javaapp{region=eu,version=1.0}", spyName="javaspy", sampleRate=100, format="jfr")
+    return path, {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
 def write_requests(path, make, n):
     first = int(time.time()) // 60 * 60 - n * STEP - 120
     with open(path, "wb") as out:
@@ -197,12 +205,13 @@ def write_requests(path, make, n):
 def sdk(table, directory, quick):
     n = 1000 if quick else 5000
     print(f"Bodies as SDKs sent them, {n} of each, times and ids apart:")
-    for name, make in (("Python", python_request), ("Go", go_request), ("Node", node_request)):
+    for name, make, bar in (("Python", python_request, 5000), ("Go", go_request, 5000), ("Node", node_request, 5000),
+                            ("Java", java_request, None)):
         write_requests(directory / name, make, n)
         server = Server(str(BINARY), directory / f"{name}-data")
         try:
             used, _ = cost(server, directory / name)
-            table.row(f"{name}: profiles a CPU second, until idle again", n / used, "/CPU s", 5000, True)
+            table.row(f"{name}: profiles a CPU second, until idle again", n / used, "/CPU s", bar, True)
         finally:
             server.stop()
 
