@@ -43,7 +43,7 @@ static int read_all(const void *data, size_t len, const struct format_limits *li
 		.begin = begin,
 		.close = done,
 		.end = end,
-		.split = {.series = series, .ctx = into},
+		.split = {.series = series, .ctx = into, .keeps_spans = true},
 	};
 	struct otlp_result result;
 
