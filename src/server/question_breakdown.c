@@ -48,7 +48,9 @@ static int read_request(struct breakdown *breakdown, struct err *err)
 
 	breakdown->by = question_param(question, "by");
 	breakdown->function = question_param(question, "function");
-	breakdown->has_second = question_param(question, "from_b") != NULL;
+	breakdown->has_second = question_param(question, "from_b") ||
+				question_param(question, "until_b") ||
+				question_param(question, "query_b");
 	if (r == 0 && !breakdown->by)
 		r = err_set(err, ERR_USAGE, "the parameter by is needed: the name of a label");
 	if (r == 0)

@@ -107,6 +107,7 @@ static const struct http_route routes[] = {
 	{"/api/v1/jobs", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_jobs, 0, SCOPE_ADMIN},
 	{"/api/v1/targets", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_targets, 0,
 	 SCOPE_QUERY | SCOPE_WHOLE},
+	{"/api/v1/openapi.json", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_openapi, 0, SCOPE_QUERY},
 	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},
 	{"/healthz", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_healthz, 0, SCOPE_OPEN},
 	{"/metrics", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_metrics, 0, SCOPE_QUERY | SCOPE_WHOLE},
