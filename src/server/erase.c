@@ -50,21 +50,10 @@ static void write_job(struct json_writer *json, const struct store_job *job)
 	json_end(json);
 }
 
-void handle_jobs(void *ctx, struct http_exchange *exchange)
+static void write_jobs(struct http_exchange *exchange, const struct store_job *jobs, size_t n)
 {
-	struct server *server = ctx;
-	const struct store_query ask =
-		question_ask(server, exchange, NULL, (struct store_range){0}, 0);
 	struct json_writer json;
-	struct store_job *jobs;
-	struct err err;
-	size_t n = 0;
 
-	if (server->store->ops->jobs(server->store, ask.tenant, &exchange->arena, &jobs, &n, &err) <
-	    0) {
-		http_fail(exchange, 500, "internal", "%s", err.text);
-		return;
-	}
 	exchange->response.content_type = "application/json";
 	json_writer_init(&json, &exchange->response.body, 0);
 	json_object(&json);
@@ -74,5 +63,22 @@ void handle_jobs(void *ctx, struct http_exchange *exchange)
 		write_job(&json, &jobs[i]);
 	json_end(&json);
 	json_end(&json);
+}
+
+void handle_jobs(void *ctx, struct http_exchange *exchange)
+{
+	struct server *server = ctx;
+	const struct store_query ask =
+		question_ask(server, exchange, NULL, (struct store_range){0}, 0);
+	struct store_job *jobs;
+	struct err err;
+	size_t n = 0;
+	int r = server->store->ops->jobs(server->store, ask.tenant, &exchange->arena, &jobs, &n,
+					 &err);
+
+	if (r < 0)
+		http_fail(exchange, 500, "internal", "%s", err.text);
+	else
+		write_jobs(exchange, jobs, n);
 	http_exchange_finish(exchange);
 }
