@@ -40,7 +40,7 @@ export function TopBar(props: Props) {
 	return (
 		<header class="topbar">
 			<a class="logo" href={`${base}/`} aria-label="Pyrometer: start page">
-				<img src="/favicon.svg" alt="" width="22" height="22" />
+				<img src={`${base}/favicon.svg`} alt="" width="22" height="22" />
 				<span>Pyrometer</span>
 			</a>
 			{state.service && <Pickers {...props} change={change} />}
