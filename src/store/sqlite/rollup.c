@@ -27,6 +27,8 @@
 /* Of a level in one step: few, so that puts that come meanwhile wait for milliseconds only. */
 #define STEP_WINDOWS 24
 #define STEP_MAX_WINDOWS 256
+/* And no longer than that: a window that very many profiles came for takes as long as ten others. */
+#define STEP_LEVEL_NS (20 * NS_PER_MS)
 
 struct roll {
 	struct dirty_window window;
@@ -312,17 +314,18 @@ static void note_live(struct sqlite_store *store, struct block_file *file)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* The windows of one file, as one transaction. */
-static int roll_file(struct sqlite_store *store, struct roll *rolls, size_t n)
+/* The windows of one file, as one transaction; those that are left at `until_ns` come another time. */
+static int roll_file(struct sqlite_store *store, struct roll *rolls, size_t n, int64_t until_ns)
 {
 	struct open_file *handle = NULL;
 	struct err err = {0};
+	size_t done = 0;
 	int r = files_open(&store->files, rolls[0].into, &handle, &err);
 
 	if (r == 0)
 		r = file_begin(handle, &err);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = roll_window(store, &rolls[i], handle, &err);
+	for (; done < n && r == 0 && (!done || clock_monotonic_ns() < until_ns); done++)
+		r = roll_window(store, &rolls[done], handle, &err);
 	if (r == 0)
 		r = file_commit(handle, &err);
 	if (r < 0) {
@@ -332,7 +335,7 @@ static int roll_file(struct sqlite_store *store, struct roll *rolls, size_t n)
 		return r;
 	}
 	note_live(store, rolls[0].into);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < done; i++)
 		rolls[i].is_done = rolls[i].level < LEVEL_COUNT;
 	return 0;
 }
@@ -410,6 +413,7 @@ static size_t roll_level(struct sqlite_store *store, int level, bool force)
 {
 	struct roll rolls[STEP_MAX_WINDOWS];
 	size_t n = take_due(store, level, force, rolls);
+	int64_t until_ns = force ? INT64_MAX : clock_monotonic_ns() + STEP_LEVEL_NS;
 	struct err err = {0};
 	int r;
 
@@ -421,7 +425,7 @@ static size_t roll_level(struct sqlite_store *store, int level, bool force)
 	for (size_t i = 0, end; i < n && r == 0; i = end) {
 		for (end = i + 1; end < n && rolls[end].into == rolls[i].into; end++)
 			;
-		r = roll_file(store, &rolls[i], end - i);
+		r = roll_file(store, &rolls[i], end - i, until_ns);
 	}
 	if (r == 0)
 		r = unmark_sources(store, rolls, n);
