@@ -48,7 +48,7 @@ SECURITY = {
     ("GET", "/ingest", 405), ("PUT", "/ready", 405), ("DELETE", "/ready", 405), ("OPTIONS", "/ingest", 405),
     ("GET", "/api/v1/view", 400), ("POST", "/ingest", 400), ("POST", "/push.v1.PusherService/Push", 415),
     ("GET", "/push.v1.PusherService/Push", 405),
-    ("POST", "/querier.v1.QuerierService/NoSuchMethod", 404),
+    ("POST", "/querier.v1.QuerierService/NoSuchMethod", 415),
 ])
 def test_every_answer_has_the_security_headers(server, method, path, status):
     answer = server.request(method, path)
