@@ -3,6 +3,7 @@
 
 import os
 import random
+import sqlite3
 import threading
 
 import pytest
@@ -90,3 +91,20 @@ def test_a_newer_catalogue_is_refused_and_left_alone(open_store, tmp_path):
     with pytest.raises(AssertionError, match="newer version"):
         open_store(NOW)
     assert path.read_bytes() == before
+
+
+def test_a_catalogue_of_the_format_before_is_brought_to_the_present_one(open_store, tmp_path):
+    store = open_store(NOW)
+    store.ask("put", **profile(1))
+    store.ask("wait")
+    store.close()
+    path = tmp_path / "data" / "catalogue.db"
+    change_database(path, "DROP TABLE job_series", "DROP TABLE job", "PRAGMA user_version=1")
+    store = open_store(NOW)
+    assert everything(store) == {1: 2000}
+    store.ask("put", **profile(2))
+    assert store.ask("wait")["codes"] == [0]
+    store.close()
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] > 1
+        assert db.execute("SELECT count(*) FROM job").fetchone()[0] == 0
