@@ -234,6 +234,8 @@ static int serve(const struct server_config *config, struct err *err)
 	r = data_dir_make(config->store.dir, err);
 	if (r == 0)
 		r = server_start(config, &server, err);
+	if (r == -EADDRINUSE)
+		r = err_suffix(err, r, " with --listen or --otlp");
 	if (r < 0)
 		return r;
 	announce(server, config);
