@@ -24,23 +24,11 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "driver_request.h"
 #include "driver_spans.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define MAX_LINE_BYTES ((size_t)64 << 20)
-
-struct list {
-	char **texts;
-	size_t n, cap;
-};
-
-struct request {
-	char *what, *dir, *tenant, *id, *labels, *period, *selector, *of;
-	int64_t now, start, duration, from, until, step, gauge, max_nodes, max_series, n_samples;
-	struct list columns, stacks, group_by, spans, profile_ids, span_ids, trace_ids;
-	int64_t *values, retention[5], sizes[5], total;
-	size_t n_values, values_cap, n_retention, n_sizes;
-};
+#define MAX_ANSWER_BYTES ((size_t)64 << 20)
 
 struct driver {
 	struct store *store;
@@ -53,128 +41,6 @@ struct driver {
 	struct store_tenant_retention own;
 	char tenant[64];
 };
-
-/* ---- requests ---- */
-
-static void list_add(struct list *list, const char *text, size_t len)
-{
-	list->texts = vec_grow(list->texts, &list->cap, list->n + 1, sizeof(char *));
-	list->texts[list->n++] = xstrndup(text, len);
-}
-
-static void list_done(struct list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->texts[i]);
-	free(list->texts);
-}
-
-static void request_done(struct request *request)
-{
-	char *const texts[] = {request->what,	request->dir,	 request->tenant,   request->id,
-			       request->labels, request->period, request->selector, request->of};
-
-	for (size_t i = 0; i < array_len(texts); i++)
-		free(texts[i]);
-	list_done(&request->columns);
-	list_done(&request->stacks);
-	list_done(&request->group_by);
-	list_done(&request->spans);
-	list_done(&request->profile_ids);
-	list_done(&request->span_ids);
-	list_done(&request->trace_ids);
-	free(request->values);
-}
-
-static char **text_field(struct request *request, const char *path)
-{
-	const struct {
-		const char *path;
-		char **field;
-	} fields[] = {{"do", &request->what},		{"dir", &request->dir},
-		      {"tenant", &request->tenant},	{"id", &request->id},
-		      {"labels", &request->labels},	{"period", &request->period},
-		      {"selector", &request->selector}, {"of", &request->of}};
-
-	for (size_t i = 0; i < array_len(fields); i++)
-		if (strcmp(fields[i].path, path) == 0)
-			return fields[i].field;
-	return NULL;
-}
-
-static struct list *list_field(struct request *request, const char *path)
-{
-	const struct {
-		const char *path;
-		struct list *field;
-	} fields[] = {{"columns[]", &request->columns},	       {"stacks[]", &request->stacks},
-		      {"group_by[]", &request->group_by},      {"spans[]", &request->spans},
-		      {"span_ids[]", &request->span_ids},      {"trace_ids[]", &request->trace_ids},
-		      {"profile_ids[]", &request->profile_ids}};
-
-	for (size_t i = 0; i < array_len(fields); i++)
-		if (strcmp(fields[i].path, path) == 0)
-			return fields[i].field;
-	return NULL;
-}
-
-static int64_t *number_field(struct request *request, const char *path)
-{
-	const struct {
-		const char *path;
-		int64_t *field;
-	} fields[] = {{"now", &request->now},		{"start", &request->start},
-		      {"duration", &request->duration}, {"from", &request->from},
-		      {"until", &request->until},	{"step", &request->step},
-		      {"gauge", &request->gauge},	{"max_nodes", &request->max_nodes},
-		      {"samples", &request->n_samples}, {"max_series", &request->max_series},
-		      {"total", &request->total}};
-
-	for (size_t i = 0; i < array_len(fields); i++)
-		if (strcmp(fields[i].path, path) == 0)
-			return fields[i].field;
-	return NULL;
-}
-
-static int on_number(struct request *request, const struct json_event *event)
-{
-	int64_t *field = number_field(request, event->path), value;
-
-	if (json_event_int(event, &value) < 0)
-		return ERR_USAGE;
-	if (field)
-		*field = value;
-	if (strcmp(event->path, "values[]") == 0) {
-		request->values = vec_grow(request->values, &request->values_cap,
-					   request->n_values + 1, sizeof(int64_t));
-		request->values[request->n_values++] = value;
-	}
-	if (strcmp(event->path, "sizes[]") == 0 && request->n_sizes < 5)
-		request->sizes[request->n_sizes++] = value;
-	if (strcmp(event->path, "retention[]") == 0 && request->n_retention < 5)
-		request->retention[request->n_retention++] = value;
-	return 0;
-}
-
-static int on_event(void *ctx, const struct json_event *event, struct err *err)
-{
-	struct request *request = ctx;
-	struct list *list;
-	char **text;
-
-	(void)err;
-	if (event->kind == JSON_NUMBER)
-		return on_number(request, event);
-	if (event->kind != JSON_STRING)
-		return 0;
-	text = text_field(request, event->path);
-	if (text)
-		*text = xstrndup(event->text, event->len);
-	list = list_field(request, event->path);
-	if (list)
-		list_add(list, event->text, event->len);
-	return 0;
-}
 
 /* ---- the store ---- */
 
@@ -350,7 +216,7 @@ static void write_stack(struct json_writer *json, const struct profile *profile,
 	struct frame_id frames[256];
 	size_t n = tree_path(&profile->tree, (struct node_id){node}, frames, 256);
 
-	buf_init(&text, MAX_LINE_BYTES);
+	buf_init(&text, MAX_ANSWER_BYTES);
 	for (size_t i = 0; i < n; i++) {
 		const struct frame *frame = names_frame_get(profile->names, frames[i]);
 
@@ -414,7 +280,7 @@ static void write_labels(struct json_writer *json, const char *key, const struct
 {
 	cleanup(buf_done) struct buf text = {0};
 
-	buf_init(&text, MAX_LINE_BYTES);
+	buf_init(&text, MAX_ANSWER_BYTES);
 	labels_format(labels, &text);
 	json_member_str(json, key, text.data);
 }
@@ -605,17 +471,16 @@ static int serve(struct driver *driver, struct request *request, struct json_wri
 
 static void answer_line(struct driver *driver, const char *line, size_t len)
 {
-	const struct json_limits limits = {MAX_LINE_BYTES, 8};
 	cleanup(buf_done) struct buf out = {0};
 	struct request request = {0};
 	struct json_writer json;
 	struct err err = {0};
 	int r;
 
-	buf_init(&out, MAX_LINE_BYTES);
+	buf_init(&out, MAX_ANSWER_BYTES);
 	json_writer_init(&json, &out, 0);
 	json_object(&json);
-	r = json_read(line, len, &limits, on_event, &request, &err);
+	r = request_read(&request, line, len, &err);
 	if (r == 0)
 		r = serve(driver, &request, &json, &err);
 	json_member_int(&json, "code", r < 0 ? r : 0);
