@@ -142,11 +142,13 @@ static int upload(struct unary *call, struct adhoc *adhoc, struct err *err)
 	return r < 0 ? r : put_profile(call, adhoc, err);
 }
 
-void handle_adhoc_upload(void *ctx, struct http_exchange *exchange)
+typedef int adhoc_fn(struct unary *call, struct adhoc *adhoc, struct err *err);
+
+/* A call about one file. */
+static void answer_with(void *ctx, struct http_exchange *exchange,
+			const struct unary_method *method, adhoc_fn *make)
 {
-	static const struct unary_method method = {QUERY_VIEW, &service_schema_adhoc_upload,
-						   &service_schema_adhoc_profile};
-	struct unary *call = unary_open(ctx, exchange, &method);
+	struct unary *call = unary_open(ctx, exchange, method);
 	struct adhoc adhoc;
 	struct err err;
 	int r;
@@ -154,9 +156,17 @@ void handle_adhoc_upload(void *ctx, struct http_exchange *exchange)
 	if (!call)
 		return;
 	adhoc_init(&adhoc, call->server->config.limits.max_inflated_bytes);
-	r = upload(call, &adhoc, &err);
+	r = make(call, &adhoc, &err);
 	adhoc_done(&adhoc);
 	unary_end(call, r, &err);
+}
+
+void handle_adhoc_upload(void *ctx, struct http_exchange *exchange)
+{
+	static const struct unary_method method = {QUERY_VIEW, &service_schema_adhoc_upload,
+						   &service_schema_adhoc_profile};
+
+	answer_with(ctx, exchange, &method, upload);
 }
 
 /* ---- Get, List ---- */
@@ -187,17 +197,8 @@ void handle_adhoc_get(void *ctx, struct http_exchange *exchange)
 {
 	static const struct unary_method method = {QUERY_VIEW, &service_schema_adhoc_get,
 						   &service_schema_adhoc_profile};
-	struct unary *call = unary_open(ctx, exchange, &method);
-	struct adhoc adhoc;
-	struct err err;
-	int r;
 
-	if (!call)
-		return;
-	adhoc_init(&adhoc, call->server->config.limits.max_inflated_bytes);
-	r = get(call, &adhoc, &err);
-	adhoc_done(&adhoc);
-	unary_end(call, r, &err);
+	answer_with(ctx, exchange, &method, get);
 }
 
 static int list(struct unary *call, struct err *err)

@@ -179,6 +179,16 @@ static int64_t last_ms(const struct import_peer *peer, struct import_range range
 	return peer->ends_before ? range.until_ms : range.until_ms - 1;
 }
 
+/* A question in Protobuf, which is released; with 0 the answer is the caller's to release. */
+static int ask_querier(struct import_peer *peer, const char *method, struct buf *request,
+		       struct http_client_answer *answer, struct err *err)
+{
+	int r = call(peer, method, request, false, answer, err);
+
+	buf_done(request);
+	return r;
+}
+
 /* Strings of field 1 of an answer. */
 static int read_texts(const struct http_client_answer *answer, struct arena *arena,
 		      struct import_texts *ret_texts, struct err *err)
@@ -212,8 +222,7 @@ int import_names(struct import_peer *peer, struct import_range range, const char
 	proto_put_str(&request, 1, selector);
 	proto_put_int(&request, 2, range.from_ms);
 	proto_put_int(&request, 3, last_ms(peer, range));
-	r = call(peer, QUERIER "LabelNames", &request, false, &answer, err);
-	buf_done(&request);
+	r = ask_querier(peer, QUERIER "LabelNames", &request, &answer, err);
 	if (r < 0)
 		return r;
 	r = read_texts(&answer, arena, ret_names, err);
@@ -232,8 +241,7 @@ int import_types(struct import_peer *peer, struct import_range range, struct are
 	buf_init(&request, MAX_REQUEST_BYTES);
 	proto_put_int(&request, 1, range.from_ms);
 	proto_put_int(&request, 2, last_ms(peer, range));
-	r = call(peer, QUERIER "ProfileTypes", &request, false, &answer, err);
-	buf_done(&request);
+	r = ask_querier(peer, QUERIER "ProfileTypes", &request, &answer, err);
 	if (r < 0)
 		return r;
 	r = read_texts(&answer, arena, ret_types, err);
@@ -313,8 +321,7 @@ int import_list_series(struct import_peer *peer, struct import_range range, cons
 			proto_put_str(&request, 2, names->items[i]);
 	proto_put_int(&request, 3, range.from_ms);
 	proto_put_int(&request, 4, last_ms(peer, range));
-	r = call(peer, QUERIER "Series", &request, false, &answer, err);
-	buf_done(&request);
+	r = ask_querier(peer, QUERIER "Series", &request, &answer, err);
 	if (r < 0)
 		return r;
 	r = read_series(&answer, arena, ret_list, err);
@@ -397,8 +404,7 @@ int import_steps(struct import_peer *peer, struct import_range range, const char
 	put_double(&request, 6, (double)step_ms / 1e3);
 	if (is_average)
 		proto_put_uint(&request, 7, 1);
-	r = call(peer, QUERIER "SelectSeries", &request, false, &answer, err);
-	buf_done(&request);
+	r = ask_querier(peer, QUERIER "SelectSeries", &request, &answer, err);
 	if (r < 0)
 		return r;
 	r = read_points(&answer, arena, ret_points, err);
@@ -418,8 +424,7 @@ int import_profile(struct import_peer *peer, struct import_range range, const ch
 	proto_put_str(&request, 2, selector);
 	proto_put_int(&request, 3, range.from_ms);
 	proto_put_int(&request, 4, last_ms(peer, range));
-	r = call(peer, QUERIER "SelectMergeProfile", &request, false, &answer, err);
-	buf_done(&request);
+	r = ask_querier(peer, QUERIER "SelectMergeProfile", &request, &answer, err);
 	if (r < 0)
 		return r;
 	buf_put(pprof, answer.body.data ? answer.body.data : "", answer.body.len);
