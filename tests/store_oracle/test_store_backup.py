@@ -241,6 +241,8 @@ def test_what_is_in_the_way_is_named(open_store, tmp_path):
     assert "exists" in pyrometer("backup", tmp_path / "data", tmp_path / "there", code=1)
     assert "no store" in pyrometer("backup", tmp_path / "nothing", tmp_path / "out", code=1)
     assert "no whole backup" in pyrometer("restore", tmp_path / "there", tmp_path / "copy", code=1)
+    pyrometer("backup", tmp_path / "data", tmp_path / "whole")
+    assert "is a backup: pyrometer restore" in pyrometer("fsck", tmp_path / "whole", code=1)
     pyrometer("backup", tmp_path / "data", code=2)
     pyrometer("restore", tmp_path / "data", code=2)
 

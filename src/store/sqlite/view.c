@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "store/sqlite/sql.h"
+#include "store/sqlite/store_backup_private.h"
 #include "store/sqlite/turn.h"
 
 #define FREEZE_TRIES 3
@@ -221,6 +222,17 @@ static void raise_descriptor_limit(void)
 }
 
 /* -1 on a disk that nobody can write: it stands still by itself. */
+/* A backup has no lock: nobody is to write there. */
+static int no_store(const char *dir, struct err *err)
+{
+	cleanup_free char *manifest = copy_path(dir, MANIFEST_NAME);
+
+	if (access(manifest, F_OK) == 0)
+		return err_set(err, -ENOENT,
+			       "%s is a backup: pyrometer restore makes a store of it", dir);
+	return err_set(err, -ENOENT, "there is no store in %s", dir);
+}
+
 static int open_lock(const char *dir, int *ret_fd, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -229,7 +241,7 @@ static int open_lock(const char *dir, int *ret_fd, struct err *err)
 		abort();
 	*ret_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (*ret_fd < 0 && errno == ENOENT)
-		return err_set(err, -ENOENT, "there is no store in %s", dir);
+		return no_store(dir, err);
 	if (*ret_fd < 0 && errno != EROFS)
 		return err_sys(err, -errno, "cannot open %s", path);
 	return 0;
