@@ -23,6 +23,8 @@ import shutil
 import subprocess
 import sys
 
+from unfit import Unfit, last_words
+
 TARGETS = pathlib.Path(__file__).resolve().parent / "targets" / "native"
 HARD = ["-O2", "-fPIC", "-shared", "-pthread", "-w", "-fno-ipa-icf"]  # of every library
 VARIANTS = {
@@ -42,10 +44,6 @@ HIDDEN = {"metal_deep_down", "metal_sixty_down", "metal_all_down", "metal_last",
 CUT = "[native frames not known]"
 
 Verdict = collections.namedtuple("Verdict", "samples native complete wrong shapes")
-
-
-class Unfit(Exception):
-    """The program does not run on this interpreter; the reason is its text."""
 
 
 # ---- building -----------------------------------------------------------------------------------
@@ -293,9 +291,9 @@ class Target:
         self.pid = self.process.pid
         line = self.process.stdout.readline()
         if not line:
-            reason = self.process.stderr.read().strip().splitlines() or ["no reason given"]
+            said = self.process.stderr.read()
             self.close()
-            raise Unfit(reason[-1])
+            raise last_words(said, f"{program} on {python.id}")
         self.truth = Truth(json.loads(line))
 
     def close(self):

@@ -22,6 +22,8 @@ import re
 import signal
 import subprocess
 
+from unfit import Unfit, last_words
+
 TARGETS = pathlib.Path(__file__).resolve().parent / "targets"
 PROGRAMS = sorted(path.stem.removeprefix("truth_") for path in TARGETS.glob("truth_*.py") if path.stem != "truth_stacks")
 COLLECTOR = "[GC]"
@@ -29,10 +31,6 @@ FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)")
 STALE_SECONDS = 0.05  # out of its phase by this much: a program that waits for a CPU overstays its own phase
 
 Verdict = collections.namedtuple("Verdict", "samples impossible wrong_lines classes")
-
-
-class Unfit(Exception):
-    """The program does not run on this interpreter; the reason is its text."""
 
 
 def parse_frame(text):
@@ -163,9 +161,9 @@ class Target:
         self.pid = self.process.pid
         line = self.process.stdout.readline()
         if not line:
-            reason = self.process.stderr.read().strip().splitlines() or ["no reason given"]
+            said = self.process.stderr.read()
             self.close()
-            raise Unfit(reason[-1])
+            raise last_words(said, f"{program} on {python}")
         self.truth = Truth(json.loads(line))
 
     def spent(self):

@@ -10,9 +10,11 @@ import subprocess
 
 import pytest
 
+import natives
 import pythons
 from conftest import TARGETS
 from profiles import read_raw, run
+from unfit import Unfit, last_words
 
 PYTHON = pythons.first()
 pytestmark = pytest.mark.skipif(not PYTHON, reason="needs a supported Python to profile")
@@ -31,10 +33,13 @@ COMMON = {
 @pytest.fixture
 def start(spawn):
     def begin(program, *args, python=PYTHON, **options):
-        target = spawn([python, "-u", TARGETS / f"{program}.py", *args], stdout=subprocess.PIPE, **options)
-        line = target.stdout.readline()
-        if line != b"ready\n":
-            pytest.skip(f"needs what {program} {' '.join(args)} needs")
+        target = spawn([python, "-u", TARGETS / f"{program}.py", *args], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, **options)
+        if target.stdout.readline() != b"ready\n":
+            try:
+                raise last_words(target.stderr.read().decode(), program)
+            except Unfit as unfit:
+                pytest.skip(str(unfit))
         return target
     return begin
 
@@ -84,11 +89,10 @@ def test_text_has_arguments_and_locals_under_their_frame(pyrometer, start):
 
 
 def test_scalars_of_numpy_are_numbers(pyrometer, start):
-    python = next((p for p in (found.path for found in pythons.every())
-                   if subprocess.run([p, "-c", "import numpy"], capture_output=True).returncode == 0), None)
+    python = next((found for found in pythons.every() if natives.numpy_folder(found)), None)
     if not python:
-        pytest.skip("needs a Python with numpy")
-    target = start("values_locals", "numpy", python=python)
+        pytest.skip("needs numpy, and a Python of the version that runs the tests")
+    target = start("values_locals", "numpy", python=python.path, env={**os.environ, **natives.numpy_folder(python)})
     found = locals_of(dump(pyrometer, "-l", "-j", "-p", target.pid), "scalars")
     shown = {name: local["repr"] for name, local in found.items() if name != "numpy"}
     assert shown == {"yes": "True", "small": "-3", "wide": "44", "unsigned": "46", "half": "0.3", "single": "0.5",

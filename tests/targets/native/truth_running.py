@@ -187,10 +187,11 @@ def main():
             paths += metal.shape_paths("<module> main cycle go_back", name, "back spin")
             paths += metal.shape_paths("<module> main cycle go_down", name, metal.work_of(library))
     way = "<module> main cycle chain"
-    for language, library, name, function in LINKS:
-        if (library, name) in known:
-            links[language] = known[library, name] + (loader.callback(function),)
-            way += " " + metal.SHAPES[name][0] + " " + function.__name__
+    for language, library, name, function in LINKS:  # each is called by the one before
+        if (library, name) not in known:
+            break
+        links[language] = known[library, name] + (loader.callback(function),)
+        way += " " + metal.SHAPES[name][0] + " " + function.__name__
     paths.append(way + " spin")
     uses = [sort, consume, construct, compare, be_signalled]
     for module, use in ((hasattr(hashlib, "sha256"), use_hashes), (zlib, use_zlib), (ssl, use_ssl),
