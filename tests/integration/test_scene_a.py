@@ -196,9 +196,10 @@ def test_before_and_after_tell_what_was_saved(scene):
     foo = rows["foo"]["self"] * per_request[0], rows["foo"]["self_b"] * per_request[1]
     bar = rows["bar"]["self"] * per_request[0], rows["bar"]["self_b"] * per_request[1]
     total = diff["total"] * per_request[0], diff["total_b"] * per_request[1]
-    # bar does the same work before and after: what it costs says how fast a shared CPU was meanwhile.
+    # bar does the same work before and after: what it costs says how fast a shared CPU was meanwhile, which has been
+    # seen to change by a third within a minute.  What is asserted below is relative to it.
     speed = bar[1] / bar[0]
-    assert speed == pytest.approx(1, abs=0.3)
+    assert 0.4 < speed < 2.5
     assert 1 - foo[1] / foo[0] / speed == pytest.approx(0.89, abs=0.02)
     assert 1 - total[1] / total[0] / speed == pytest.approx(0.67, abs=0.03)
     assert PRICE_A_YEAR * total[1] / total[0] / speed == pytest.approx(33_000, abs=3_000)
