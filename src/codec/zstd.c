@@ -100,6 +100,37 @@ int zstd_decompress(const void *data, size_t len, const struct codec_limits *lim
 	return r;
 }
 
+struct zstd_decoder {
+	ZSTD_DCtx *context;
+};
+
+struct zstd_decoder *zstd_decoder_new(void)
+{
+	struct zstd_decoder *decoder = malloc(sizeof(*decoder));
+
+	if (!decoder)
+		abort();
+	decoder->context = ZSTD_createDCtx();
+	if (!decoder->context)
+		abort();
+	return decoder;
+}
+
+void zstd_decoder_free(struct zstd_decoder *decoder)
+{
+	if (decoder)
+		ZSTD_freeDCtx(decoder->context);
+	free(decoder);
+}
+
+int zstd_decode(struct zstd_decoder *decoder, const void *data, size_t len, void *out,
+		size_t out_len)
+{
+	size_t wrote = ZSTD_decompressDCtx(decoder->context, out, out_len, data, len);
+
+	return ZSTD_isError(wrote) || wrote != out_len ? ERR_CORRUPT : 0;
+}
+
 int zstd_compress(const void *data, size_t len, int level, struct buf *out, struct err *err)
 {
 	size_t room = ZSTD_compressBound(len), wrote;

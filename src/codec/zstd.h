@@ -15,6 +15,18 @@
 int zstd_decompress(const void *data, size_t len, const struct codec_limits *limits,
 		    struct codec_loan *loan, struct buf *out, struct err *err) nodiscard;
 
+/*
+ * For many short frames whose length is known: what decoding needs (about 100 kB, which cost more to get than a
+ * frame of 1 kB costs to decode) is kept from one to the next.  An object of one thread.
+ */
+struct zstd_decoder;
+
+struct zstd_decoder *zstd_decoder_new(void) nodiscard;
+void zstd_decoder_free(struct zstd_decoder *decoder);
+/* What the frames hold, exactly `out_len` bytes, into `out`; else ERR_CORRUPT. */
+int zstd_decode(struct zstd_decoder *decoder, const void *data, size_t len, void *out,
+		size_t out_len) nodiscard;
+
 /* Append one frame, with its size in the head.  Level 1 to 19. */
 int zstd_compress(const void *data, size_t len, int level, struct buf *out,
 		  struct err *err) nodiscard;

@@ -22,10 +22,28 @@ void block_room_init(struct block_room *room)
 
 void block_room_done(struct block_room *room)
 {
+	zstd_decoder_free(room->decoder);
 	buf_done(&room->raw);
 	free(room->nodes);
 	free(room->values);
 	*room = (struct block_room){0};
+}
+
+int block_room_unpack(struct block_room *room, const void *data, size_t len, size_t raw_bytes)
+{
+	char *into;
+	int r;
+
+	buf_reset(&room->raw);
+	into = buf_room(&room->raw, raw_bytes);
+	if (!into)
+		return ERR_CORRUPT;
+	if (!room->decoder)
+		room->decoder = zstd_decoder_new();
+	r = zstd_decode(room->decoder, data, len, into, raw_bytes);
+	if (r == 0)
+		buf_grew(&room->raw, raw_bytes);
+	return r;
 }
 
 static void write_raw(const struct block *block, struct buf *raw)
@@ -158,7 +176,7 @@ int block_read_head(struct block *block, const void *head, size_t len,
 static int unpack(const struct block *block, const void *data, size_t len, struct block_room *room,
 		  struct cursor *ret_raw)
 {
-	const struct codec_limits limits = {.max_bytes = block->raw_bytes};
+	int r;
 
 	if (block->packing == PACKED_PLAIN) {
 		*ret_raw = cursor_over(data, len);
@@ -166,12 +184,10 @@ static int unpack(const struct block *block, const void *data, size_t len, struc
 	}
 	if (block->packing != PACKED_ZSTD)
 		return ERR_CORRUPT;
-	buf_reset(&room->raw);
-	if (zstd_decompress(data, len, &limits, NULL, &room->raw, NULL) < 0 ||
-	    room->raw.len != block->raw_bytes)
-		return ERR_CORRUPT;
-	*ret_raw = cursor_over(room->raw.data, room->raw.len);
-	return 0;
+	r = block_room_unpack(room, data, len, block->raw_bytes);
+	if (r == 0)
+		*ret_raw = cursor_over(room->raw.data, room->raw.len);
+	return r;
 }
 
 /* Varints are most of what a query does; those of one byte do not leave the loop. */

@@ -49,8 +49,11 @@ struct block {
 	uint32_t raw_bytes;
 };
 
+struct zstd_decoder;
+
 /* Memory for decoding, kept from block to block. */
 struct block_room {
+	struct zstd_decoder *decoder; /* NULL until the first packed block */
 	struct buf raw;
 	uint32_t *nodes;
 	size_t nodes_cap;
@@ -60,6 +63,9 @@ struct block_room {
 
 void block_room_init(struct block_room *room);
 void block_room_done(struct block_room *room); /* all-zero is fine */
+/* What was packed, exactly `raw_bytes`, into room->raw. */
+int block_room_unpack(struct block_room *room, const void *data, size_t len,
+		      size_t raw_bytes) nodiscard;
 
 /* Append head and data; cover is united by it.  Fails only with ERR_LIMIT. */
 int block_write(const struct block *block, struct cover *cover, struct buf *head, struct buf *data,

@@ -295,7 +295,7 @@ int exemplar_block_read_head(struct exemplar_block *block, const void *head, siz
 static int unpack(const struct exemplar_block *block, const void *data, size_t len,
 		  struct block_room *room, struct cursor *ret_raw)
 {
-	const struct codec_limits limits = {.max_bytes = block->raw_bytes};
+	int r;
 
 	if (hash_stable(data, len) != block->data_hash || block->packing > PACKED_ZSTD)
 		return ERR_CORRUPT;
@@ -303,12 +303,10 @@ static int unpack(const struct exemplar_block *block, const void *data, size_t l
 		*ret_raw = cursor_over(data, len);
 		return len == block->raw_bytes ? 0 : ERR_CORRUPT;
 	}
-	buf_reset(&room->raw);
-	if (zstd_decompress(data, len, &limits, NULL, &room->raw, NULL) < 0 ||
-	    room->raw.len != block->raw_bytes)
-		return ERR_CORRUPT;
-	*ret_raw = cursor_over(room->raw.data, room->raw.len);
-	return 0;
+	r = block_room_unpack(room, data, len, block->raw_bytes);
+	if (r == 0)
+		*ret_raw = cursor_over(room->raw.data, room->raw.len);
+	return r;
 }
 
 static int64_t in_unit(uint64_t value, int64_t unit)
