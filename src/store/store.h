@@ -41,6 +41,9 @@
 #include "profile/profile.h"
 
 #define STORE_TENANT_DEFAULT "anonymous"
+#define STORE_TENANT_MAX_BYTES 150
+#define STORE_TENANT_BETWEEN '|' /* no tenant's name has it */
+#define STORE_MAX_TENANTS 16	 /* of one query */
 #define STORE_ID_MAX_BYTES 64
 #define STORE_MAX_DURATION_NS (24 * 3600 * 1000000000ll)
 #define STORE_MAX_STEPS 20000
@@ -80,7 +83,7 @@ struct store_pick {
 #define STORE_PICK_MAX 1024 /* of each list */
 
 struct store_query {
-	const char *tenant;
+	const char *tenant; /* or several, "one|two": the sum of their data; delete() wants one */
 	const struct selector *selector; /* __profile_type__ and labels */
 	const struct store_pick *pick;	 /* of merge() and exemplars(); NULL: everything */
 	struct store_range range;
@@ -216,7 +219,10 @@ struct store_ops {
 	int (*exemplars)(struct store *store, const struct store_query *query,
 			 enum store_exemplar_kind kind, store_exemplar_fn *tell, void *ctx,
 			 struct store_exemplar_sum *ret_sum, struct err *err);
-	/* Source text of a service's files, newest per file; len 0 when it was never sent. */
+	/*
+	 * Source text of a service's files, newest per file (and of several tenants); len 0 when it was never
+	 * sent.
+	 */
 	int (*put_source)(struct store *store, const char *tenant, const char *service,
 			  const struct store_source *source, store_done_fn *done, void *ctx,
 			  struct err *err);

@@ -33,6 +33,30 @@ struct tenant *catalogue_tenant(const struct catalogue *catalogue, const char *n
 	return NULL;
 }
 
+int catalogue_tenants(const struct catalogue *catalogue, const char *names,
+		      struct tenant *ret_tenants[STORE_MAX_TENANTS], size_t *ret_n, struct err *err)
+{
+	char name[STORE_TENANT_MAX_BYTES + 1];
+	size_t n = 0, len;
+
+	for (size_t i = 0; *names; names += len + (names[len] != '\0')) {
+		const char *bar = strchr(names, STORE_TENANT_BETWEEN);
+		struct tenant *tenant;
+
+		len = bar ? (size_t)(bar - names) : strlen(names);
+		if (i++ == STORE_MAX_TENANTS || len > STORE_TENANT_MAX_BYTES)
+			return err_set(err, ERR_LIMIT, "a query is for at most %d tenants",
+				       STORE_MAX_TENANTS);
+		memcpy(name, names, len);
+		name[len] = '\0';
+		tenant = catalogue_tenant(catalogue, name);
+		if (tenant)
+			ret_tenants[n++] = tenant;
+	}
+	*ret_n = n;
+	return 0;
+}
+
 int catalogue_make_tenant(struct catalogue *catalogue, const char *name, struct tenant **ret_tenant,
 			  struct err *err)
 {

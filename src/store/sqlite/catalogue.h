@@ -152,6 +152,10 @@ void catalogue_save_failed(struct catalogue *catalogue);
 /* ---- finding and making; the store's lock is held ---- */
 
 struct tenant *catalogue_tenant(const struct catalogue *catalogue, const char *name); /* or NULL */
+/* Those of "one|two" that are known; ERR_LIMIT for more than STORE_MAX_TENANTS names. */
+int catalogue_tenants(const struct catalogue *catalogue, const char *names,
+		      struct tenant *ret_tenants[STORE_MAX_TENANTS], size_t *ret_n,
+		      struct err *err) nodiscard;
 int catalogue_make_tenant(struct catalogue *catalogue, const char *name, struct tenant **ret_tenant,
 			  struct err *err) nodiscard;
 struct service *catalogue_service(const struct catalogue *catalogue, const struct tenant *tenant,

@@ -234,8 +234,9 @@ static struct day *find_days(struct span_scan *scan, struct arena *arena, size_t
 	for (size_t id = 1; id < files->n; id++) {
 		struct block_file *file = files->items[id];
 
-		if (!file || file->tenant != scan->query->tenant || file->level != LEVEL_SPANS ||
-		    file->state != FILE_LIVE || file->period.from_ns >= range->until_ns ||
+		if (!file || !query_has_tenant(scan->query, file->tenant) ||
+		    file->level != LEVEL_SPANS || file->state != FILE_LIVE ||
+		    file->period.from_ns >= range->until_ns ||
 		    file->period.until_ns + scan->longest_ns <= range->from_ns)
 			continue;
 		days[n] = (struct day){file, find_blocks(files, file)};

@@ -246,11 +246,13 @@ static int make_job(struct sqlite_store *store, const struct store_query *ask, s
 	struct job *job;
 	int r = query_begin(&query, store, ask, false, err);
 
-	if (r == 0 && !query.tenant)
+	if (r == 0 && !query.n_tenants)
 		r = err_set(err, -ENOENT, "there is no tenant %s", ask->tenant);
+	if (r == 0 && strchr(ask->tenant, STORE_TENANT_BETWEEN))
+		r = err_set(err, ERR_USAGE, "delete the profiles of one tenant at a time");
 	if (r == 0) {
 		job = xcalloc(1, sizeof(*job));
-		job->tenant = query.tenant;
+		job->tenant = query.tenants[0];
 		job->range = ask->range;
 		job->selector = selector_text(ask->selector);
 		job->series = xcalloc(query.n_series + 1, sizeof(*job->series));

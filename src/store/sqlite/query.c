@@ -125,7 +125,7 @@ static int match_series(struct query *query, bool of_one_type, struct err *err)
 	for (size_t id = 1; id < table->n && r >= 0; id++) {
 		struct series *series = table->items[id];
 
-		if (!series || series->family->service->tenant != query->tenant ||
+		if (!series || !query_has_tenant(query, series->family->service->tenant) ||
 		    !overlaps(series, &query->ask->range) ||
 		    !matches(query->ask->selector, false, &series->labels))
 			continue;
@@ -165,9 +165,17 @@ static void note_damaged_files(struct query *query)
 	for (size_t id = 1; id < files->n; id++) {
 		const struct block_file *file = files->items[id];
 
-		if (file && file->tenant == query->tenant && file->state == FILE_DAMAGED)
+		if (file && query_has_tenant(query, file->tenant) && file->state == FILE_DAMAGED)
 			query_note_missing(query, file->period);
 	}
+}
+
+bool query_has_tenant(const struct query *query, const struct tenant *tenant)
+{
+	for (size_t i = 0; i < query->n_tenants; i++)
+		if (query->tenants[i] == tenant)
+			return true;
+	return false;
 }
 
 int query_begin(struct query *query, struct sqlite_store *store, const struct store_query *ask,
@@ -180,10 +188,11 @@ int query_begin(struct query *query, struct sqlite_store *store, const struct st
 	if (ask->range.from_ns < 0 || ask->range.from_ns >= ask->range.until_ns)
 		return err_set(err, ERR_USAGE, "the range is empty: from must be before until");
 	pthread_mutex_lock(&store->lock);
-	query->tenant = catalogue_tenant(&store->catalogue, ask->tenant);
-	if (query->tenant)
+	r = catalogue_tenants(&store->catalogue, ask->tenant, query->tenants, &query->n_tenants,
+			      err);
+	if (r == 0 && query->n_tenants)
 		r = match_series(query, of_one_type, err);
-	if (query->tenant && query->n_series)
+	if (query->n_series)
 		note_damaged_files(query);
 	pthread_mutex_unlock(&store->lock);
 	if (query->n_series)
@@ -226,7 +235,7 @@ struct scan {
 	struct query *query;
 	const struct block_file *file;
 	const struct piece *piece;
-	struct series *const *members;
+	const struct tenant *tenant; /* whose piece it is */
 	scan_fn *visit;
 	void *ctx;
 	struct cover cover;
@@ -321,25 +330,25 @@ static int scan_file(struct scan *scan, struct block_file *file, int64_t from_ns
 	return r;
 }
 
-static bool holds(const struct block_file *file, const struct query *query,
-		  const struct piece *piece)
+static bool holds(const struct block_file *file, const struct scan *scan)
 {
+	const struct piece *piece = scan->piece;
 	int64_t reach = piece->level == LEVEL_FINE ? STORE_MAX_DURATION_NS : 0;
 
-	return file && file->tenant == query->tenant && file->level == piece->level &&
+	return file && file->tenant == scan->tenant && file->level == piece->level &&
 	       file->state == FILE_LIVE && file->period.from_ns < piece->until_ns &&
 	       file->period.until_ns + reach > piece->from_ns;
 }
 
 /* The file after `last_id` that holds blocks of the piece, or NULL. */
-static struct block_file *next_file(struct query *query, const struct piece *piece, size_t last_id)
+static struct block_file *next_file(const struct scan *scan, size_t last_id)
 {
-	struct sqlite_store *store = query->store;
+	struct sqlite_store *store = scan->query->store;
 	struct block_file *found = NULL;
 
 	pthread_mutex_lock(&store->lock);
 	for (size_t id = last_id + 1; id < store->catalogue.files.n && !found; id++)
-		if (holds(store->catalogue.files.items[id], query, piece))
+		if (holds(store->catalogue.files.items[id], scan))
 			found = store->catalogue.files.items[id];
 	pthread_mutex_unlock(&store->lock);
 	return found;
@@ -354,7 +363,7 @@ static int scan_piece(struct scan *scan, struct err *err)
 	pthread_mutex_lock(&scan->query->store->lock);
 	from_ns = scan_from(scan);
 	pthread_mutex_unlock(&scan->query->store->lock);
-	while (r == 0 && (file = next_file(scan->query, scan->piece, file ? file->id : 0)))
+	while (r == 0 && (file = next_file(scan, file ? file->id : 0)))
 		r = scan_file(scan, file, from_ns, err);
 	return r;
 }
@@ -430,6 +439,7 @@ int query_scan(struct query *query, struct series *const *members, size_t n_memb
 		for (end = i + 1; end < n_members && members[end]->family == members[i]->family;
 		     end++)
 			;
+		scan.tenant = members[i]->family->service->tenant;
 		plan_steps(&plan, query, &members[i], end - i, steps);
 		for (size_t p = 0; p < plan.n && r == 0; p++) {
 			scan.piece = &plan.pieces[p];

@@ -2,7 +2,7 @@
 /*
  * What all queries share: which series match, which blocks cover a range, and reading them.
  *
- *	query_begin	series of the tenant that match the selector, and their columns
+ *	query_begin	series of the tenants that match the selector, and their columns
  *	query_scan	for some of them (all, or a group): every block that a series of steps needs,
  *			each once, from the coarsest levels that are clean and fit
  *	query_end
@@ -19,7 +19,8 @@
 struct query {
 	struct sqlite_store *store;
 	const struct store_query *ask;
-	struct tenant *tenant;
+	struct tenant *tenants[STORE_MAX_TENANTS]; /* of those asked for, the known ones */
+	size_t n_tenants;
 	struct series **series; /* those that match, by text */
 	size_t n_series, series_cap;
 	uint32_t columns[PROFILE_MAX_COLUMNS];	   /* of the selector's type, over all series */
@@ -42,6 +43,7 @@ struct query {
 int query_begin(struct query *query, struct sqlite_store *store, const struct store_query *ask,
 		bool of_one_type, struct err *err) nodiscard;
 void query_end(struct query *query);
+bool query_has_tenant(const struct query *query, const struct tenant *tenant);
 /* "name:type:unit:period_type:period_unit" of a series and column, in the arena. */
 char *query_profile_type(const struct series *series, const struct column *column,
 			 struct arena *arena);

@@ -88,26 +88,32 @@ static int unpack(sqlite3_stmt *row, struct arena *arena, struct store_source *r
 	return 0;
 }
 
-static uint32_t service_id(struct sqlite_store *store, const char *tenant_name, const char *name)
+/* The services of that name, one of each tenant that has it. */
+static int find_services(struct sqlite_store *store, const char *tenants, const char *name,
+			 uint32_t ret_ids[STORE_MAX_TENANTS], size_t *ret_n, struct err *err)
 {
-	struct service *service = NULL;
-	struct tenant *tenant;
+	struct tenant *found[STORE_MAX_TENANTS];
+	size_t n_found = 0, n = 0;
+	int r;
 
 	pthread_mutex_lock(&store->lock);
-	tenant = catalogue_tenant(&store->catalogue, tenant_name);
-	if (tenant)
-		service = catalogue_service(&store->catalogue, tenant, name);
+	r = catalogue_tenants(&store->catalogue, tenants, found, &n_found, err);
+	for (size_t i = 0; i < n_found; i++) {
+		struct service *service = catalogue_service(&store->catalogue, found[i], name);
+
+		if (service)
+			ret_ids[n++] = service->id;
+	}
 	pthread_mutex_unlock(&store->lock);
-	return service ? service->id : 0;
+	*ret_n = n;
+	return r;
 }
 
-int sqlite_get_source(struct store *base, const char *tenant, const char *service, const char *file,
-		      struct arena *arena, struct store_source *ret_source, struct err *err)
+/* The text that a service has of a file, where it is newer than `source`. */
+static int read_source(struct sqlite_store *store, uint32_t owner, struct arena *arena,
+		       struct store_source *source, struct err *err)
 {
-	struct sqlite_store *store = sqlite_store_of(base);
-	struct store_source source = {.file = file, .text = ""};
 	sqlite3_stmt *row = NULL;
-	uint32_t owner = service_id(store, tenant, service);
 	int r;
 
 	pthread_mutex_lock(&store->dict_reader_lock);
@@ -116,13 +122,29 @@ int sqlite_get_source(struct store *base, const char *tenant, const char *servic
 			err);
 	if (r == 0) {
 		sql_bind(row, owner);
-		sqlite3_bind_text(row, 2, file, -1, SQLITE_STATIC);
+		sqlite3_bind_text(row, 2, source->file, -1, SQLITE_STATIC);
 		r = sql_step(row, err);
 	}
 	if (r > 0)
-		r = unpack(row, arena, &source, err);
+		r = !source->len || sqlite3_column_int64(row, 0) > source->time_ns
+			    ? unpack(row, arena, source, err)
+			    : 0;
 	sqlite3_finalize(row);
 	pthread_mutex_unlock(&store->dict_reader_lock);
+	return r;
+}
+
+int sqlite_get_source(struct store *base, const char *tenant, const char *service, const char *file,
+		      struct arena *arena, struct store_source *ret_source, struct err *err)
+{
+	struct sqlite_store *store = sqlite_store_of(base);
+	struct store_source source = {.file = file, .text = ""};
+	uint32_t ids[STORE_MAX_TENANTS];
+	size_t n;
+	int r = find_services(store, tenant, service, ids, &n, err);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = read_source(store, ids[i], arena, &source, err);
 	if (r == 0)
 		*ret_source = source;
 	return r;
