@@ -9,7 +9,8 @@
  *      not matter), or was given to the login page, which sets a cookie.  Never in a URL.
  *   3. The tenant is the token's.  Where the token is for every tenant, or there are no tokens, and the server
  *      has tenants (--tenants), X-Scope-OrgID says which, and its absence is 401 as with Pyroscope; without
- *      --tenants the header is not looked at.
+ *      --tenants the header is not looked at.  "one|two" asks both at a time: only questions take that, and
+ *      what puts or keeps something answers 401 as Pyroscope does.
  *   4. Revoking a token ends its sessions and its use on open connections within a second.
  *   5. Wrong tokens are counted by address: beyond max-login-failures a minute that address is told 429 for wrong
  *      ones.  A right token always gets in, so nobody can lock out others.

@@ -19,10 +19,13 @@ enum scope {
 	SCOPE_OPEN = 8,	  /* of routes: for everyone, without a token */
 	SCOPE_PAGE = 16,  /* of routes: a browser without a session is sent to the login page */
 	SCOPE_WHOLE = 32, /* of routes: shows all tenants, thus not for tokens of one (/metrics) */
+	SCOPE_ONE =
+		64, /* of routes that are asked: keeps something of one tenant, not for several at a time */
 };
 
 struct caller {
-	const char *tenant;
+	const char
+		*tenant; /* where a route for queries takes several: "one|two", sorted, each once */
 	unsigned int scopes;
 	const char *token; /* its id, for logs; "" without one */
 	bool has_session;  /* came with the cookie of the login page */
