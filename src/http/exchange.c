@@ -6,26 +6,6 @@
 #include "base/clock.h"
 #include "http/http_private.h"
 
-const char *http_refusal_name(enum http_refusal refusal)
-{
-	static const char *const names[HTTP_REFUSAL_COUNT] = {
-		[HTTP_REFUSED_CONNECTIONS] = "connections",
-		[HTTP_REFUSED_QUEUE] = "queue",
-		[HTTP_REFUSED_MEMORY] = "memory",
-		[HTTP_REFUSED_TIMEOUT] = "timeout",
-		[HTTP_REFUSED_TOO_LARGE] = "too_large",
-		[HTTP_REFUSED_HEADERS] = "headers",
-		[HTTP_REFUSED_HOST] = "host",
-		[HTTP_REFUSED_MALFORMED] = "malformed",
-		[HTTP_REFUSED_NOT_FOUND] = "not_found",
-		[HTTP_REFUSED_METHOD] = "method",
-		[HTTP_REFUSED_STOPPING] = "stopping",
-		[HTTP_REFUSED_ACCESS] = "access",
-	};
-
-	return names[refusal];
-}
-
 struct exchange *exchange_new(struct http_server *server, exchange_wake_fn *wake, void *front,
 			      const char *peer)
 {
@@ -150,34 +130,6 @@ void exchange_add_header(struct exchange *exchange, const char *name, size_t nam
 		(struct http_pair){own, arena_strndup(arena, value, value_len)};
 }
 
-/* ---- refusing ---- */
-
-void exchange_refuse(struct exchange *exchange, enum http_refusal refusal, int status,
-		     const char *reason, const char *fmt, ...)
-{
-	char detail[ERR_TEXT_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, args);
-	va_end(args);
-	http_fail(&exchange->pub, status, reason, "%s", detail);
-	if (status == 503)
-		http_response_header(&exchange->pub, "Retry-After", "1");
-	exchange_end_refused(exchange, refusal);
-}
-
-void exchange_end_refused(struct exchange *exchange, enum http_refusal refusal)
-{
-	const struct http_config *config = exchange->server->config;
-
-	atomic_fetch_add(&exchange->server->refused[refusal], 1);
-	if (config->refused)
-		config->refused(config->ctx, &exchange->pub, refusal);
-	answer_complete(exchange);
-	atomic_store(&exchange->state, EXCHANGE_ANSWERED);
-}
-
 bool exchange_add_body(struct exchange *exchange, const void *data, size_t len)
 {
 	struct http_server *server = exchange->server;
@@ -213,12 +165,8 @@ void exchange_dispatch(struct exchange *exchange)
 	atomic_store(&exchange->state, EXCHANGE_RUNNING);
 	if (lane_put(&server->lanes[exchange->route->lane], exchange))
 		return;
-	http_fail(&exchange->pub, 503, "busy",
-		  "too many requests are waiting; try again in a moment");
-	http_response_header(&exchange->pub, "Retry-After", "1");
-	atomic_fetch_add(&server->refused[HTTP_REFUSED_QUEUE], 1);
-	if (server->config->refused)
-		server->config->refused(server->config->ctx, &exchange->pub, HTTP_REFUSED_QUEUE);
+	exchange_tell_refused(exchange, HTTP_REFUSED_QUEUE, 503, "busy",
+			      "too many requests are waiting; try again in a moment");
 	http_exchange_finish(&exchange->pub);
 }
 
@@ -228,27 +176,24 @@ void exchange_run(struct exchange *exchange, bool is_stopping)
 
 	/* Nobody waits for the answer: a flood of requests that are given up at once costs no handler. */
 	if (is_stopping || is_cancelled || atomic_load(&exchange->state) != EXCHANGE_RUNNING) {
-		http_fail(&exchange->pub, 503, "stopping", "the server is stopping");
+		exchange_tell_refused(exchange, HTTP_REFUSED_STOPPING, 503, "stopping",
+				      "the server is stopping");
 		http_exchange_finish(&exchange->pub);
 		return;
 	}
 	exchange->route->handler(exchange->server->config->ctx, &exchange->pub);
 }
 
-/* Leave RUNNING if nobody did; true when this call did. */
-static bool leave_running(struct exchange *exchange, enum exchange_state state)
+/* Leave RUNNING if nobody did. */
+static void leave_running(struct exchange *exchange, enum exchange_state state)
 {
 	enum exchange_state running = EXCHANGE_RUNNING;
 	struct http_server *server = exchange->server;
 
 	atomic_fetch_add(&server->waking, 1);
-	if (atomic_compare_exchange_strong(&exchange->state, &running, state)) {
+	if (atomic_compare_exchange_strong(&exchange->state, &running, state))
 		exchange->wake(exchange);
-		atomic_fetch_sub(&server->waking, 1);
-		return true;
-	}
 	atomic_fetch_sub(&server->waking, 1);
-	return false;
 }
 
 void http_exchange_finish(struct http_exchange *pub)
@@ -256,7 +201,9 @@ void http_exchange_finish(struct http_exchange *pub)
 	struct exchange *exchange = container_of(pub, struct exchange, pub);
 	struct http_server *server = exchange->server;
 
-	answer_complete(exchange);
+	/* Given up: the front end has said so, and this answer is nobody's. */
+	if (atomic_load(&exchange->state) != EXCHANGE_ABANDONED)
+		answer_complete(exchange);
 	body_free(exchange);
 	leave_running(exchange, EXCHANGE_ANSWERED);
 	atomic_fetch_sub(&server->in_flight, 1);
@@ -266,6 +213,5 @@ void http_exchange_finish(struct http_exchange *pub)
 void exchange_abandon(struct exchange *exchange)
 {
 	__atomic_store_n(&exchange->pub.is_cancelled, true, __ATOMIC_RELAXED);
-	if (leave_running(exchange, EXCHANGE_ABANDONED))
-		atomic_fetch_add(&exchange->server->refused[HTTP_REFUSED_TIMEOUT], 1);
+	leave_running(exchange, EXCHANGE_ABANDONED);
 }

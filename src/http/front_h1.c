@@ -9,7 +9,8 @@
  *   1. A connection is suspended exactly while a handler has its exchange.  libmicrohttpd neither
  *      times out nor closes suspended connections, so `handle` is valid when the wake resumes it.
  *   2. `phase` changes under `lock`, so that the acceptor's thread, which looks at exchanges of
- *RUNNING connections only, under the same lock, never sees one that is being dropped.
+ *      RUNNING connections, and at the requests of those in BODY, only under the same lock, never
+ *      sees one that is being dropped or admitted.
  *   3. libmicrohttpd counts a byte every 9 s as life; the clocks here are of whole phases.  Whoever
  *is too slow is shut down from the acceptor's thread, under `lock`, which closing takes first.
  */
@@ -212,38 +213,21 @@ static struct MHD_Response *make_response(const struct late_mhd *lib, struct exc
 	return response;
 }
 
-static struct MHD_Response *make_abandoned(const struct late_mhd *lib)
-{
-	static const char text[] =
-		"{\"error\":\"timeout\",\"detail\":\"the server could not answer "
-		"in time; try again or ask for less\"}\n";
-	struct MHD_Response *response = lib->create_response_from_buffer(
-		sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
-
-	if (!response)
-		abort();
-	lib->add_response_header(response, "Content-Type", "application/json");
-	lib->add_response_header(response, "Content-Security-Policy", "default-src 'none'");
-	lib->add_response_header(response, "X-Content-Type-Options", "nosniff");
-	lib->add_response_header(response, "Cache-Control", "no-store");
-	lib->add_response_header(response, "Retry-After", "5");
-	return response;
-}
-
 static enum MHD_Result answer(struct h1_conn *conn, struct MHD_Connection *handle)
 {
 	const struct late_mhd *lib = &conn->front->lib;
-	struct exchange *exchange = conn->exchange;
-	bool is_abandoned = atomic_load(&exchange->state) == EXCHANGE_ABANDONED;
-	struct MHD_Response *response =
-		is_abandoned ? make_abandoned(lib) : make_response(lib, exchange);
+	struct exchange *exchange;
+	struct MHD_Response *response;
 	enum MHD_Result r;
 
-	if (exchange->must_close || is_abandoned || atomic_load(&exchange->server->is_stopping))
+	enter(conn, H1_WRITING); /* the exchange is this thread's again: it may be another one */
+	if (atomic_load(&conn->exchange->state) == EXCHANGE_ABANDONED)
+		conn->exchange = exchange_late(conn->exchange);
+	exchange = conn->exchange;
+	response = make_response(lib, exchange);
+	if (exchange->must_close || atomic_load(&exchange->server->is_stopping))
 		lib->add_response_header(response, "Connection", "close");
-	enter(conn, H1_WRITING);
-	r = lib->queue_response(
-		handle, is_abandoned ? 503 : (unsigned int)exchange->pub.response.status, response);
+	r = lib->queue_response(handle, (unsigned int)exchange->pub.response.status, response);
 	lib->destroy_response(response);
 	return r;
 }
@@ -267,12 +251,7 @@ static enum MHD_Result answer_early(struct h1_conn *conn, struct MHD_Connection 
  */
 static enum MHD_Result answer_in_body(struct h1_conn *conn)
 {
-	const struct http_response *response = &conn->exchange->pub.response;
-
-	answer_raw(conn->fd, response->status, response->status == 413 ? "body_too_large" : "busy",
-		   response->status == 413
-			   ? "the body is larger than this server takes; send less"
-			   : "too many uploads are under way; try again in a moment");
+	answer_send_raw(conn->fd, conn->exchange);
 	conn->must_linger = true;
 	return MHD_NO;
 }
@@ -308,8 +287,10 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *handle, cons
 		exchange_set_method(exchange, method, strlen(method));
 		conn->front->lib.get_connection_values_n(handle, MHD_HEADER_KIND, on_header,
 							 exchange);
+		if (!exchange_admit(exchange))
+			return answer_early(conn, handle);
 		enter(conn, H1_BODY);
-		return exchange_admit(exchange) ? MHD_YES : answer_early(conn, handle);
+		return MHD_YES;
 	case H1_BODY:
 		if (!*len)
 			return dispatch(conn, handle);
@@ -362,12 +343,20 @@ void front_h1_hangup(struct front_h1 *front, uint64_t id)
 	pthread_mutex_unlock(&front->lock);
 }
 
-static void time_out(struct h1_conn *conn, const char *reason, const char *detail)
+static void time_out_headers(struct h1_conn *conn)
 {
-	if (reason) {
-		answer_raw(conn->fd, 408, reason, detail);
-		atomic_fetch_add(&conn->front->server->refused[HTTP_REFUSED_TIMEOUT], 1);
-	}
+	answer_raw(conn->fd, 408, "header_timeout", "the headers did not come in time");
+	atomic_fetch_add(&conn->front->server->refused[HTTP_REFUSED_TIMEOUT], 1);
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void time_out_body(struct h1_conn *conn)
+{
+	struct exchange *refused = exchange_refused_for(conn->exchange, HTTP_REFUSED_TIMEOUT, 408,
+							"body_timeout", "the body came too slowly");
+
+	answer_send_raw(conn->fd, refused);
+	exchange_drop(refused);
 	shutdown(conn->fd, SHUT_RDWR);
 }
 
@@ -379,9 +368,9 @@ static void tick_idle(struct h1_conn *conn, int64_t now_ns)
 	if (has_begun && !conn->first_byte_ns)
 		conn->first_byte_ns = now_ns;
 	if (has_begun && now_ns - conn->first_byte_ns > limits->header_ns)
-		time_out(conn, "header_timeout", "the headers did not come in time");
+		time_out_headers(conn);
 	else if (now_ns - conn->since_ns > limits->idle_ns)
-		time_out(conn, NULL, NULL);
+		shutdown(conn->fd, SHUT_RDWR);
 }
 
 /* Is the mean rate since the phase began too low? */
@@ -406,7 +395,7 @@ static void tick(struct h1_conn *conn, int64_t now_ns)
 	case H1_BODY:
 		if (elapsed_ns > limits->request_ns ||
 		    is_slow(conn, elapsed_ns, SLOW_BODY_AFTER_NS, false))
-			time_out(conn, "body_timeout", "the body came too slowly");
+			time_out_body(conn);
 		break;
 	case H1_RUNNING:
 		if (elapsed_ns > limits->request_ns)
@@ -414,7 +403,7 @@ static void tick(struct h1_conn *conn, int64_t now_ns)
 		break;
 	case H1_WRITING:
 		if (is_slow(conn, elapsed_ns, SLOW_ANSWER_AFTER_NS, true))
-			time_out(conn, NULL, NULL);
+			shutdown(conn->fd, SHUT_RDWR);
 		break;
 	}
 }

@@ -243,6 +243,12 @@ static void tick_stream(struct h2_stream *stream, int64_t now_ns)
 				   limits->min_rate_bytes * (uint64_t)(slow_ns / NS_PER_S));
 	if (!is_late)
 		return;
+	if (stream->is_admitted) {
+		exchange_refuse(stream->exchange, HTTP_REFUSED_TIMEOUT, 408, "body_timeout",
+				"the body came too slowly");
+		h2_answer(stream);
+		return;
+	}
 	atomic_fetch_add(&stream->conn->front->server->refused[HTTP_REFUSED_TIMEOUT], 1);
 	(void)nghttp2_submit_rst_stream(stream->conn->session, NGHTTP2_FLAG_NONE, stream->id,
 					NGHTTP2_CANCEL);

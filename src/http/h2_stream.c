@@ -135,25 +135,16 @@ static void submit_answer(struct h2_stream *stream)
 				      has_body ? &provider : NULL);
 }
 
-/* The handler still has request and response: say it with nothing of theirs. */
-static void submit_abandoned(struct h2_stream *stream)
-{
-	static const nghttp2_nv headers[] = {
-		{(uint8_t *)":status", (uint8_t *)"503", 7, 3, NGHTTP2_NV_FLAG_NONE},
-		{(uint8_t *)"retry-after", (uint8_t *)"5", 11, 1, NGHTTP2_NV_FLAG_NONE},
-		{(uint8_t *)"cache-control", (uint8_t *)"no-store", 13, 8, NGHTTP2_NV_FLAG_NONE},
-	};
-
-	(void)nghttp2_submit_response(stream->conn->session, stream->id, headers,
-				      array_len(headers), NULL);
-}
-
 void h2_answer(struct h2_stream *stream)
 {
-	if (atomic_load(&stream->exchange->state) == EXCHANGE_ABANDONED)
-		submit_abandoned(stream);
-	else
-		submit_answer(stream);
+	struct exchange *exchange = stream->exchange;
+
+	if (atomic_load(&exchange->state) == EXCHANGE_ABANDONED) {
+		exchange->front = NULL;
+		stream->exchange = exchange_late(exchange);
+		stream->exchange->front = stream;
+	}
+	submit_answer(stream);
 }
 
 /* ---- what comes in ---- */

@@ -11,7 +11,7 @@
  *   2. RUNNING becomes ANSWERED or ABANDONED by one compare-and-swap; who wins it wakes the front
  *end.
  *   3. While RUNNING only the handler touches request and response; afterwards, if ANSWERED, only
- *the front end; if ABANDONED the front end touches neither.
+ *the front end; if ABANDONED the front end reads the request and touches nothing.
  *   4. The front end outlives the wake: http_server_stop() waits for `waking` to be zero.
  */
 #ifndef HTTP_PRIVATE_H
@@ -112,10 +112,23 @@ void exchange_abandon(struct exchange *exchange);
 void exchange_cancel(struct exchange *exchange); /* the client has gone */
 /* In a worker: run the handler, or answer 503 when the server stops. */
 void exchange_run(struct exchange *exchange, bool is_stopping);
+
+/* ---- refuse.c ---- */
 void exchange_refuse(struct exchange *exchange, enum http_refusal refusal, int status,
 		     const char *reason, const char *fmt, ...) printf_like(5, 6);
 /* The same for an answer that is made already. */
 void exchange_end_refused(struct exchange *exchange, enum http_refusal refusal);
+/* The same for one that is finished like a handler's. */
+void exchange_tell_refused(struct exchange *exchange, enum http_refusal refusal, int status,
+			   const char *reason, const char *detail);
+/*
+ * A refused exchange in the place of one that others still work on (invariant 3): its request is read, nothing of it
+ * is changed or kept, and it must be admitted.  The front end drops it as it drops its own.
+ */
+struct exchange *exchange_refused_for(const struct exchange *original, enum http_refusal refusal,
+				      int status, const char *reason, const char *detail) nodiscard;
+/* The 503 for a request that was given up while a handler has it; takes the front end's reference of it. */
+struct exchange *exchange_late(struct exchange *exchange) nodiscard;
 
 /* ---- admit.c ---- */
 /*
@@ -131,6 +144,8 @@ void answer_complete(struct exchange *exchange);
 const void *answer_body(const struct exchange *exchange, size_t *ret_len);
 /* "HTTP/1.1 503 …" with a JSON body straight to a socket that nothing was sent on yet. */
 void answer_raw(int fd, int status, const char *reason, const char *detail);
+/* The same with the answer of a refused exchange. */
+void answer_send_raw(int fd, const struct exchange *exchange);
 const char *http_status_text(int status);
 
 /* ---- target.c ---- */

@@ -115,13 +115,20 @@ struct http_config {
 	 */
 	const char *base;
 	const struct http_route *routes; /* the first that fits wins */
-	void *ctx;			 /* for handlers, admit and refused */
+	void *ctx;			 /* for handlers, admit, dress and refused */
 	/*
 	 * May this request go on to its route?  Called when the headers are complete and before a byte of the body
 	 * is read, in a front end's thread: it must not block.  It sets exchange->caller and returns true, or makes
 	 * an answer (http_fail(), a redirect) and returns false.  NULL: everyone may everything.
 	 */
 	bool (*admit)(void *ctx, struct http_exchange *exchange, const struct http_route *route);
+	/*
+	 * Put a refusal of HTTP's own ({"error","detail"}, its status is set) into the shape that clients of the
+	 * request's path read.  The path is "" when the request was no good before it was looked at.  Any thread, must
+	 * not block; NULL: it stays as it is.
+	 */
+	void (*dress)(void *ctx, struct http_exchange *exchange, enum http_refusal refusal,
+		      const char *reason, const char *detail);
 	/* A request was refused before a handler saw it; the answer is made.  Must not block; may be NULL. */
 	void (*refused)(void *ctx, const struct http_exchange *exchange, enum http_refusal refusal);
 	struct http_limits limits;

@@ -27,6 +27,7 @@ static const struct {
 	{"series_limit", "max-series"},
 	{"connections", "max-connections"},
 	{"headers", "max-headers"},
+	{"uri_too_long", "max-uri"},
 	{"queue", "max-waiting"},
 	{"memory", "max-in-flight"},
 	{"query_timeout", "query-timeout"},

@@ -265,15 +265,34 @@ void rpc_reply(struct rpc *rpc, const void *message, size_t len)
 	finish(rpc);
 }
 
+bool rpc_dress_grpc(struct http_exchange *exchange, enum rpc_code code, const char *text)
+{
+	struct rpc rpc = {.exchange = exchange};
+
+	if (!read_type(&rpc) || rpc.dress == RPC_CONNECT)
+		return false;
+	exchange->response.status = 200;
+	buf_reset(&exchange->response.body);
+	put_status(&rpc, code, text);
+	return true;
+}
+
 void rpc_error(struct http_exchange *exchange, enum rpc_code code, int status, const char *text)
+{
+	struct http_response *response = &exchange->response;
+
+	response->status = status ? status : rpc_code_status(code);
+	if (response->status == 503 || response->status == 507 || response->status == 429)
+		http_response_header(exchange, "Retry-After", response->status == 507 ? "5" : "1");
+	rpc_put_error(exchange, code, text);
+}
+
+void rpc_put_error(struct http_exchange *exchange, enum rpc_code code, const char *text)
 {
 	struct http_response *response = &exchange->response;
 	struct json_writer json;
 
-	response->status = status ? status : rpc_code_status(code);
 	response->content_type = "application/json";
-	if (response->status == 503 || response->status == 507 || response->status == 429)
-		http_response_header(exchange, "Retry-After", response->status == 507 ? "5" : "1");
 	buf_reset(&response->body);
 	json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
 	json_object(&json);

@@ -73,5 +73,9 @@ enum rpc_code rpc_code_of(int r);
  * finished.  `status` 0: the code's.
  */
 void rpc_error(struct http_exchange *exchange, enum rpc_code code, int status, const char *text);
+/* Its body alone, in the place of what is there. */
+void rpc_put_error(struct http_exchange *exchange, enum rpc_code code, const char *text);
+/* Turn an answer into the status of a gRPC call, not finished; false when the request is none. */
+bool rpc_dress_grpc(struct http_exchange *exchange, enum rpc_code code, const char *text);
 
 #endif

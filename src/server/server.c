@@ -10,6 +10,7 @@
 #include "server/keep.h"
 #include "server/merged_cache.h"
 #include "server/plain_page.h"
+#include "server/refusal.h"
 #include "server/reject.h"
 #include "server/reject_show.h"
 #include "server/scrape.h"
@@ -152,6 +153,14 @@ static bool on_admit(void *ctx, struct http_exchange *exchange, const struct htt
 	return access_admit(server->access, exchange, route);
 }
 
+static void on_dress(void *ctx, struct http_exchange *exchange, enum http_refusal refusal,
+		     const char *reason, const char *detail)
+{
+	const struct server *server = ctx;
+
+	refusal_dress(&server->config.limits, exchange, refusal, reason, detail);
+}
+
 /* What HTTP refuses of uploads shows beside what the decoders refuse. */
 static void on_refused(void *ctx, const struct http_exchange *exchange, enum http_refusal refusal)
 {
@@ -190,6 +199,7 @@ static int start_http(struct server *server, struct err *err)
 		.routes = routes,
 		.ctx = server,
 		.admit = on_admit,
+		.dress = on_dress,
 		.refused = on_refused,
 		.base = config->base,
 		.tls_cert = config->tls_cert,

@@ -16,6 +16,7 @@
 #include "codec/proto.h"
 #include "format/otlp.h"
 #include "server/otlp_json.h"
+#include "server/refusal.h"
 #include "server/rpc.h"
 #include "server/sample_types.h"
 #include "server/upload.h"
@@ -200,23 +201,10 @@ static void answer(struct otlp *otlp)
 
 static void fail_http(struct otlp *otlp, const struct upload_answer *told, const char *text)
 {
-	struct http_response *response = &otlp->exchange->response;
-	struct json_writer json;
-
-	response->status = told->status;
-	response->content_type = otlp->is_json ? "application/json" : "application/x-protobuf";
+	otlp->exchange->response.status = told->status;
 	if (told->status == 429 || told->status == 503 || told->status == 507)
 		http_response_header(otlp->exchange, "Retry-After", "5");
-	if (otlp->is_json) {
-		json_writer_init(&json, &response->body, JSON_ESCAPE_MARKUP);
-		json_object(&json);
-		json_member_int(&json, "code", told->rpc_code);
-		json_member_str(&json, "message", text);
-		json_end(&json);
-	} else {
-		proto_put_uint(&response->body, 1, (uint64_t)told->rpc_code);
-		proto_put_str(&response->body, 2, text);
-	}
+	refusal_put_otlp(otlp->exchange, told->rpc_code, text);
 	http_exchange_finish(otlp->exchange);
 }
 
