@@ -40,6 +40,9 @@ static const char *const statement_texts[FILE_STATEMENTS] = {
 	[FILE_SCAN] = FILE_SCAN_QUERY,
 };
 
+/* A transaction of very many rows goes to the log once, not page by page; what syncs: see store_bulk.h. */
+static const char bulk_settings[] = "PRAGMA synchronous=OFF; PRAGMA cache_size=-4096;";
+
 struct sql_schema block_file_schema(int level)
 {
 	return (struct sql_schema){
@@ -114,6 +117,8 @@ static int handle_open(struct files *files, struct block_file *file, struct open
 		r = sql_open_writer(file->path, files->vfs_name, &schema, &handle->db, err);
 	for (int i = 0; i < FILE_STATEMENTS && r == 0; i++)
 		r = sql_prepare(handle->db, statement_texts[i], &handle->statements[i], err);
+	if (r == 0 && files->is_bulk)
+		r = sql_exec(handle->db, bulk_settings, err);
 	if (r == 0)
 		r = sql_int(handle->db, "SELECT coalesce(max(rowid), 0) FROM block",
 			    &handle->next_part, err);

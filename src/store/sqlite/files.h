@@ -53,6 +53,7 @@ struct open_file {
 
 struct files {
 	const char *vfs_name;
+	bool is_bulk; /* nothing is synced, see store_bulk.h */
 	struct open_file *open[FILES_MAX_OPEN];
 	uint64_t uses;
 };

@@ -134,8 +134,9 @@ static int place_columns(struct sqlite_store *store, const struct profile *profi
 }
 
 /* What the series must know before a query can look for the profile. */
-static void note_times(struct series *series, const struct item *item, int64_t period)
+void item_note_times(const struct item *item, int64_t period)
 {
+	struct series *series = item->series;
 	int64_t longest = min_of(item->duration_ns, PIECE_MAX_NS);
 
 	if (series->family->is_gauge)
@@ -150,9 +151,8 @@ static void note_times(struct series *series, const struct item *item, int64_t p
 		series->period = period;
 }
 
-/* The store's lock is held. */
-static int place_series(struct sqlite_store *store, const struct store_profile *put,
-			const char *text, struct item *item, struct err *err)
+int item_place(struct sqlite_store *store, const struct store_profile *put, const char *text,
+	       struct item *item, struct err *err)
 {
 	const struct profile *profile = put->profile;
 	struct series_key key = {
@@ -173,11 +173,7 @@ static int place_series(struct sqlite_store *store, const struct store_profile *
 	if (r == 0)
 		r = catalogue_make_series(&store->catalogue, &key, store->config.max_series,
 					  &item->series, err);
-	if (r == 0)
-		r = place_columns(store, profile, item, err);
-	if (r == 0)
-		note_times(item->series, item, profile->period);
-	return r;
+	return r < 0 ? r : place_columns(store, profile, item, err);
 }
 
 /* ---- stacks ---- */
@@ -312,7 +308,9 @@ static int prepare(struct sqlite_store *store, const struct store_profile *put, 
 	pthread_mutex_lock(&store->lock);
 	r = check_queue(store, err);
 	if (r == 0)
-		r = place_series(store, put, text.data, item, err);
+		r = item_place(store, put, text.data, item, err);
+	if (r == 0)
+		item_note_times(item, put->profile->period);
 	pthread_mutex_unlock(&store->lock);
 	return r < 0 ? r : place_stacks(store, put->profile, item, err);
 }

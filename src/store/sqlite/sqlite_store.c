@@ -60,7 +60,7 @@ static int lock_dir(const char *dir, int *ret_fd, struct err *err)
 
 /* ---- life ---- */
 
-static void store_free(struct sqlite_store *store)
+void store_free(struct sqlite_store *store)
 {
 	struct table *dicts = &store->catalogue.dicts;
 
@@ -147,7 +147,8 @@ static const struct store_ops sqlite_ops = {
 	.close = store_close,
 };
 
-int sqlite_store_open(const struct store_config *config, struct store **ret_store, struct err *err)
+int store_open_idle(const struct store_config *config, struct sqlite_store **ret_store,
+		    struct err *err)
 {
 	struct sqlite_store *store = xcalloc(1, sizeof(*store));
 	int r;
@@ -166,14 +167,25 @@ int sqlite_store_open(const struct store_config *config, struct store **ret_stor
 	block_room_init(&store->roll_room);
 	init_locks(store);
 	r = open_parts(store, err);
-	if (r == 0) {
-		r = -pthread_create(&store->writer, NULL, writer_main, store);
-		if (r < 0)
-			err_sys(err, r, "cannot start the store's writer");
-	}
 	if (r < 0) {
 		store_free(store);
 		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+int sqlite_store_open(const struct store_config *config, struct store **ret_store, struct err *err)
+{
+	struct sqlite_store *store;
+	int r = store_open_idle(config, &store, err);
+
+	if (r < 0)
+		return r;
+	r = -pthread_create(&store->writer, NULL, writer_main, store);
+	if (r < 0) {
+		store_free(store);
+		return err_sys(err, r, "cannot start the store's writer");
 	}
 	*ret_store = &store->base;
 	return 0;

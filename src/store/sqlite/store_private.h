@@ -130,6 +130,18 @@ int sqlite_put_source(struct store *base, const char *tenant, const char *servic
 		      const struct store_source *source, store_done_fn *done, void *ctx,
 		      struct err *err);
 
+/* The series of a put (whose labels are `text`) and its columns, in the item; the store's lock is held. */
+int item_place(struct sqlite_store *store, const struct store_profile *put, const char *text,
+	       struct item *item, struct err *err) nodiscard;
+/* What the series must know before a query can look for the profile; the store's lock is held. */
+void item_note_times(const struct item *item, int64_t period);
+
+/* ---- sqlite_store.c ---- */
+/* A store without its writer thread, for whoever is the writer. */
+int store_open_idle(const struct store_config *config, struct sqlite_store **ret_store,
+		    struct err *err) nodiscard;
+void store_free(struct sqlite_store *store);
+
 /* ---- dict_cache.c ---- */
 /* The dictionary that new stacks of that month go to; the service's lock is held. */
 int dict_for_month(struct sqlite_store *store, struct service *service, int month,
