@@ -16,6 +16,7 @@ static void dict_done(struct accum_dict *dict)
 	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++)
 		free(dict->values[c]);
 	cover_done(&dict->cover);
+	track_done(&dict->track);
 }
 
 void accum_done(struct accum *accum)
@@ -37,6 +38,7 @@ static void dict_reset(struct accum_dict *dict)
 	memset(dict->totals, 0, sizeof(dict->totals));
 	dict->n_profiles = dict->n_samples = dict->covered_ns = 0;
 	cover_reset(&dict->cover);
+	track_reset(&dict->track);
 }
 
 void accum_reset(struct accum *accum)
@@ -203,6 +205,7 @@ void accum_block(const struct accum *accum, struct accum_dict *dict, struct aren
 			      .n_profiles = dict->n_profiles,
 			      .n_samples = dict->n_samples,
 			      .covered_ns = dict->covered_ns,
+			      .track = &dict->track,
 			      .n_columns = accum->n_columns};
 	if (dict->n_touched)
 		sort_touched(dict);

@@ -20,6 +20,7 @@ struct accum_dict {
 	int64_t totals[PROFILE_MAX_COLUMNS];
 	int64_t n_profiles, n_samples, covered_ns;
 	struct cover cover;
+	struct track track; /* of windows of a series; else empty */
 };
 
 struct accum {

@@ -88,6 +88,8 @@ static void write_head(const struct block *block, uint8_t packing, size_t raw_by
 		at = cover->items[i].until_ns;
 	}
 	exemplar_id_write(&block->id, head);
+	if (block->track)
+		track_write(block->track, block->key.t_ns, block->n_columns, head);
 }
 
 int block_write(const struct block *block, struct cover *cover, struct buf *head, struct buf *data,
@@ -168,6 +170,7 @@ int block_read_head(struct block *block, const void *head, size_t len,
 	}
 	if (range) {
 		read_cover(&in, block->key.t_ns, range, cover);
+		block->track_head = in;
 		block->id = exemplar_id_read(&in);
 	}
 	return in.bad ? ERR_CORRUPT : 0;

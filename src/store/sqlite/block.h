@@ -8,7 +8,8 @@
  *	dict, len_ns	the dictionary that its nodes belong to, and how long it is
  *	head		hash of data (8 bytes), then varints: packing, raw bytes, nodes, profiles,
  *			samples, covered ns, columns (number and total of each), stretches covered;
- *			all that a timeline needs; at the finest level the profile's name (exemplar_id.h)
+ *			all that a timeline needs; at the finest level the profile's name (exemplar_id.h),
+ *			in windows of series their profiles' totals (track.h)
  *	sum		64-bit hash of key and head: a damaged row is found before it is used
  *	data		zstd (or plain when short): nodes as sorted deltas, then one value per node for
  *			each column
@@ -25,6 +26,7 @@
 #include "profile/profile.h"
 #include "store/cover.h"
 #include "store/sqlite/exemplar_id.h"
+#include "store/sqlite/track.h"
 
 #define BLOCK_MAX_BYTES ((size_t)512 << 20) /* unpacked: 64 columns of a million stacks */
 
@@ -40,6 +42,8 @@ struct block {
 	int64_t totals[PROFILE_MAX_COLUMNS];
 	size_t n_columns;
 	uint32_t n_nodes;
+	struct track *track;	  /* encoding a window: sorted by it; NULL: none */
+	struct cursor track_head; /* decoding a window: borrowed from the head, for track_open() */
 	/* Encoding: the caller's.  Decoding: of the struct, from block_read_data(). */
 	uint32_t *nodes;
 	int64_t *values[PROFILE_MAX_COLUMNS];

@@ -12,6 +12,7 @@ struct roll_shape {
 	struct store_range window;
 	bool is_gauge;	     /* of a series: levels count whole, where they begin */
 	bool is_of_profiles; /* of a series, from the finest level: what sticks out is divided */
+	bool has_track; /* of a series, of no gauge, below a day: it keeps its profiles' totals */
 };
 
 /*

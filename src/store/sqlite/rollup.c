@@ -177,6 +177,8 @@ static struct roll_shape shape_of(const struct roll *roll)
 		.window = range_of(roll),
 		.is_gauge = roll->series && roll->series->family->is_gauge,
 		.is_of_profiles = roll->series && roll->level == LEVEL_1M,
+		.has_track =
+			roll->series && !roll->series->family->is_gauge && roll->level < LEVEL_1D,
 	};
 }
 
