@@ -184,14 +184,16 @@ int rpc_read(struct rpc *rpc, struct http_exchange *exchange, struct codec_budge
 }
 
 bool rpc_open(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
-	      size_t max_bytes)
+	      const struct limits *limits)
 {
 	struct err err;
-	int r = rpc_read(rpc, exchange, budget, max_bytes, &err);
+	int r = rpc_read(rpc, exchange, budget, limits->max_inflated_bytes, &err);
 
-	if (r < 0)
-		rpc_refuse(rpc, r, &err);
-	return r >= 0;
+	if (r >= 0)
+		return true;
+	limits_advise(limits, &err);
+	rpc_refuse(rpc, r, &err);
+	return false;
 }
 
 /* ---- the answer ---- */

@@ -20,6 +20,7 @@
 
 #include "codec/budget.h"
 #include "http/message.h"
+#include "server/limits.h"
 
 /* Numbers are gRPC's. */
 enum rpc_code {
@@ -52,7 +53,7 @@ struct rpc {
  * rpc is in the exchange's arena or the caller's object that lives as long.
  */
 bool rpc_open(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
-	      size_t max_bytes) nodiscard;
+	      const struct limits *limits) nodiscard;
 /* The same in two steps, for who has to do something with the error before the exchange ends. */
 int rpc_read(struct rpc *rpc, struct http_exchange *exchange, struct codec_budget *budget,
 	     size_t max_bytes, struct err *err) nodiscard;

@@ -67,7 +67,7 @@ static void refuse(struct server *server, struct http_exchange *exchange, int st
 {
 	struct rpc rpc;
 
-	if (rpc_open(&rpc, exchange, &server->budget, server->config.limits.max_inflated_bytes))
+	if (rpc_open(&rpc, exchange, &server->budget, &server->config.limits))
 		rpc_fail(&rpc, RPC_UNIMPLEMENTED, status, "this server does not have this method");
 }
 

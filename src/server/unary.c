@@ -37,8 +37,7 @@ bool unary_begin(struct unary *call, struct server *server, struct http_exchange
 			       .exchange = exchange,
 			       .method = method,
 			       .start_ns = clock_monotonic_ns()};
-	if (!rpc_open(&call->rpc, exchange, &server->budget,
-		      server->config.limits.max_inflated_bytes))
+	if (!rpc_open(&call->rpc, exchange, &server->budget, &server->config.limits))
 		return false;
 	buf_init(&call->reply, UNARY_MAX_REPLY_BYTES);
 	r = read_request(call, &err);
@@ -78,6 +77,20 @@ static int reply(struct unary *call, struct err *err)
 	return r;
 }
 
+/* A request beyond one of the limits that options change is too large, whatever else a limit may be. */
+static int status_of(int r, const struct err *err)
+{
+	return r == ERR_LIMIT && limits_of_reason(err->reason) ? 413 : 0;
+}
+
+static void fail(struct unary *call, int r, const struct err *err)
+{
+	struct err told = *err;
+
+	limits_advise(&call->server->config.limits, &told);
+	rpc_fail(&call->rpc, rpc_code_of(r), status_of(r, err), told.text);
+}
+
 void unary_end(struct unary *call, int r, const struct err *err)
 {
 	struct buf message = call->reply, request = call->json_request;
@@ -91,7 +104,7 @@ void unary_end(struct unary *call, int r, const struct err *err)
 		err = &own;
 	}
 	if (r < 0)
-		rpc_fail(&call->rpc, rpc_code_of(r), 0, err->text);
+		fail(call, r, err);
 	buf_done(&message);
 	buf_done(&request);
 }

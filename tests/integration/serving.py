@@ -85,8 +85,42 @@ class Server:
                 return float(line.rsplit(" ", 1)[1])
         raise KeyError(name)
 
+    def raw(self, data):
+        """Send these bytes on a connection of their own; the answer, see raw_answer()."""
+        sock = self.socket()
+        try:
+            sock.sendall(data)
+        except ConnectionError:
+            pass  # refused while it was sent: the answer may be there
+        return raw_answer(sock)
+
     def socket(self):
         return socket.create_connection((self.host, self.port), timeout=20)
+
+
+def raw_answer(sock):
+    """The answer on a socket until the server closes it; what comes behind the chunks is among the headers."""
+    data = b""
+    with sock:
+        try:
+            while chunk := sock.recv(65536):
+                data += chunk
+        except ConnectionError:
+            pass
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head:
+        return Answer(0, {}, b"")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = dict((name.lower(), value) for name, value in (line.split(": ", 1) for line in lines[1:]))
+    if headers.get("transfer-encoding") == "chunked":
+        whole, rest = b"", body
+        while (length := int(rest.partition(b"\r\n")[0] or b"0", 16)) > 0:
+            rest = rest.partition(b"\r\n")[2]
+            whole, rest = whole + rest[:length], rest[length + 2:]
+        trailers = rest.partition(b"\r\n")[2].decode("latin-1").split("\r\n")
+        headers.update((name.lower(), value) for name, value in (line.split(": ", 1) for line in trailers if line))
+        body = whole
+    return Answer(int(lines[0].split()[1]), headers, body)
 
 
 # ---- protobuf and pprof ----

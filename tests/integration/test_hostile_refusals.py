@@ -84,25 +84,9 @@ SHAPES = [
 IDS = [f"{path.split('?')[0]} {kind}" for path, kind, _ in SHAPES]
 
 
-def exchange(server, data, seconds=20):
-    """(status, body, headers) of the answer to these bytes, until the server closes."""
-    answer = b""
-    with server.socket() as sock:
-        sock.settimeout(seconds)
-        sock.sendall(data)
-        try:
-            while chunk := sock.recv(65536):
-                answer += chunk
-        except ConnectionError:
-            pass
-    head, _, body = answer.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    headers = dict((name.lower(), value) for name, value in (line.split(": ", 1) for line in lines[1:]))
-    if headers.get("transfer-encoding") == "chunked":  # over HTTP/1.1 gRPC's status comes behind the chunks
-        body, _, trailers = body.partition(b"0\r\n")
-        headers.update((name.lower(), value) for name, value in
-                       (line.split(": ", 1) for line in trailers.decode().split("\r\n") if line))
-    return int(lines[0].split()[1]), body, headers
+def exchange(server, data):
+    answer = server.raw(data)
+    return answer.status, answer.body, answer.headers
 
 
 def head(path, kind, *more, method="POST"):
@@ -135,22 +119,8 @@ def test_bodies_that_come_too_slowly(server):
     sockets = [server.socket() for _ in SHAPES]
     for sock, (path, kind, _) in zip(sockets, SHAPES):
         sock.sendall(head(path, kind, "Content-Length: 5000"))
-    answers = [exchange_of(sock) for sock in sockets]
-    for (status, body, headers), (_, _, shape) in zip(answers, SHAPES):
-        assert shape(status, "too slowly", body, headers) == 408
-
-
-def exchange_of(sock):
-    answer = b""
-    with sock:
-        try:
-            while chunk := sock.recv(65536):
-                answer += chunk
-        except ConnectionError:
-            pass
-    first, _, body = answer.partition(b"\r\n\r\n")
-    lines = first.decode("latin-1").split("\r\n")
-    return int(lines[0].split()[1]), body, dict((n.lower(), v) for n, v in (line.split(": ", 1) for line in lines[1:]))
+    for answer, (_, _, shape) in zip([serving.raw_answer(sock) for sock in sockets], SHAPES):
+        assert shape(answer.status, "too slowly", answer.body, answer.headers) == 408
 
 
 def until_reset(sock):

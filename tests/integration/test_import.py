@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import bombs
 import pytest
 from serving import CPU, Server, field, pprof, varint
 
@@ -294,6 +295,7 @@ HOSTILE = {
     "cut": b"\x0a\xff\xff\xff\xff\x0f",
     "markup": b"<script>alert(1)</script>\x1b[31m",
     "deep": b"\x0a\x7e" * 5000,
+    "bomb": bombs.gzip_bomb(300),
     "many": field(1, "x") * 300_000,
     "long": field(1, field(1, "t" * 100_000 + ":inuse_space:bytes::")) + field(2, field(1, field(1, "n" * 5000) + field(2, "v"))),
 }
