@@ -86,6 +86,7 @@ static const struct http_route routes[] = {
 	{"/later", HTTP_ALLOW_GET, HTTP_LANE_QUICK, later, 0},
 	{"/big", HTTP_ALLOW_GET, HTTP_LANE_QUICK, big, 0},
 	{"/hang", HTTP_ALLOW_GET, HTTP_LANE_QUERY, hang, 0},
+	{"/hang-upload", HTTP_ALLOW_POST, HTTP_LANE_INGEST, hang, 0},
 	{"/grpc", HTTP_ALLOW_POST, HTTP_LANE_INGEST, grpc, 0},
 	{"/files/*", HTTP_ALLOW_GET, HTTP_LANE_QUICK, tail, 0},
 	{0},

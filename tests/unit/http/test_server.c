@@ -215,6 +215,17 @@ static void client_that_leaves_cancels_its_request(void **state)
 	wait_for_cancelled(&world->fixture, 1);
 }
 
+static void client_that_leaves_its_upload_cancels_it(void **state)
+{
+	struct world *world = *state;
+	int fd = client_connect(&world->fixture);
+
+	client_sends(fd, "POST /hang-upload HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx");
+	wait_for_in_flight(&world->fixture, 1);
+	close(fd);
+	wait_for_cancelled(&world->fixture, 1);
+}
+
 static void slow_lane_does_not_hold_up_another(void **state)
 {
 	struct world *world = *state;
@@ -351,6 +362,7 @@ int main(void)
 		in_world(trailers_follow_a_chunked_body),
 		in_world(large_answer_is_gzipped_for_who_accepts_it),
 		in_world(client_that_leaves_cancels_its_request),
+		in_world(client_that_leaves_its_upload_cancels_it),
 		in_world(slow_lane_does_not_hold_up_another),
 		cmocka_unit_test(full_lane_says_503_and_when_to_come_back),
 		cmocka_unit_test(stop_finishes_what_is_under_way_and_tells_the_rest),
