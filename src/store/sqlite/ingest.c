@@ -283,7 +283,8 @@ static void enqueue(struct sqlite_store *store, struct item *item)
 	store->queue_end = &item->next;
 	store->queue_bytes += item->bytes;
 	store->queue_items++;
-	pthread_cond_signal(&store->wake);
+	if (store->is_waiting)
+		pthread_cond_signal(&store->wake);
 }
 
 static int prepare(struct sqlite_store *store, const struct store_profile *put, struct item *item,

@@ -24,10 +24,9 @@
 
 #define GRACE_NS (20 * NS_PER_S) /* after the end of a window: late senders */
 #define QUIET_S 5
-/* Of a level in one step: few, so that puts that come meanwhile wait for milliseconds only. */
-#define STEP_WINDOWS 24
+/* Of a level in one step, which is two commits.  By the first of both limits puts that come meanwhile wait for milliseconds only. */
+#define STEP_WINDOWS 128
 #define STEP_MAX_WINDOWS 256
-/* And no longer than that: a window that very many profiles came for takes as long as ten others. */
 #define STEP_LEVEL_NS (20 * NS_PER_MS)
 
 struct roll {

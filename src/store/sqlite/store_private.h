@@ -96,8 +96,9 @@ struct sqlite_store {
 	size_t queue_bytes, queue_items;
 	uint64_t settle_asked, settle_done;
 	bool is_stopping;
-	bool is_full; /* the disk is; tried again at full_until_ns */
-	int failed;   /* an fsync or write failed for good: nothing is acknowledged any more */
+	bool is_waiting; /* the writer is, for whatever comes */
+	bool is_full;	 /* the disk is; tried again at full_until_ns */
+	int failed;	 /* an fsync or write failed for good: nothing is acknowledged any more */
 	int64_t full_until_ns;
 	struct store_stats counts; /* puts .. commits */
 	struct sqlite_store_counters counters;
@@ -114,6 +115,7 @@ struct sqlite_store {
 	struct block_room roll_room;
 	struct clock_guard clock_guard;
 	int64_t retention_at_ns, checkpoint_at_ns, tick_at_ns; /* monotonic */
+	int64_t batch_at_ns;				       /* not before, see writer.c */
 };
 
 static inline struct sqlite_store *sqlite_store_of(struct store *store)

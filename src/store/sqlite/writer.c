@@ -5,8 +5,11 @@
  *	wait -> take all that is queued -> one batch (batch.c) -> acknowledge
  *	     -> roll up a bit -> now and then: checkpoint, evict, retention
  *
- * All puts that came while one commit was under way share the next.  What it writes it writes in turns
- * (turn.h), so that a backup finds moments between them.
+ * All puts that came while one commit was under way share the next.  When several shared one, more are on their way: the
+ * next then begins PACE_NS after it ended, which costs a put that much at most and saves most commits (5,000 profiles of
+ * 32 connections: 490 commits before, and a quarter of the server's CPU).  Who puts alone waits for nobody.
+ *
+ * What it writes it writes in turns (turn.h), so that a backup finds moments between them.
  */
 #include <errno.h>
 
@@ -16,6 +19,8 @@
 #include "store/sqlite/turn.h"
 
 #define TICK_NS (250 * NS_PER_MS)
+#define PACE_NS (10 * NS_PER_MS)
+#define PACE_MAX_ITEMS 256 /* as many are worth a commit at once */
 #define ROLL_SLICE_NS (100 * NS_PER_MS)
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
 #define CHECKPOINT_PAGES 1000 /* 8 MB of log */
@@ -101,15 +106,32 @@ static struct item *take_queue(struct sqlite_store *store)
 	return items;
 }
 
+/* Is there something to do that does not wait for company?  The store's lock is held. */
+static bool is_asked(const struct sqlite_store *store)
+{
+	return store->is_stopping || store->jobs.is_busy ||
+	       store->settle_asked != store->settle_done;
+}
+
+static bool wait_until(struct sqlite_store *store, int64_t at_ns)
+{
+	struct timespec until = clock_timespec(at_ns);
+
+	return pthread_cond_timedwait(&store->wake, &store->lock, &until) != ETIMEDOUT;
+}
+
 /* Wait for work; the store's lock is held. */
 static void wait_for_work(struct sqlite_store *store)
 {
-	struct timespec until = clock_timespec(clock_monotonic_ns() + TICK_NS);
+	int64_t until_ns = clock_monotonic_ns() + TICK_NS;
 
-	while (!store->queue_first && !store->is_stopping && !store->jobs.is_busy &&
-	       store->settle_asked == store->settle_done)
-		if (pthread_cond_timedwait(&store->wake, &store->lock, &until) == ETIMEDOUT)
-			break;
+	store->is_waiting = true;
+	while (!store->queue_first && !is_asked(store) && wait_until(store, until_ns))
+		;
+	store->is_waiting = false;
+	while (store->queue_first && store->queue_items < PACE_MAX_ITEMS && !is_asked(store) &&
+	       clock_monotonic_ns() < store->batch_at_ns && wait_until(store, store->batch_at_ns))
+		;
 }
 
 static void keep_house(struct sqlite_store *store, bool force)
@@ -168,6 +190,14 @@ static void work_on_jobs(struct sqlite_store *store, bool force)
 	pthread_mutex_unlock(&store->lock);
 }
 
+static void batch_and_pace(struct sqlite_store *store, struct item *items)
+{
+	bool is_shared = items->next;
+
+	writer_batch(store, items);
+	store->batch_at_ns = is_shared ? clock_monotonic_ns() + PACE_NS : 0;
+}
+
 void *writer_main(void *ctx)
 {
 	struct sqlite_store *store = ctx;
@@ -186,7 +216,7 @@ void *writer_main(void *ctx)
 		turn_take(store->lock_fd);
 		jobs_save_new(store);
 		if (items)
-			writer_batch(store, items);
+			batch_and_pace(store, items);
 		work_on_jobs(store, asked != store->settle_done);
 		if (clock_monotonic_ns() >= store->tick_at_ns || asked != store->settle_done) {
 			store->tick_at_ns = clock_monotonic_ns() + TICK_NS;
