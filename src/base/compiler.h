@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #define nodiscard __attribute__((warn_unused_result))
+/* For what a hot loop is made of, where the compiler would rather keep one copy. */
+#define hot_inline inline __attribute__((always_inline))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

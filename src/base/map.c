@@ -15,12 +15,6 @@ struct map64_slot {
 	uint32_t used;
 };
 
-struct idtab_slot {
-	uint64_t hash;
-	uint32_t id;
-	uint32_t used;
-};
-
 /* Sixteen random bytes that the kernel gave this process at exec: read-only for its life. */
 static uint64_t process_secret(void)
 {
@@ -132,22 +126,11 @@ void idtab_done(struct idtab *tab)
 	*tab = (struct idtab){0};
 }
 
-uint32_t idtab_find(const struct idtab *tab, uint64_t hash, idtab_equal_fn *equal,
-		    const void *things, const void *key)
-{
-	if (!tab->n)
-		return UINT32_MAX;
-	for (size_t i = hash & (tab->cap - 1); tab->slots[i].used; i = (i + 1) & (tab->cap - 1))
-		if (tab->slots[i].hash == hash && equal(things, tab->slots[i].id, key))
-			return tab->slots[i].id;
-	return UINT32_MAX;
-}
-
 static void idtab_insert(struct idtab *tab, struct idtab_slot slot)
 {
 	size_t i = slot.hash & (tab->cap - 1);
 
-	while (tab->slots[i].used)
+	while (tab->slots[i].place)
 		i = (i + 1) & (tab->cap - 1);
 	tab->slots[i] = slot;
 }
@@ -158,7 +141,7 @@ static void idtab_resize(struct idtab *tab, size_t cap)
 
 	bigger.slots = xcalloc(bigger.cap, sizeof(*bigger.slots));
 	for (size_t i = 0; i < tab->cap; i++)
-		if (tab->slots[i].used)
+		if (tab->slots[i].place)
 			idtab_insert(&bigger, tab->slots[i]);
 	free(tab->slots);
 	*tab = bigger;
@@ -178,6 +161,6 @@ void idtab_add(struct idtab *tab, uint64_t hash, uint32_t id)
 {
 	if (tab->n * 4 >= tab->cap * 3)
 		idtab_resize(tab, tab->cap ? tab->cap * 2 : TABLE_FIRST_CAP);
-	idtab_insert(tab, (struct idtab_slot){.hash = hash, .id = id, .used = 1});
+	idtab_insert(tab, (struct idtab_slot){.hash = (uint32_t)hash, .place = id + 1});
 	tab->n++;
 }

@@ -64,8 +64,21 @@ size_t utf8_put(char dst[4], uint32_t code)
 	return 4;
 }
 
+/* Of eight bytes: is each of them 1 to 127? */
+static bool are_plain(const char *bytes)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	/* A zero borrows from its highest bit. */
+	return !((word | (word - ones)) & highs);
+}
+
 bool utf8_is_valid(const char *text, size_t len)
 {
+	for (; len >= sizeof(uint64_t) && are_plain(text); len -= sizeof(uint64_t))
+		text += sizeof(uint64_t);
 	while (len) {
 		uint32_t code;
 		size_t n = utf8_next(text, len, &code);

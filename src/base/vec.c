@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *vec_grow(void *data, size_t *cap, size_t need, size_t elem_bytes)
+void *vec_grow_more(void *data, size_t *cap, size_t need, size_t elem_bytes)
 {
 	size_t next = *cap ? *cap : 8, bytes;
 
-	if (need <= *cap)
-		return data;
 	while (next < need)
 		next = next > SIZE_MAX / 2 ? need : next * 2;
 	if (__builtin_mul_overflow(next, elem_bytes, &bytes))

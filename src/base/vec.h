@@ -15,7 +15,15 @@
 
 #include "base/compiler.h"
 
-void *vec_grow(void *data, size_t *cap, size_t need, size_t elem_bytes) nodiscard;
+/* The slow half of vec_grow(): `need` is more than there is. */
+void *vec_grow_more(void *data, size_t *cap, size_t need, size_t elem_bytes) nodiscard;
+
+static inline void *vec_grow(void *data, size_t *cap, size_t need, size_t elem_bytes) nodiscard;
+
+static inline void *vec_grow(void *data, size_t *cap, size_t need, size_t elem_bytes)
+{
+	return need <= *cap ? data : vec_grow_more(data, cap, need, elem_bytes);
+}
 
 /* calloc that aborts when it fails; n * elem_bytes must not come from outside unchecked. */
 void *xcalloc(size_t n, size_t elem_bytes) nodiscard;
