@@ -3,105 +3,32 @@
 
 #include <string.h>
 
-#define PROTO_MAX_FIELD_NUMBER ((1u << 29) - 1)
+#define VARINT_MAX_BYTES 10
 
-/*
- * Varints of protobuf: ten bytes at most; bits past the 64th are cut off as every other
- * implementation does it (an int32 -1 of some writers is padded).
- */
-static uint64_t take_long_varint(struct cursor *cursor)
+struct proto_varint proto_long_varint(const uint8_t *at, const uint8_t *end)
 {
 	uint64_t value = 0;
 
-	for (unsigned int shift = 0; shift < 70 && cursor->at < cursor->end; shift += 7) {
-		uint8_t byte = *cursor->at++;
+	if (end - at > VARINT_MAX_BYTES)
+		end = at + VARINT_MAX_BYTES;
+	for (unsigned int shift = 0; at < end; shift += 7) {
+		uint8_t byte = *at++;
 
 		if (shift < 64)
 			value |= (uint64_t)(byte & 0x7f) << shift;
 		if (byte < 0x80)
-			return value;
+			return (struct proto_varint){at, value};
 	}
-	cursor->bad = true;
-	return 0;
+	return (struct proto_varint){0};
 }
 
-/* Most are of one byte. */
-static inline uint64_t take_varint(struct cursor *cursor)
+uint64_t proto_fixed(const uint8_t *at, size_t n)
 {
-	if (cursor->at < cursor->end && *cursor->at < 0x80)
-		return *cursor->at++;
-	return take_long_varint(cursor);
-}
+	uint64_t value = 0;
 
-bool proto_next(struct cursor *message, struct proto_field *ret_field)
-{
-	struct proto_field field = {0};
-	uint64_t tag, len;
-
-	if (message->bad || message->at == message->end)
-		return false;
-	tag = take_varint(message);
-	field.wire = tag & 7;
-	if (message->bad || tag >> 3 == 0 || tag >> 3 > PROTO_MAX_FIELD_NUMBER) {
-		message->bad = true;
-		return false;
-	}
-	field.number = (uint32_t)(tag >> 3);
-	switch (field.wire) {
-	case PROTO_VARINT:
-		field.value = take_varint(message);
-		break;
-	case PROTO_FIXED64:
-		field.value = cursor_le64(message);
-		break;
-	case PROTO_FIXED32:
-		field.value = cursor_le32(message);
-		break;
-	case PROTO_BYTES:
-		len = take_varint(message);
-		field.bytes = message->bad ? NULL : cursor_bytes(message, len);
-		field.len = field.bytes ? (size_t)len : 0;
-		break;
-	default:
-		message->bad = true;
-	}
-	if (message->bad)
-		return false;
-	*ret_field = field;
-	return true;
-}
-
-struct cursor proto_message(const struct proto_field *field)
-{
-	struct cursor inner = cursor_over(field->bytes, field->len);
-
-	inner.bad = field->wire != PROTO_BYTES;
-	return inner;
-}
-
-struct proto_list proto_list(const struct proto_field *field)
-{
-	if (field->wire == PROTO_BYTES)
-		return (struct proto_list){.packed = cursor_over(field->bytes, field->len)};
-	return (struct proto_list){
-		.single = field->value,
-		.has_single = field->wire == PROTO_VARINT,
-		.bad = field->wire != PROTO_VARINT,
-	};
-}
-
-bool proto_list_next(struct proto_list *list, uint64_t *ret_value)
-{
-	if (list->has_single) {
-		list->has_single = false;
-		*ret_value = list->single;
-		return true;
-	}
-	if (list->bad || list->packed.at == list->packed.end)
-		return false;
-	*ret_value = take_varint(&list->packed);
-	list->bad = list->packed.bad;
-	return !list->bad;
+	for (size_t i = 0; i < n; i++)
+		value |= (uint64_t)at[i] << (8 * i);
+	return value;
 }
 
 static void put_tag(struct buf *out, uint32_t number, enum proto_wire wire)

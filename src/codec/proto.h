@@ -26,6 +26,8 @@
 
 #include "base/buf.h"
 
+#define PROTO_MAX_FIELD_NUMBER ((1u << 29) - 1)
+
 enum proto_wire {
 	PROTO_VARINT = 0,
 	PROTO_FIXED64 = 1,
@@ -41,12 +43,100 @@ struct proto_field {
 	size_t len;
 };
 
-/* The next field; false at the end or when malformed (then message->bad). */
-bool proto_next(struct cursor *message, struct proto_field *ret_field) nodiscard;
-
-/* The bytes of a field as a message of their own; a field of another wire type gives a bad cursor.
+/*
+ * A varint: ten bytes at most; bits past the 64th are cut off as every other implementation does it (an
+ * int32 -1 of some writers is padded).
  */
-struct cursor proto_message(const struct proto_field *field);
+struct proto_varint {
+	const uint8_t *end; /* behind it; NULL: cut off or too long */
+	uint64_t value;
+};
+
+/* Of three bytes and more, or cut off. */
+struct proto_varint proto_long_varint(const uint8_t *at, const uint8_t *end);
+
+static hot_inline struct proto_varint proto_varint(const uint8_t *at, const uint8_t *end)
+{
+	if (end - at > 1) {
+		if (at[0] < 0x80)
+			return (struct proto_varint){at + 1, at[0]};
+		if (at[1] < 0x80)
+			return (struct proto_varint){at + 2,
+						     (at[0] & 0x7fu) | (uint64_t)at[1] << 7};
+	}
+	return proto_long_varint(at, end);
+}
+
+/* `n` bytes at `at`, little-endian. */
+uint64_t proto_fixed(const uint8_t *at, size_t n);
+
+/*
+ * The content of a field whose tag was taken: its end, or NULL.  Inline as proto_next() is: readers of many small
+ * messages are made of nothing else, and a call with its structs in memory cost them three times as much.
+ */
+static hot_inline const uint8_t *proto_content(const uint8_t *at, const uint8_t *end,
+					       struct proto_field *field)
+{
+	struct proto_varint number;
+	size_t n;
+
+	switch (field->wire) {
+	case PROTO_VARINT:
+		number = proto_varint(at, end);
+		field->value = number.value;
+		return number.end;
+	case PROTO_BYTES:
+		number = proto_varint(at, end);
+		if (!number.end || number.value > (size_t)(end - number.end))
+			return NULL;
+		field->bytes = number.end;
+		field->len = (size_t)number.value;
+		return number.end + number.value;
+	case PROTO_FIXED64:
+	case PROTO_FIXED32:
+		n = field->wire == PROTO_FIXED64 ? 8 : 4;
+		if ((size_t)(end - at) < n)
+			return NULL;
+		field->value = proto_fixed(at, n);
+		return at + n;
+	default:
+		return NULL;
+	}
+}
+
+/* The next field; false at the end or when malformed (then message->bad). */
+static hot_inline bool proto_next(struct cursor *message, struct proto_field *ret_field) nodiscard;
+
+static hot_inline bool proto_next(struct cursor *message, struct proto_field *ret_field)
+{
+	struct proto_field field = {0};
+	struct proto_varint tag;
+	const uint8_t *at = NULL;
+
+	if (message->bad || message->at == message->end)
+		return false;
+	tag = proto_varint(message->at, message->end);
+	field.number = (uint32_t)(tag.value >> 3);
+	field.wire = tag.value & 7;
+	if (tag.end && field.number && tag.value >> 3 <= PROTO_MAX_FIELD_NUMBER)
+		at = proto_content(tag.end, message->end, &field);
+	if (!at) {
+		message->bad = true;
+		return false;
+	}
+	message->at = at;
+	*ret_field = field;
+	return true;
+}
+
+/* The bytes of a field as a message of their own; a field of another wire type gives a bad cursor. */
+static inline struct cursor proto_message(const struct proto_field *field)
+{
+	struct cursor inner = cursor_over(field->bytes, field->len);
+
+	inner.bad = field->wire != PROTO_BYTES;
+	return inner;
+}
 
 /*
  * The varints of a repeated field, packed or not, one at a time:
@@ -62,8 +152,39 @@ struct proto_list {
 	bool bad;
 };
 
-struct proto_list proto_list(const struct proto_field *field);
-bool proto_list_next(struct proto_list *list, uint64_t *ret_value) nodiscard;
+static inline struct proto_list proto_list(const struct proto_field *field)
+{
+	if (field->wire == PROTO_BYTES)
+		return (struct proto_list){.packed = cursor_over(field->bytes, field->len)};
+	return (struct proto_list){
+		.single = field->value,
+		.has_single = field->wire == PROTO_VARINT,
+		.bad = field->wire != PROTO_VARINT,
+	};
+}
+
+static hot_inline bool proto_list_next(struct proto_list *list, uint64_t *ret_value) nodiscard;
+
+static hot_inline bool proto_list_next(struct proto_list *list, uint64_t *ret_value)
+{
+	struct proto_varint next;
+
+	if (list->has_single) {
+		list->has_single = false;
+		*ret_value = list->single;
+		return true;
+	}
+	if (list->bad || list->packed.at == list->packed.end)
+		return false;
+	next = proto_varint(list->packed.at, list->packed.end);
+	if (!next.end) {
+		list->bad = true;
+		return false;
+	}
+	list->packed.at = next.end;
+	*ret_value = next.value;
+	return true;
+}
 
 /* ---- writing: zeros and empty texts too; leave out what is a default ---- */
 

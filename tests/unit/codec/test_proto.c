@@ -8,7 +8,7 @@
 static void proto_reads_back_what_was_written(void **state)
 {
 	struct cursor message, inner;
-	struct proto_field field;
+	struct proto_field field = {0};
 	struct buf out;
 	size_t begin;
 
@@ -80,7 +80,7 @@ static void proto_messages_of_every_length_nest(void **state)
 static void proto_lists_are_packed_or_not(void **state)
 {
 	struct cursor message = cursor_over("\x0a\x03\x01\x96\x01\x08\x05\x0a\x00", 9);
-	struct proto_field field;
+	struct proto_field field = {0};
 	uint64_t value, values[4];
 	size_t n = 0;
 
@@ -135,7 +135,7 @@ static void proto_refuses_what_is_malformed(void **state)
 static void proto_message_of_a_number_is_bad(void **state)
 {
 	struct cursor message = cursor_over("\x08\x01", 2), inner;
-	struct proto_field field;
+	struct proto_field field = {0};
 
 	(void)state;
 	assert_true(proto_next(&message, &field));
