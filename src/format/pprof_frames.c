@@ -135,25 +135,33 @@ static struct frame_id make_bare_frame(struct pprof_frames *frames,
 	return names_frame(frames->names, &frame);
 }
 
+static struct frame_id line_frame(struct pprof_frames *frames,
+				  const struct pprof_location *location, uint32_t line)
+{
+	uint32_t *known = &frames->line_frames[line];
+
+	if (!*known)
+		*known = make_line_frame(frames, location, &frames->tables->lines[line]).v + 1;
+	return (struct frame_id){*known - 1};
+}
+
 void pprof_push_location(struct pprof_frames *frames, uint32_t index)
 {
 	const struct pprof_location *location = &frames->tables->locations[index];
+	struct frame_id frame;
 
 	frames->pushed += max_of(location->n_lines, 1u);
-	for (uint32_t i = 0; i < location->n_lines; i++) {
-		uint32_t at = location->first_line + i;
-		uint32_t *known = &frames->line_frames[at];
-
-		if (!*known)
-			*known =
-				make_line_frame(frames, location, &frames->tables->lines[at]).v + 1;
-		stack_push(frames->stack, (struct frame_id){*known - 1});
+	if (location->n_lines > 1) {
+		for (uint32_t i = 0; i < location->n_lines; i++)
+			stack_push(frames->stack,
+				   line_frame(frames, location, location->first_line + i));
+		return;
 	}
-	if (!location->n_lines) {
-		uint32_t *known = &frames->location_frames[index];
-
-		if (!*known)
-			*known = make_bare_frame(frames, location).v + 1;
-		stack_push(frames->stack, (struct frame_id){*known - 1});
-	}
+	if (location->n_lines)
+		frame = make_line_frame(frames, location,
+					&frames->tables->lines[location->first_line]);
+	else
+		frame = make_bare_frame(frames, location);
+	frames->location_frames[index] = frame.v + 1;
+	stack_push(frames->stack, frame);
 }

@@ -74,7 +74,7 @@ enum {
 #include "format/format.h"
 #include "format/stack.h"
 
-/* ---- a file's tables, with every index checked: pprof_tables.c ---- */
+/* ---- a file's tables, with every index checked: pprof_tables.c, pprof_ids.c ---- */
 
 struct pprof_text {
 	const char *bytes; /* not terminated */
@@ -109,11 +109,11 @@ struct pprof_line {
 	uint32_t line, column;
 };
 
-/* Ids that the file chose -> index; the map stays empty while they are 1, 2, 3 …, as they mostly are. */
+/* Ids that the file chose -> index + 1: 1, 2, 3 … as they mostly are; else an array, and a table for large ones. */
 struct pprof_ids {
+	uint64_t n_counted, n_places;
+	uint32_t *places;
 	struct map64 map;
-	uint32_t n;
-	bool is_dense;
 };
 
 /* Borrows from the bytes of the file.  Release with pprof_tables_done(), all-zero is fine. */
@@ -137,12 +137,23 @@ int pprof_tables_read(struct pprof_tables *tables, const void *data, size_t len,
 		      const struct format_limits *limits, struct err *err) nodiscard;
 void pprof_tables_done(struct pprof_tables *tables);
 
-/* Index + 1 of the location with that id; 0: there is none. */
-uint32_t pprof_find_location(const struct pprof_tables *tables, uint64_t id);
-
 /* A string index of `field`: ERR_CORRUPT when negative or past the end. */
 int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const char *field,
 		       struct err *err) nodiscard;
+
+/* Of `n` entries that begin with their id (64 bits): ERR_CORRUPT when one is 0 or two are equal. */
+int pprof_ids_init(struct pprof_ids *ids, const void *entries, size_t n, size_t entry_bytes,
+		   struct err *err) nodiscard;
+void pprof_ids_done(struct pprof_ids *ids); /* all-zero is fine */
+uint32_t pprof_ids_find_sparse(const struct pprof_ids *ids, uint64_t id);
+
+/* Index + 1 of the entry with that id; 0: there is none. */
+static inline uint32_t pprof_ids_find(const struct pprof_ids *ids, uint64_t id)
+{
+	if (id <= ids->n_counted)
+		return (uint32_t)id;
+	return id < ids->n_places ? ids->places[id] : pprof_ids_find_sparse(ids, id);
+}
 
 /* ---- names and frames of a file's tables: pprof_frames.c ---- */
 
@@ -151,9 +162,11 @@ struct pprof_frames {
 	const struct pprof_tables *tables;
 	struct names *names;
 	struct stack *stack;
-	uint32_t *strings, *line_frames, *location_frames;
+	uint32_t *strings, *line_frames;
+	uint32_t *
+		location_frames; /* of locations that are one frame, as all but those with inlined ones are */
 	uint8_t *file_kinds; /* by string: what a file of that name holds */
-	uint64_t pushed; /* frames so far, inlined ones counted */
+	uint64_t pushed;     /* frames so far, inlined ones counted */
 };
 
 void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
@@ -213,7 +226,8 @@ void pprof_samples_done(struct pprof_samples *samples); /* all-zero is fine */
 
 /* A sample: begin, what it has in any order (locations innermost first, a value per type), add. */
 void pprof_sample_begin(struct pprof_samples *samples);
-int pprof_sample_location(struct pprof_samples *samples, uint32_t index, struct err *err) nodiscard;
+static inline int pprof_sample_location(struct pprof_samples *samples, uint32_t index,
+					struct err *err) nodiscard;
 int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err *err) nodiscard;
 int pprof_sample_label(struct pprof_samples *samples, const struct pprof_label *label,
 		       struct err *err) nodiscard;
@@ -225,5 +239,24 @@ int pprof_sample_add(struct pprof_samples *samples, struct err *err) nodiscard;
 void pprof_sample_span(struct pprof_samples *samples, const struct span *span, bool is_spoilt);
 /* Where there was none: the types are all that is known, and stay. */
 int pprof_samples_none(struct pprof_samples *samples, struct err *err) nodiscard;
+
+/* Locations times their inlined lines, over the whole file: seconds of work, not minutes. */
+#define PPROF_MAX_FRAMES_PUSHED (256u << 20)
+
+int pprof_too_many_frames(struct err *err) nodiscard;
+
+static inline int pprof_sample_location(struct pprof_samples *samples, uint32_t index,
+					struct err *err)
+{
+	uint32_t known = samples->frames.location_frames[index];
+
+	if (known) {
+		samples->frames.pushed++;
+		stack_push(&samples->stack, (struct frame_id){known - 1});
+	} else {
+		pprof_push_location(&samples->frames, index);
+	}
+	return samples->frames.pushed > PPROF_MAX_FRAMES_PUSHED ? pprof_too_many_frames(err) : 0;
+}
 
 #endif

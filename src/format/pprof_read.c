@@ -18,7 +18,7 @@ static int read_locations(struct pprof_samples *samples, const struct proto_fiel
 	uint64_t id;
 
 	while (proto_list_next(&list, &id)) {
-		uint32_t location = pprof_find_location(samples->tables, id);
+		uint32_t location = pprof_ids_find(&samples->tables->location_ids, id);
 		int r;
 
 		if (!location)

@@ -15,8 +15,6 @@
 #include "format/pprof_private.h"
 #include "profile/hash.h"
 
-/* Locations times their inlined lines, over the whole file: seconds of work, not minutes. */
-#define PPROF_MAX_FRAMES_PUSHED (256u << 20)
 #define PPROF_MAX_RESERVED_NODES ((size_t)1 << 14)
 #define NO_STATE STATE_COUNT
 
@@ -321,13 +319,10 @@ void pprof_sample_begin(struct pprof_samples *samples)
 	samples->is_span_spoilt = false;
 }
 
-int pprof_sample_location(struct pprof_samples *samples, uint32_t index, struct err *err)
+int pprof_too_many_frames(struct err *err)
 {
-	pprof_push_location(&samples->frames, index);
-	if (samples->frames.pushed > PPROF_MAX_FRAMES_PUSHED)
-		return err_set(err, ERR_LIMIT, "the stacks have more than %u frames",
-			       PPROF_MAX_FRAMES_PUSHED);
-	return 0;
+	return err_set(err, ERR_LIMIT, "the stacks have more than %u frames",
+		       PPROF_MAX_FRAMES_PUSHED);
 }
 
 int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err *err)

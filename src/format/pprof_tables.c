@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables of a pprof file.  Two passes: the first collects strings and samples (tables may stand in
- * any order), the second reads what refers to strings.  What refers to another table is resolved last.
+ * The tables of a pprof file, in one pass.  They may stand in any order: what refers to another table is
+ * resolved last, and of what refers to strings the largest index is checked last.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,9 @@ void pprof_tables_done(struct pprof_tables *tables)
 	free(tables->functions);
 	free(tables->locations);
 	free(tables->lines);
-	map64_done(&tables->mapping_ids.map);
-	map64_done(&tables->function_ids.map);
-	map64_done(&tables->location_ids.map);
+	pprof_ids_done(&tables->mapping_ids);
+	pprof_ids_done(&tables->function_ids);
+	pprof_ids_done(&tables->location_ids);
 	*tables = (struct pprof_tables){0};
 }
 
@@ -52,80 +52,56 @@ int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const 
 		       (long long)index, tables->n_strings);
 }
 
-/* ---- ids ---- */
-
-static int ids_add(struct pprof_ids *ids, uint64_t id, const char *what, struct err *err)
-{
-	bool is_new;
-	uint32_t *place;
-
-	if (!ids->n)
-		ids->is_dense = true;
-	if (ids->is_dense && id == ids->n + 1ull) {
-		ids->n++;
-		return 0;
-	}
-	if (!id)
-		return err_set(err, ERR_CORRUPT, "not a valid pprof: a %s has id 0", what);
-	for (uint32_t i = 1; ids->is_dense && i <= ids->n; i++)
-		*map64_put(&ids->map, i, NULL) = i;
-	ids->is_dense = false;
-	place = map64_put(&ids->map, id, &is_new);
-	if (!is_new)
-		return err_set(err, ERR_CORRUPT, "not a valid pprof: two %ss have id %llu", what,
-			       (unsigned long long)id);
-	*place = ++ids->n;
-	return 0;
-}
-
-static uint32_t ids_find(const struct pprof_ids *ids, uint64_t id)
-{
-	const uint32_t *place;
-
-	if (ids->is_dense)
-		return id <= ids->n ? (uint32_t)id : 0;
-	place = map64_get(&ids->map, id);
-	return place ? *place : 0;
-}
-
-uint32_t pprof_find_location(const struct pprof_tables *tables, uint64_t id)
-{
-	return ids_find(&tables->location_ids, id);
-}
-
 /* ---- messages; each takes its fields, last one wins ---- */
+
+/* A file on its way into tables. */
+struct reading {
+	struct pprof_tables *tables;
+	const struct format_limits *limits;
+	/* References between tables as the file has them, until all tables are known. */
+	uint64_t *line_function, *location_mapping;
+	size_t line_cap, location_cap;
+	/* The largest index of a string that anything names, and what names it. */
+	uint64_t string_max;
+	const char *string_max_of;
+};
+
+static inline uint32_t string_of(struct reading *reading, uint64_t index, const char *field)
+{
+	if (index > reading->string_max) {
+		reading->string_max = index;
+		reading->string_max_of = field;
+	}
+	return (uint32_t)index;
+}
 
 static uint32_t clamp_line(uint64_t line)
 {
 	return line > UINT32_MAX ? 0 : (uint32_t)line;
 }
 
-static int read_value_type(const struct pprof_tables *tables, struct cursor message,
+static int read_value_type(struct reading *reading, struct cursor message,
 			   struct pprof_value_type *ret_type, struct err *err)
 {
 	struct proto_field field;
 
 	while (proto_next(&message, &field)) {
-		if (field.number != VALUE_TYPE_TYPE && field.number != VALUE_TYPE_UNIT)
-			continue;
-		if (pprof_check_string(tables, field.value, "a value type", err) < 0)
-			return ERR_CORRUPT;
 		if (field.number == VALUE_TYPE_TYPE)
-			ret_type->type = (uint32_t)field.value;
-		else
-			ret_type->unit = (uint32_t)field.value;
+			ret_type->type = string_of(reading, field.value, "a value type");
+		else if (field.number == VALUE_TYPE_UNIT)
+			ret_type->unit = string_of(reading, field.value, "a value type");
 	}
 	return message.bad ? malformed("value type", err) : 0;
 }
 
-static int add_type(struct pprof_tables *tables, struct cursor message,
-		    const struct format_limits *limits, struct err *err)
+static int add_type(struct reading *reading, struct cursor message, struct err *err)
 {
+	struct pprof_tables *tables = reading->tables;
 	struct pprof_value_type type = {0};
 
-	if (tables->n_types >= limits->max_columns)
-		return too_many("sample types", limits->max_columns, err);
-	if (read_value_type(tables, message, &type, err) < 0)
+	if (tables->n_types >= reading->limits->max_columns)
+		return too_many("sample types", reading->limits->max_columns, err);
+	if (read_value_type(reading, message, &type, err) < 0)
 		return ERR_CORRUPT;
 	for (size_t i = 0; i < tables->n_types; i++)
 		if (tables->types[i].type == type.type && tables->types[i].unit == type.unit)
@@ -137,22 +113,19 @@ static int add_type(struct pprof_tables *tables, struct cursor message,
 	return 0;
 }
 
-static int add_mapping(struct pprof_tables *tables, struct cursor message, struct err *err)
+static int add_mapping(struct reading *reading, struct cursor message, struct err *err)
 {
+	struct pprof_tables *tables = reading->tables;
 	struct pprof_mapping mapping = {0};
 	struct proto_field field;
 
 	while (proto_next(&message, &field)) {
 		if (field.number == MAPPING_ID)
 			mapping.id = field.value;
-		if (field.number != MAPPING_FILENAME && field.number != MAPPING_BUILD_ID)
-			continue;
-		if (pprof_check_string(tables, field.value, "a mapping", err) < 0)
-			return ERR_CORRUPT;
-		if (field.number == MAPPING_FILENAME)
-			mapping.file = (uint32_t)field.value;
-		else
-			mapping.build_id = (uint32_t)field.value;
+		else if (field.number == MAPPING_FILENAME)
+			mapping.file = string_of(reading, field.value, "a mapping");
+		else if (field.number == MAPPING_BUILD_ID)
+			mapping.build_id = string_of(reading, field.value, "a mapping");
 	}
 	if (message.bad)
 		return malformed("mapping", err);
@@ -161,11 +134,12 @@ static int add_mapping(struct pprof_tables *tables, struct cursor message, struc
 	tables->mappings = vec_grow(tables->mappings, &tables->mappings_cap, tables->n_mappings + 1,
 				    sizeof(*tables->mappings));
 	tables->mappings[tables->n_mappings++] = mapping;
-	return ids_add(&tables->mapping_ids, mapping.id, "mapping", err);
+	return 0;
 }
 
-static int add_function(struct pprof_tables *tables, struct cursor message, struct err *err)
+static int add_function(struct reading *reading, struct cursor message, struct err *err)
 {
+	struct pprof_tables *tables = reading->tables;
 	struct pprof_function function = {0};
 	struct proto_field field;
 
@@ -173,25 +147,22 @@ static int add_function(struct pprof_tables *tables, struct cursor message, stru
 		switch (field.number) {
 		case FUNCTION_ID:
 			function.id = field.value;
-			continue;
+			break;
+		case FUNCTION_NAME:
+			function.name = string_of(reading, field.value, "a function");
+			break;
+		case FUNCTION_SYSTEM_NAME:
+			function.system_name = string_of(reading, field.value, "a function");
+			break;
+		case FUNCTION_FILENAME:
+			function.file = string_of(reading, field.value, "a function");
+			break;
 		case FUNCTION_START_LINE:
 			function.start_line = clamp_line(field.value);
-			continue;
-		case FUNCTION_NAME:
-		case FUNCTION_SYSTEM_NAME:
-		case FUNCTION_FILENAME:
 			break;
 		default:
-			continue;
+			break;
 		}
-		if (pprof_check_string(tables, field.value, "a function", err) < 0)
-			return ERR_CORRUPT;
-		if (field.number == FUNCTION_NAME)
-			function.name = (uint32_t)field.value;
-		else if (field.number == FUNCTION_SYSTEM_NAME)
-			function.system_name = (uint32_t)field.value;
-		else
-			function.file = (uint32_t)field.value;
 	}
 	if (message.bad)
 		return malformed("function", err);
@@ -200,24 +171,15 @@ static int add_function(struct pprof_tables *tables, struct cursor message, stru
 	tables->functions = vec_grow(tables->functions, &tables->functions_cap,
 				     tables->n_functions + 1, sizeof(*tables->functions));
 	tables->functions[tables->n_functions++] = function;
-	return ids_add(&tables->function_ids, function.id, "function", err);
+	return 0;
 }
 
-/* References between tables as the file has them, until all tables are known. */
-struct references {
-	uint64_t *line_function;
-	uint64_t *location_mapping;
-	size_t line_cap, location_cap;
-};
-
-/* The id of its function is kept aside until all functions are known. */
-static int add_line(struct pprof_tables *tables, struct cursor message,
-		    const struct format_limits *limits, struct references *references,
-		    struct err *err)
+static int add_line(struct reading *reading, struct cursor message, struct err *err)
 {
-	uint64_t function_id = 0;
+	struct pprof_tables *tables = reading->tables;
 	struct pprof_line line = {0};
 	struct proto_field field;
+	uint64_t function_id = 0;
 	size_t n = tables->n_lines;
 
 	while (proto_next(&message, &field)) {
@@ -225,7 +187,7 @@ static int add_line(struct pprof_tables *tables, struct cursor message,
 			function_id = field.value;
 		else if (field.number == LINE_LINE)
 			line.line = clamp_line(field.value);
-		else if (field.number == LINE_COLUMN && limits->keep_columns)
+		else if (field.number == LINE_COLUMN && reading->limits->keep_columns)
 			line.column = clamp_line(field.value);
 	}
 	if (message.bad)
@@ -233,18 +195,17 @@ static int add_line(struct pprof_tables *tables, struct cursor message,
 	if (n >= PPROF_MAX_ENTRIES)
 		return too_many("lines", PPROF_MAX_ENTRIES, err);
 	tables->lines = vec_grow(tables->lines, &tables->lines_cap, n + 1, sizeof(*tables->lines));
-	references->line_function = vec_grow(references->line_function, &references->line_cap,
-					     n + 1, sizeof(*references->line_function));
-	references->line_function[n] = function_id;
+	reading->line_function = vec_grow(reading->line_function, &reading->line_cap, n + 1,
+					  sizeof(*reading->line_function));
+	reading->line_function[n] = function_id;
 	tables->lines[n] = line;
 	tables->n_lines++;
 	return 0;
 }
 
-static int add_location(struct pprof_tables *tables, struct cursor message,
-			const struct format_limits *limits, struct references *references,
-			struct err *err)
+static int add_location(struct reading *reading, struct cursor message, struct err *err)
 {
+	struct pprof_tables *tables = reading->tables;
 	struct pprof_location location = {.first_line = (uint32_t)tables->n_lines};
 	size_t n = tables->n_locations;
 	uint64_t mapping_id = 0;
@@ -261,7 +222,7 @@ static int add_location(struct pprof_tables *tables, struct cursor message,
 			continue;
 		if (++location.n_lines > PPROF_MAX_LINES_PER_LOCATION)
 			return too_many("lines in one location", PPROF_MAX_LINES_PER_LOCATION, err);
-		int r = add_line(tables, proto_message(&field), limits, references, err);
+		int r = add_line(reading, proto_message(&field), err);
 		if (r < 0)
 			return r;
 	}
@@ -271,80 +232,78 @@ static int add_location(struct pprof_tables *tables, struct cursor message,
 		return too_many("locations", PPROF_MAX_ENTRIES, err);
 	tables->locations = vec_grow(tables->locations, &tables->locations_cap, n + 1,
 				     sizeof(*tables->locations));
-	references->location_mapping =
-		vec_grow(references->location_mapping, &references->location_cap, n + 1,
-			 sizeof(*references->location_mapping));
-	references->location_mapping[n] = mapping_id;
+	reading->location_mapping = vec_grow(reading->location_mapping, &reading->location_cap,
+					     n + 1, sizeof(*reading->location_mapping));
+	reading->location_mapping[n] = mapping_id;
 	tables->locations[tables->n_locations++] = location;
-	return ids_add(&tables->location_ids, location.id, "location", err);
-}
-
-/* ---- the passes ---- */
-
-static int collect(struct pprof_tables *tables, struct cursor message,
-		   const struct format_limits *limits, struct err *err)
-{
-	struct proto_field field;
-
-	while (proto_next(&message, &field)) {
-		if (field.number == PROFILE_STRING_TABLE && field.bytes) {
-			if (tables->n_strings >= PPROF_MAX_STRINGS)
-				return too_many("strings", PPROF_MAX_STRINGS, err);
-			tables->strings = vec_grow(tables->strings, &tables->strings_cap,
-						   tables->n_strings + 1, sizeof(*tables->strings));
-			tables->strings[tables->n_strings++] =
-				(struct pprof_text){(const char *)field.bytes, field.len};
-		} else if (field.number == PROFILE_SAMPLE && field.bytes) {
-			if (tables->n_samples >= limits->max_samples)
-				return too_many("samples", limits->max_samples, err);
-			tables->samples = vec_grow(tables->samples, &tables->samples_cap,
-						   tables->n_samples + 1, sizeof(*tables->samples));
-			tables->samples[tables->n_samples++] = proto_message(&field);
-		}
-	}
-	if (message.bad)
-		return malformed("body", err);
-	if (!tables->n_strings || tables->strings[0].len)
-		return err_set(
-			err, ERR_CORRUPT,
-			"not a valid pprof: its string table does not begin with the empty string");
 	return 0;
 }
 
-static int read_comments(const struct pprof_tables *tables, const struct proto_field *field,
-			 struct err *err)
+static int add_string(struct pprof_tables *tables, const struct proto_field *field, struct err *err)
+{
+	if (!field->bytes)
+		return 0;
+	if (tables->n_strings >= PPROF_MAX_STRINGS)
+		return too_many("strings", PPROF_MAX_STRINGS, err);
+	tables->strings = vec_grow(tables->strings, &tables->strings_cap, tables->n_strings + 1,
+				   sizeof(*tables->strings));
+	tables->strings[tables->n_strings++] =
+		(struct pprof_text){(const char *)field->bytes, field->len};
+	return 0;
+}
+
+/* What it names is known when all tables are. */
+static int add_sample(struct reading *reading, const struct proto_field *field, struct err *err)
+{
+	struct pprof_tables *tables = reading->tables;
+
+	if (!field->bytes)
+		return 0;
+	if (tables->n_samples >= reading->limits->max_samples)
+		return too_many("samples", reading->limits->max_samples, err);
+	tables->samples = vec_grow(tables->samples, &tables->samples_cap, tables->n_samples + 1,
+				   sizeof(*tables->samples));
+	tables->samples[tables->n_samples++] = proto_message(field);
+	return 0;
+}
+
+static int read_comments(struct reading *reading, const struct proto_field *field, struct err *err)
 {
 	struct proto_list list = proto_list(field);
 	uint64_t index;
 
 	while (proto_list_next(&list, &index))
-		if (pprof_check_string(tables, index, "a comment", err) < 0)
-			return ERR_CORRUPT;
+		(void)string_of(reading, index, "a comment");
 	return list.bad ? malformed("list of comments", err) : 0;
 }
 
-static int read_field(struct pprof_tables *tables, const struct proto_field *field,
-		      const struct format_limits *limits, struct references *references,
-		      struct err *err)
+static int read_field(struct reading *reading, const struct proto_field *field, struct err *err)
 {
+	struct pprof_tables *tables = reading->tables;
+
 	switch (field->number) {
 	case PROFILE_SAMPLE_TYPE:
-		return add_type(tables, proto_message(field), limits, err);
+		return add_type(reading, proto_message(field), err);
+	case PROFILE_SAMPLE:
+		return add_sample(reading, field, err);
 	case PROFILE_MAPPING:
-		return add_mapping(tables, proto_message(field), err);
+		return add_mapping(reading, proto_message(field), err);
 	case PROFILE_LOCATION:
-		return add_location(tables, proto_message(field), limits, references, err);
+		return add_location(reading, proto_message(field), err);
 	case PROFILE_FUNCTION:
-		return add_function(tables, proto_message(field), err);
+		return add_function(reading, proto_message(field), err);
+	case PROFILE_STRING_TABLE:
+		return add_string(tables, field, err);
 	case PROFILE_PERIOD_TYPE:
-		return read_value_type(tables, proto_message(field), &tables->period_type, err);
+		return read_value_type(reading, proto_message(field), &tables->period_type, err);
 	case PROFILE_COMMENT:
-		return read_comments(tables, field, err);
+		return read_comments(reading, field, err);
 	case PROFILE_DROP_FRAMES: /* expressions of the uploader: never executed here */
 	case PROFILE_KEEP_FRAMES:
 	case PROFILE_DEFAULT_SAMPLE_TYPE:
 	case PROFILE_DOC_URL:
-		return pprof_check_string(tables, field->value, "the profile", err);
+		(void)string_of(reading, field->value, "the profile");
+		break;
 	case PROFILE_TIME_NANOS:
 		tables->time_ns = (int64_t)field->value;
 		break;
@@ -360,13 +319,43 @@ static int read_field(struct pprof_tables *tables, const struct proto_field *fie
 	return 0;
 }
 
-static int resolve(struct pprof_tables *tables, const struct references *references,
-		   struct err *err)
-{
-	for (size_t i = 0; i < tables->n_lines; i++) {
-		uint64_t id = references->line_function[i];
+/* ---- what names what ---- */
 
-		tables->lines[i].function = id ? ids_find(&tables->function_ids, id) : 0;
+static int check_strings(const struct reading *reading, struct err *err)
+{
+	const struct pprof_tables *tables = reading->tables;
+
+	if (!tables->n_strings || tables->strings[0].len)
+		return err_set(
+			err, ERR_CORRUPT,
+			"not a valid pprof: its string table does not begin with the empty string");
+	return pprof_check_string(tables, reading->string_max, reading->string_max_of, err);
+}
+
+static int index_ids(struct pprof_tables *tables, struct err *err)
+{
+	int r = pprof_ids_init(&tables->mapping_ids, tables->mappings, tables->n_mappings,
+			       sizeof(*tables->mappings), err);
+
+	if (r < 0)
+		return err_prefix(err, r, "not a valid pprof: mappings");
+	r = pprof_ids_init(&tables->function_ids, tables->functions, tables->n_functions,
+			   sizeof(*tables->functions), err);
+	if (r < 0)
+		return err_prefix(err, r, "not a valid pprof: functions");
+	r = pprof_ids_init(&tables->location_ids, tables->locations, tables->n_locations,
+			   sizeof(*tables->locations), err);
+	return r < 0 ? err_prefix(err, r, "not a valid pprof: locations") : 0;
+}
+
+static int resolve(const struct reading *reading, struct err *err)
+{
+	struct pprof_tables *tables = reading->tables;
+
+	for (size_t i = 0; i < tables->n_lines; i++) {
+		uint64_t id = reading->line_function[i];
+
+		tables->lines[i].function = pprof_ids_find(&tables->function_ids, id);
 		if (id && !tables->lines[i].function)
 			return err_set(
 				err, ERR_CORRUPT,
@@ -374,9 +363,9 @@ static int resolve(struct pprof_tables *tables, const struct references *referen
 				(unsigned long long)id);
 	}
 	for (size_t i = 0; i < tables->n_locations; i++) {
-		uint64_t id = references->location_mapping[i];
+		uint64_t id = reading->location_mapping[i];
 
-		tables->locations[i].mapping = id ? ids_find(&tables->mapping_ids, id) : 0;
+		tables->locations[i].mapping = pprof_ids_find(&tables->mapping_ids, id);
 		if (id && !tables->locations[i].mapping)
 			return err_set(err, ERR_CORRUPT,
 				       "not a valid pprof: a location names mapping %llu, which is "
@@ -386,21 +375,29 @@ static int resolve(struct pprof_tables *tables, const struct references *referen
 	return 0;
 }
 
+/* ---- the whole ---- */
+
 int pprof_tables_read(struct pprof_tables *tables, const void *data, size_t len,
 		      const struct format_limits *limits, struct err *err)
 {
+	struct reading reading = {.tables = tables, .limits = limits, .string_max_of = "nothing"};
 	struct cursor message = cursor_over(data, len);
-	struct references references = {0};
 	struct proto_field field;
-	int r = collect(tables, message, limits, err);
+	int r = 0;
 
 	while (r == 0 && proto_next(&message, &field))
-		r = read_field(tables, &field, limits, &references, err);
+		r = read_field(&reading, &field, err);
+	if (r == 0 && message.bad)
+		r = malformed("body", err);
 	if (r == 0)
-		r = resolve(tables, &references, err);
+		r = check_strings(&reading, err);
+	if (r == 0)
+		r = index_ids(tables, err);
+	if (r == 0)
+		r = resolve(&reading, err);
 	if (r == 0 && !tables->n_types)
 		r = err_set(err, ERR_CORRUPT, "not a valid pprof: it has no sample type");
-	free(references.line_function);
-	free(references.location_mapping);
+	free(reading.line_function);
+	free(reading.location_mapping);
 	return r;
 }

@@ -30,16 +30,11 @@ void stack_forget(struct stack *stack)
 	stack->n_last = 0;
 }
 
-/* What was pushed, in the order of pushing, into scratch; returns how many frames. */
+/* Past the maximum: both ends with the marker between them, into scratch; returns how many frames. */
 static uint32_t unroll(struct stack *stack, struct names *names)
 {
 	uint32_t half = stack->max / 2, ring = stack->max - half, n = 0;
 
-	if (stack->n <= stack->max) {
-		for (; n < stack->n; n++)
-			stack->scratch[n] = stack->kept[n];
-		return n;
-	}
 	for (; n < half; n++)
 		stack->scratch[n] = stack->kept[n];
 	stack->scratch[n++] = marker_frame(names, STACK_DEEPER_MARKER);
@@ -48,31 +43,26 @@ static uint32_t unroll(struct stack *stack, struct names *names)
 	return n;
 }
 
-static void reverse(struct frame_id *frames, uint32_t n)
-{
-	for (uint32_t i = 0; i < n / 2; i++) {
-		struct frame_id frame = frames[i];
-
-		frames[i] = frames[n - 1 - i];
-		frames[n - 1 - i] = frame;
-	}
-}
-
 struct node_id stack_node(struct stack *stack, struct tree *tree, struct names *names,
 			  struct node_id base, bool innermost_first)
 {
-	uint32_t n = unroll(stack, names), same = 0;
+	bool is_whole = stack->n <= stack->max;
+	uint32_t n = is_whole ? (uint32_t)stack->n : unroll(stack, names), same = 0;
+	const struct frame_id *frames = is_whole ? stack->kept : stack->scratch;
 	struct node_id at = base;
 
-	if (innermost_first)
-		reverse(stack->scratch, n);
 	if (stack->last_base.v == base.v)
-		while (same < n && same < stack->n_last &&
-		       stack->scratch[same].v == stack->last_frames[same].v)
-			at = stack->last_nodes[same++];
+		for (; same < n && same < stack->n_last; same++) {
+			if (frames[innermost_first ? n - 1 - same : same].v !=
+			    stack->last_frames[same].v)
+				break;
+			at = stack->last_nodes[same];
+		}
 	for (; same < n; same++) {
-		at = tree_child(tree, at, stack->scratch[same]);
-		stack->last_frames[same] = stack->scratch[same];
+		struct frame_id frame = frames[innermost_first ? n - 1 - same : same];
+
+		at = tree_child(tree, at, frame);
+		stack->last_frames[same] = frame;
 		stack->last_nodes[same] = at;
 	}
 	stack->last_base = base;
