@@ -3,7 +3,8 @@
 
 #include <string.h>
 #include <sys/auxv.h>
-#include <xxhash.h>
+
+#include "profile/hash_private.h"
 
 #define SEED_OFFSET 8 /* base/map.c uses the first half of the sixteen bytes */
 
@@ -20,7 +21,7 @@ uint64_t hash_seed(void)
 
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len)
 {
-	return XXH3_64bits_withSeed(data, len, seed);
+	return hash_here(seed, data, len);
 }
 
 uint64_t hash_stable(const void *data, size_t len)

@@ -18,15 +18,17 @@
 uint64_t hash_seed(void) nodiscard;
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len) nodiscard;
 
-/* Two ids mixed with a seed, without a call: for tables keyed by ids. */
+/*
+ * Two ids mixed with a seed, without a call: for tables keyed by ids.  One product of 128 bits, folded, of which neither
+ * factor is known outside (nor 0: the seed's upper half stays); who walks a stack waits for it once a frame.
+ */
 static inline uint64_t hash_pair(uint64_t seed, uint32_t a, uint32_t b)
 {
-	uint64_t key = ((uint64_t)a << 32 | b) ^ seed;
+	__extension__ unsigned __int128 product =
+		(unsigned __int128)(a ^ seed ^ 0x9e3779b97f4a7c15u) *
+		(b ^ (seed << 32 | seed >> 32) ^ 0xd1b54a32d192ed03u);
 
-	/* Finaliser of splitmix64. */
-	key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9u;
-	key = (key ^ key >> 27) * 0x94d049bb133111ebu;
-	return key ^ key >> 31;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /* XXH3 (64 bits, no seed), which its authors promised not to change from 0.8.0 on. */

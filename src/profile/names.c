@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "profile/hash.h"
+#include "profile/hash_private.h"
 
 #define OVER_LIMIT_NAME "[names over limit]"
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -18,7 +19,8 @@
 
 struct text {
 	const char *data;
-	size_t len;
+	uint32_t len;
+	uint32_t hash; /* kept for import: tables of one process share their seed */
 };
 
 struct func {
@@ -61,41 +63,49 @@ static bool text_equal(const void *things, uint32_t id, const void *key)
 	return mine->len == other->len && !memcmp(mine->data, other->data, other->len);
 }
 
-static struct str_id string_add(struct names *names, const struct text *text, uint64_t hash)
+static struct text text_over(const struct names *names, const char *data, size_t len)
+{
+	return (struct text){data, (uint32_t)len, (uint32_t)hash_here(names->seed, data, len)};
+}
+
+static struct str_id string_add(struct names *names, const struct text *text)
 {
 	struct str_id id = {names->n_strings};
 	char *copy = arena_strndup(&names->arena, text->data, text->len);
 
 	names->strings =
 		vec_grow(names->strings, &names->strings_cap, id.v + 1u, sizeof(*names->strings));
-	names->strings[id.v] = (struct text){.data = copy, .len = text->len};
+	names->strings[id.v] = (struct text){copy, text->len, text->hash};
 	names->text_bytes += text->len;
 	names->n_strings++;
-	idtab_add(&names->string_tab, hash, id.v);
+	idtab_add(&names->string_tab, text->hash, id.v);
 	return id;
 }
 
 /* The marker may be one more than the ceiling allows: that is what it is for. */
 static struct str_id string_over_limit(struct names *names)
 {
-	struct text text = {.data = OVER_LIMIT_NAME, .len = strlen(OVER_LIMIT_NAME)};
-	uint64_t hash = hash_bytes(names->seed, text.data, text.len);
-	uint32_t id = idtab_find(&names->string_tab, hash, text_equal, names, &text);
+	struct text text = text_over(names, OVER_LIMIT_NAME, strlen(OVER_LIMIT_NAME));
+	uint32_t id = idtab_find(&names->string_tab, text.hash, text_equal, names, &text);
 
 	names->over_limit++;
-	return id != UINT32_MAX ? (struct str_id){id} : string_add(names, &text, hash);
+	return id != UINT32_MAX ? (struct str_id){id} : string_add(names, &text);
 }
 
-static struct str_id string_intern(struct names *names, const struct text *text, uint64_t hash)
+/* One that is valid, short enough and not there yet. */
+static struct str_id string_add_new(struct names *names, const struct text *text)
 {
-	uint32_t id = idtab_find(&names->string_tab, hash, text_equal, names, text);
-
-	if (id != UINT32_MAX)
-		return (struct str_id){id};
 	if (names->n_strings >= names->max_strings ||
 	    names->text_bytes + text->len > NAMES_MAX_TEXT_BYTES)
 		return string_over_limit(names);
-	return string_add(names, text, hash);
+	return string_add(names, text);
+}
+
+static struct str_id string_intern(struct names *names, const struct text *text)
+{
+	uint32_t id = idtab_find(&names->string_tab, text->hash, text_equal, names, text);
+
+	return id != UINT32_MAX ? (struct str_id){id} : string_add_new(names, text);
 }
 
 static bool is_inside_character(char byte)
@@ -124,7 +134,8 @@ static size_t name_shorten(char *out, const char *text, size_t len)
 static struct str_id string_repaired(struct names *names, const char *text, size_t len)
 {
 	char raw[2 * NAME_MAX_BYTES], clean[3 * sizeof(raw) + 1], shortened[NAME_MAX_BYTES];
-	struct text out = {.data = clean};
+	const char *repaired = clean;
+	struct text out;
 
 	if (len > sizeof(raw)) {
 		/* What lies between the ends is cut out anyway. */
@@ -133,18 +144,18 @@ static struct str_id string_repaired(struct names *names, const char *text, size
 		text = raw;
 		len = sizeof(raw);
 	}
-	out.len = utf8_clean(clean, sizeof(clean), text, len);
-	if (out.len > NAME_MAX_BYTES) {
-		out.len = name_shorten(shortened, clean, out.len);
-		out.data = shortened;
+	len = utf8_clean(clean, sizeof(clean), text, len);
+	if (len > NAME_MAX_BYTES) {
+		len = name_shorten(shortened, clean, len);
+		repaired = shortened;
 	}
-	return string_intern(names, &out, hash_bytes(names->seed, out.data, out.len));
+	out = text_over(names, repaired, len);
+	return string_intern(names, &out);
 }
 
 struct str_id names_str(struct names *names, const char *text, size_t len)
 {
-	struct text key = {.data = text, .len = len};
-	uint64_t hash;
+	struct text key;
 	uint32_t id;
 
 	if (!len)
@@ -152,13 +163,12 @@ struct str_id names_str(struct names *names, const char *text, size_t len)
 	if (len > NAME_MAX_BYTES)
 		return string_repaired(names, text, len);
 	/* What is in the table is valid, so a text that was seen before needs no check. */
-	hash = hash_bytes(names->seed, text, len);
-	id = idtab_find(&names->string_tab, hash, text_equal, names, &key);
+	key = text_over(names, text, len);
+	id = idtab_find(&names->string_tab, key.hash, text_equal, names, &key);
 	if (id != UINT32_MAX)
 		return (struct str_id){id};
-	if (!utf8_is_valid(text, len))
-		return string_repaired(names, text, len);
-	return string_intern(names, &key, hash);
+	return utf8_is_valid(text, len) ? string_add_new(names, &key)
+					: string_repaired(names, text, len);
 }
 
 struct str_id names_cstr(struct names *names, const char *text)
@@ -204,11 +214,20 @@ static struct frame_key frame_key_of(const struct frame *frame)
 	};
 }
 
+/* Word by word: memcmp() of what was just put together would wait for the stores. */
+static bool key_equal(const struct frame_key *a, const struct frame_key *b)
+{
+	return a->name == b->name && a->line == b->line && a->file == b->file &&
+	       a->column == b->column && a->address == b->address && a->qualname == b->qualname &&
+	       a->module == b->module && a->build_id == b->build_id &&
+	       a->first_line == b->first_line && a->kind == b->kind;
+}
+
 static bool frame_equal(const void *things, uint32_t id, const void *key)
 {
 	struct frame_key mine = frame_key_of(&((const struct names *)things)->frames[id]);
 
-	return !memcmp(&mine, key, sizeof(mine));
+	return key_equal(&mine, key);
 }
 
 static bool func_equal(const void *things, uint32_t id, const void *key)
@@ -218,7 +237,7 @@ static bool func_equal(const void *things, uint32_t id, const void *key)
 
 	mine.line = mine.column = 0;
 	mine.address = 0;
-	return !memcmp(&mine, key, sizeof(mine));
+	return key_equal(&mine, key);
 }
 
 /* The function of a frame that is about to get the id `frame`. */
@@ -229,7 +248,7 @@ static uint32_t func_intern(struct names *names, struct frame_key key, uint32_t 
 
 	key.line = key.column = 0;
 	key.address = 0;
-	hash = hash_bytes(names->seed, &key, sizeof(key));
+	hash = hash_here(names->seed, &key, sizeof(key));
 	id = idtab_find(&names->func_tab, hash, func_equal, names, &key);
 	if (id != UINT32_MAX)
 		return id;
@@ -262,7 +281,7 @@ static struct frame_id frame_add(struct names *names, const struct frame *frame,
 static struct frame_id frame_intern(struct names *names, const struct frame *frame, bool is_limited)
 {
 	struct frame_key key = frame_key_of(frame);
-	uint64_t hash = hash_bytes(names->seed, &key, sizeof(key));
+	uint64_t hash = hash_here(names->seed, &key, sizeof(key));
 	uint32_t id = idtab_find(&names->frame_tab, hash, frame_equal, names, &key);
 
 	if (id != UINT32_MAX)
@@ -348,7 +367,7 @@ static struct str_id string_import(struct names *names, struct names_map *map,
 	uint32_t *known = &map->strings[id.v];
 
 	if (!*known)
-		*known = names_str(names, text->data, text->len).v + 1;
+		*known = string_intern(names, text).v + 1;
 	return (struct str_id){*known - 1};
 }
 
@@ -389,13 +408,14 @@ void names_map_done(struct names_map *map)
 struct names *names_new(void)
 {
 	struct names *names = xcalloc(1, sizeof(*names));
-	struct text empty = {.data = ""};
+	struct text empty;
 	struct frame none = {0};
 
 	names->seed = hash_seed();
+	empty = text_over(names, "", 0);
 	names_set_limits(names, NAMES_MAX_STRINGS, NAMES_MAX_FRAMES);
 	arena_init(&names->arena);
-	(void)string_add(names, &empty, hash_bytes(names->seed, "", 0));
+	(void)string_add(names, &empty);
 	(void)frame_intern(names, &none, false);
 	return names;
 }

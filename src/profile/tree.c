@@ -47,6 +47,8 @@ static void slots_grow(struct tree *tree, size_t n)
 /* Slots for all nodes that were appended, and room for one more. */
 static void catch_up(struct tree *tree)
 {
+	if (tree->n_found == tree->n && tree->n <= tree->slots_cap / 4 * 3)
+		return;
 	slots_grow(tree, tree->n);
 	for (; tree->n_found < tree->n; tree->n_found++) {
 		uint32_t node = tree->n_found, parent = tree->parent[node];
