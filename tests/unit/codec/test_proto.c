@@ -53,7 +53,7 @@ static void proto_messages_of_every_length_nest(void **state)
 	for (size_t i = 0; i < array_len(lens); i++) {
 		struct buf out;
 		struct cursor message;
-		struct proto_field field;
+		struct proto_field field = {0};
 		size_t begins[3];
 
 		buf_init(&out, 8u << 20);
@@ -124,7 +124,7 @@ static void proto_refuses_what_is_malformed(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_len(malformed); i++) {
 		struct cursor message = cursor_over(malformed[i].bytes, malformed[i].len);
-		struct proto_field field;
+		struct proto_field field = {0};
 
 		assert_false(proto_next(&message, &field));
 		assert_true(message.bad);
