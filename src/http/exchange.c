@@ -174,10 +174,16 @@ void exchange_run(struct exchange *exchange, bool is_stopping)
 {
 	bool is_cancelled = __atomic_load_n(&exchange->pub.is_cancelled, __ATOMIC_RELAXED);
 
-	/* Nobody waits for the answer: a flood of requests that are given up at once costs no handler. */
-	if (is_stopping || is_cancelled || atomic_load(&exchange->state) != EXCHANGE_RUNNING) {
+	if (is_stopping) {
 		exchange_tell_refused(exchange, HTTP_REFUSED_STOPPING, 503, "stopping",
 				      "the server is stopping");
+		http_exchange_finish(&exchange->pub);
+		return;
+	}
+	/* Left, or given up: a flood of requests that nobody waits for costs no handler. */
+	if (is_cancelled) {
+		http_fail(&exchange->pub, 503, "cancelled",
+			  "the client closed the connection before the answer was made");
 		http_exchange_finish(&exchange->pub);
 		return;
 	}
