@@ -39,11 +39,50 @@ void cover_add(struct cover *cover, int64_t from_ns, int64_t until_ns)
 	cover->is_united = false;
 }
 
-static int by_start(const void *a, const void *b)
+/* Where the run that begins at `at` ends: its stretches begin in order. */
+static size_t run_end(const struct store_range *items, size_t at, size_t n)
 {
-	const struct store_range *x = a, *y = b;
+	for (at++; at < n && items[at - 1].from_ns <= items[at].from_ns; at++)
+		;
+	return at;
+}
 
-	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
+static void merge_runs(const struct store_range *items, size_t from, size_t middle, size_t until,
+		       struct store_range *out)
+{
+	size_t a = from, b = middle;
+
+	for (size_t i = from; i < until; i++)
+		out[i] = b == until || (a < middle && items[a].from_ns <= items[b].from_ns)
+				 ? items[a++]
+				 : items[b++];
+}
+
+/*
+ * By their beginnings.  What comes is a few long runs, one for each series: two by two they are merged until there is
+ * one.
+ */
+static void sort_runs(struct cover *cover)
+{
+	size_t n = cover->n, runs;
+	struct store_range *out;
+
+	if (run_end(cover->items, 0, n) == n)
+		return;
+	out = xcalloc(cover->cap, sizeof(*out));
+	do {
+		struct store_range *items = cover->items;
+
+		runs = 0;
+		for (size_t from = 0, middle, until; from < n; from = until, runs++) {
+			middle = run_end(items, from, n);
+			until = middle < n ? run_end(items, middle, n) : n;
+			merge_runs(items, from, middle, until, out);
+		}
+		cover->items = out;
+		out = items;
+	} while (runs > 1);
+	free(out);
 }
 
 void cover_unite(struct cover *cover)
@@ -59,7 +98,7 @@ void cover_close_gaps(struct cover *cover, int64_t gap_ns)
 	cover->is_united = true;
 	if (!cover->n)
 		return;
-	qsort(cover->items, cover->n, sizeof(*cover->items), by_start);
+	sort_runs(cover);
 	for (size_t i = 1; i < cover->n; i++) {
 		struct store_range *last = &cover->items[kept];
 		const struct store_range *next = &cover->items[i];

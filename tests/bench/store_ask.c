@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks a store that store_generate filled, as its server would, with seeded ranges that fit no window.
+ * Asks a store that store_fill filled, as its server would, with seeded ranges that fit no window.
  *
  *	store_ask DIR SPAN COUNT SEED all|half|lines
  *
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 {
 	cleanup(arena_done) struct arena arena;
 	struct selector selector;
-	struct ask ask = {.query = {.tenant = "bench", .selector = &selector}};
+	struct ask ask = {.query = {.tenant = STORE_TENANT_DEFAULT, .selector = &selector}};
 	struct store_config config;
 	struct store_range data = {0, 0};
 	struct err err;
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	ask.is_timeline = strcmp(argv[5], "lines") == 0;
 	ask.took = xcalloc((size_t)n + 1, sizeof(*ask.took));
 	r = selector_parse(strcmp(argv[5], "half") == 0
-				   ? "{service_name=\"shop\",host=~\".*[02468]\"}"
+				   ? "{service_name=\"shop\",side=\"even\"}"
 				   : "{service_name=\"shop\"}",
 			   &arena, &selector, &err);
 	if (r == 0)

@@ -384,7 +384,7 @@ static int scan_profiles(struct query *query, struct profile_scan *scan, scan_fn
 	const struct store_range *range = &query->ask->range;
 	const struct steps steps = {
 		.from_ns = range->from_ns,
-		.until_ns = range->until_ns,
+		.range = *range,
 		.step_ns = range->until_ns - range->from_ns,
 		.n = 1,
 		.max_level = LEVEL_FINE,

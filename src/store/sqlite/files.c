@@ -357,16 +357,26 @@ static bool has_log(const struct block_file *file)
 	return stat(path, &info) == 0 && info.st_size > 0;
 }
 
+/* One moment for all that is read: SQLite forgets what it has in memory when the file changes between two. */
+static int begin_reading(struct reader *reader, struct reader **ret_reader, struct err *err)
+{
+	int r = sql_exec(reader->db, "BEGIN", err);
+
+	if (r < 0)
+		reader_free(reader);
+	else
+		*ret_reader = reader;
+	return r;
+}
+
 int readers_take(struct readers *readers, const struct block_file *file, struct reader **ret_reader,
 		 struct err *err)
 {
 	struct reader *reader = take_idle(readers, file);
 	int r;
 
-	if (reader) {
-		*ret_reader = reader;
-		return 0;
-	}
+	if (reader)
+		return begin_reading(reader, ret_reader, err);
 	reader = xcalloc(1, sizeof(*reader));
 	reader->file = file;
 	r = sql_open_reader(file->path, readers->vfs_name, &reader->db, err);
@@ -382,8 +392,7 @@ int readers_take(struct readers *readers, const struct block_file *file, struct 
 		reader_free(reader);
 		return r;
 	}
-	*ret_reader = reader;
-	return 0;
+	return begin_reading(reader, ret_reader, err);
 }
 
 /* Into the pool; the one that was not used for longest may have to go. */
@@ -409,6 +418,7 @@ int readers_give(struct readers *readers, struct reader *reader, bool is_good)
 
 	sqlite3_reset(reader->scan);
 	sqlite3_reset(reader->find);
+	sql_rollback(reader->db); /* there is nothing to commit */
 	reader_free(is_good && !reader->is_frozen ? pool_reader(readers, reader) : reader);
 	return was_written ? -ENOSPC : 0;
 }

@@ -122,7 +122,7 @@ struct readers {
 void readers_init(struct readers *readers, const char *vfs_name);
 void readers_done(struct readers *readers);
 /*
- * SQLite needs a shared-memory file beside a database to read it, which a full disk may refuse.  A file
+ * What a reader shows is of one moment, until it is given back.  SQLite needs a shared-memory file beside a database to read it, which a full disk may refuse.  A file
  * without a log is read without one then; readers_give() says -ENOSPC if it was written meanwhile.
  */
 int readers_take(struct readers *readers, const struct block_file *file, struct reader **ret_reader,

@@ -74,7 +74,7 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 {
 	struct steps steps = {
 		.from_ns = query->ask->range.from_ns,
-		.until_ns = query->ask->range.until_ns,
+		.range = query->ask->range,
 		.step_ns = query->ask->range.until_ns - query->ask->range.from_ns,
 		.n = 1,
 		.max_level = LEVEL_COUNT - 1,

@@ -52,27 +52,56 @@ char *query_profile_type(const struct series *series, const struct column *colum
 struct column *query_kind(const struct query *query, uint32_t column);
 bool query_type_matches(const struct store_query *ask, const char *profile_type);
 
-/* A stretch of one owner to be read at one level; windows are whole unless `is_cut`. */
+/*
+ * The steps of a question: step i is [from + i * step, from + (i + 1) * step), and the last may be short.  A
+ * flame graph is one step.
+ */
+struct steps {
+	int64_t from_ns, step_ns;
+	size_t n;
+	struct store_range range; /* what of them is read */
+	int max_level;
+	bool needs_totals; /* and no stacks: windows that do not lie in one step are read by their tracks */
+};
+
+static inline int64_t step_at(const struct steps *steps, int64_t at_ns)
+{
+	return (at_ns - steps->from_ns) / steps->step_ns;
+}
+
+/* How the blocks of a piece speak for its time. */
+enum piece_part {
+	PIECE_WHOLE, /* windows that lie in one step each */
+	PIECE_TRACK, /* windows by the profiles in them: their tracks (track.h) */
+	PIECE_CUT,   /* divided at its ends: the finest level, or finer ones expired */
+};
+
+/* A stretch of one owner to be read at one level. */
 struct piece {
 	uint32_t owner;
 	int level;
-	bool is_cut; /* blocks are divided at the ends: finest level, or finer ones expired */
+	enum piece_part part;
 	int64_t from_ns, until_ns;
+	int64_t longest_ns; /* no block of it is longer */
+	const struct tenant *tenant;
+	uint32_t line; /* of a timeline that it is part of */
+	int64_t dict;  /* only its blocks; 0: all */
 };
 
 struct plan {
 	struct piece *pieces;
 	size_t n, cap;
+	uint32_t line; /* of the pieces that are added now */
+	int64_t dict;
 };
 
 void plan_done(struct plan *plan);
-/*
- * The pieces of a family (its members, or itself where is_rolled allows) for [from, until), appended.
- * `max_level`: none coarser.  The store's lock is held.
- */
-void plan_family(struct plan *plan, const struct sqlite_store *store, const struct family *family,
-		 struct series *const *members, size_t n_members, int max_level,
-		 struct store_range range);
+/* Append what some series (members of one family lie together) need for the steps. */
+void plan_series(struct plan *plan, struct sqlite_store *store, struct series *const *members,
+		 size_t n_members, const struct steps *steps);
+/* Of one family (its members, or itself where is_rolled allows).  The store's lock is held. */
+void plan_family(struct plan *plan, const struct sqlite_store *store, const struct steps *steps,
+		 struct series *const *members, size_t n_members, struct store_range range);
 
 /* A block on its way to the answer. */
 struct scanned {
@@ -83,15 +112,13 @@ struct scanned {
 	const struct cover *cover; /* its stretches covered within `range` */
 };
 
+/* Below 0: the query is given up; 1: it has what it wants; ERR_CORRUPT: the block is damaged. */
 typedef int scan_fn(struct query *query, struct scanned *scanned, void *ctx);
 
-struct steps {
-	int64_t from_ns, step_ns; /* step i: [from + i * step, from + (i + 1) * step) */
-	size_t n;
-	int64_t until_ns; /* the last may be short */
-	int max_level;
-};
-
+/* Each block of a plan, which is sorted, a file after the other; of one owner in a file by time. */
+int query_scan_plan(struct query *query, struct plan *plan, scan_fn *visit, void *ctx,
+		    struct err *err) nodiscard;
+/* Each block that series need for the steps, once. */
 int query_scan(struct query *query, struct series *const *members, size_t n_members,
 	       const struct steps *steps, scan_fn *visit, void *ctx, struct err *err) nodiscard;
 int query_read_data(struct query *query, struct scanned *scanned) nodiscard;

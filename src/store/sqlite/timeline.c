@@ -5,140 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/vec.h"
-#include "store/spread.h"
-#include "store/sqlite/query.h"
-
-/* ---- one line ---- */
-
-struct line_sums {
-	const struct steps *steps;
-	struct store_point *points;
-	struct cover wall;
-	int64_t level_before; /* gauges: what held when the range began */
-	int64_t profiles_before;
-};
-
-/* The block's value in [from, until) of its length, in the type's unit. */
-static int64_t value_of(const struct query *query, const struct block *block, bool is_whole,
-			int64_t from, int64_t until)
-{
-	int64_t sum = 0;
-
-	for (size_t c = 0; c < block->n_columns; c++) {
-		const struct column *kind = query_kind(query, block->columns[c]);
-		int64_t total = block->totals[c], scaled;
-
-		if (!kind)
-			continue;
-		if (!is_whole)
-			total = spread_part(total, from, until, block->key.len_ns);
-		if (__builtin_mul_overflow(total, kind->unit_scale, &scaled))
-			scaled = INT64_MAX;
-		sum = sum_of(sum, scaled);
-	}
-	return sum;
-}
-
-/* A gauge counts whole in the step in which it begins. */
-static void add_gauge(struct query *query, struct line_sums *line, const struct block *block,
-		      int64_t from, int64_t until, struct store_point *point)
-{
-	point->covered_ns += until - from;
-	if (from == 0) {
-		point->value = sum_of(point->value, value_of(query, block, true, 0, 0));
-		point->n_profiles += block->n_profiles;
-	} else if (point == line->points) {
-		line->level_before = sum_of(line->level_before, value_of(query, block, true, 0, 0));
-		line->profiles_before++;
-	}
-}
-
-/* The block's part in one step, [from, until) of its length. */
-static void add_part(struct query *query, struct line_sums *line, const struct scanned *scanned,
-		     int64_t from, int64_t until, struct store_point *point)
-{
-	const struct block *block = &scanned->block;
-	int64_t len = block->key.len_ns;
-	bool is_fine = scanned->piece->level == LEVEL_FINE;
-
-	if (is_fine && query->is_gauge) {
-		add_gauge(query, line, block, from, until, point);
-		return;
-	}
-	point->value = sum_of(point->value,
-			      value_of(query, block, from == 0 && until == len, from, until));
-	point->covered_ns += spread_part(block->covered_ns, from, until, len);
-	point->n_profiles += is_fine ? (from == 0 ? block->n_profiles : 0)
-				     : spread_part(block->n_profiles, from, until, len);
-}
-
-static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
-{
-	struct line_sums *line = ctx;
-	const struct steps *steps = line->steps;
-	const struct block_key *key = &scanned->block.key;
-	int64_t at = scanned->range.from_ns;
-
-	while (at < scanned->range.until_ns) {
-		int64_t step = (at - steps->from_ns) / steps->step_ns;
-		int64_t until = min_of(steps->from_ns + (step + 1) * steps->step_ns,
-				       scanned->range.until_ns);
-
-		add_part(query, line, scanned, at - key->t_ns, until - key->t_ns,
-			 &line->points[step]);
-		at = until;
-	}
-	for (size_t i = 0; i < scanned->cover->n; i++)
-		cover_add(&line->wall, scanned->cover->items[i].from_ns,
-			  scanned->cover->items[i].until_ns);
-	return 0;
-}
-
-/* A step of a gauge in which nothing began has the level of the one before. */
-static void repeat_levels(struct line_sums *line)
-{
-	int64_t value = line->level_before, n_profiles = line->profiles_before;
-
-	for (size_t i = 0; i < line->steps->n; i++) {
-		struct store_point *point = &line->points[i];
-
-		if (!point->covered_ns)
-			n_profiles = 0; /* after a gap nothing is known of before */
-		if (point->n_profiles || !n_profiles) {
-			value = point->value;
-			n_profiles = point->n_profiles;
-			continue;
-		}
-		point->value = value;
-		point->n_profiles = n_profiles;
-	}
-}
-
-static int fill_line(struct query *query, struct series *const *members, size_t n_members,
-		     const struct steps *steps, struct arena *arena, struct store_line *line,
-		     struct err *err)
-{
-	struct line_sums sums = {
-		.steps = steps,
-		.points = arena_array(arena, steps->n, sizeof(*sums.points)),
-	};
-	int r = query_scan(query, members, n_members, steps, add_scanned, &sums, err);
-
-	for (size_t i = 0; i < steps->n; i++) {
-		struct store_point *point = &sums.points[i];
-
-		point->time_ns = steps->from_ns + (int64_t)i * steps->step_ns;
-		point->wall_ns =
-			cover_length(&sums.wall, point->time_ns,
-				     min_of(point->time_ns + steps->step_ns, steps->until_ns));
-	}
-	if (query->is_gauge)
-		repeat_levels(&sums);
-	cover_done(&sums.wall);
-	line->points = sums.points;
-	line->n = steps->n;
-	return r;
-}
+#include "store/sqlite/line.h"
 
 /* ---- groups ---- */
 
@@ -234,16 +101,10 @@ static int check_steps(const struct store_query *ask, int64_t step_ns, size_t n_
 		.from_ns = ask->range.from_ns,
 		.step_ns = step_ns,
 		.n = (size_t)((length - 1) / step_ns + 1),
-		.until_ns = ask->range.until_ns,
+		.range = ask->range,
 		.max_level = LEVEL_COUNT - 1,
+		.needs_totals = true,
 	};
-	/* The coarsest level whose windows lie in one step each, if any. */
-	while (steps->max_level > LEVEL_FINE &&
-	       (steps->from_ns % levels[steps->max_level].window_ns ||
-		step_ns % levels[steps->max_level].window_ns))
-		steps->max_level--;
-	if (steps->max_level == LEVEL_FINE)
-		steps->max_level = LEVEL_COUNT - 1; /* planned step by step */
 	return 0;
 }
 
@@ -251,8 +112,9 @@ int sqlite_timeline(struct store *base, const struct store_query *ask, int64_t s
 		    const char *const *group_by, size_t n_group_by, struct arena *arena,
 		    struct store_line **ret_lines, size_t *ret_n, struct err *err)
 {
-	struct store_line *lines;
+	struct store_line *out;
 	struct group *groups;
+	struct lines lines;
 	struct steps steps;
 	struct query query;
 	size_t n;
@@ -262,19 +124,21 @@ int sqlite_timeline(struct store *base, const struct store_query *ask, int64_t s
 		return r;
 	r = query_begin(&query, sqlite_store_of(base), ask, true, err);
 	groups = make_groups(&query, group_by, n_group_by, arena, &n);
-	lines = arena_array(arena, n + 1, sizeof(*lines));
+	out = arena_array(arena, n + 1, sizeof(*out));
+	lines_begin(&lines, &query, &steps, n, arena);
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0)
-			r = label_line(&groups[i], group_by, n_group_by, arena, &lines[i], err);
-		if (r >= 0)
-			r = fill_line(&query, groups[i].members, groups[i].n, &steps, arena,
-				      &lines[i], err);
+			r = label_line(&groups[i], group_by, n_group_by, arena, &out[i], err);
+		lines_plan(&lines, i, groups[i].members, groups[i].n);
 		free(groups[i].members);
 	}
+	if (r >= 0)
+		r = lines_read(&lines, out, err);
+	lines_end(&lines);
 	query_end(&query);
 	if (r < 0)
 		return r;
-	*ret_lines = lines;
+	*ret_lines = out;
 	*ret_n = n;
 	return 0;
 }
@@ -292,8 +156,13 @@ static int stop_at_first(struct query *query, struct scanned *scanned, void *ctx
 static int has_data(struct query *query, struct series *series, bool *ret_has, struct err *err)
 {
 	const struct store_range *range = &query->ask->range;
-	struct steps steps = {range->from_ns, range->until_ns - range->from_ns, 1, range->until_ns,
-			      LEVEL_COUNT - 1};
+	struct steps steps = {
+		.from_ns = range->from_ns,
+		.step_ns = range->until_ns - range->from_ns,
+		.n = 1,
+		.range = *range,
+		.max_level = LEVEL_COUNT - 1,
+	};
 	int r;
 
 	*ret_has = false;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading what a question needs: all that is planned in a file is read at one moment of it, since to begin reading
+ * costs as much as a few blocks, and whatever SQLite had in memory of a file goes when the file was written meanwhile.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "store/sqlite/query.h"
+
+struct scan {
+	struct query *query;
+	const struct piece *piece;
+	struct block_file *file;
+	struct reader *reader; /* of the file; NULL: not yet, or it went bad */
+	scan_fn *visit;
+	void *ctx;
+	struct cover cover;
+};
+
+/* ---- rows ---- */
+
+/* The row's part of the answer; a damaged one leaves a hole that is reported. */
+static int visit_row(struct scan *scan, sqlite3_stmt *stmt, struct err *err)
+{
+	const struct piece *piece = scan->piece;
+	struct file_row row;
+	struct scanned scanned = {.row = &row, .piece = piece, .cover = &scan->cover};
+	int r = file_row_read(stmt, piece->owner, &row);
+	bool knows_time = r == 0;
+
+	scanned.block.key = row.key;
+	scanned.range.from_ns = max_of(piece->from_ns, row.key.t_ns);
+	scanned.range.until_ns = min_of(piece->until_ns, row.key.t_ns + row.key.len_ns);
+	if (r == 0 && scanned.range.from_ns >= scanned.range.until_ns)
+		return 0;
+	cover_reset(&scan->cover);
+	if (r == 0)
+		r = block_read_head(&scanned.block, row.head, row.head_len, &scanned.range,
+				    &scan->cover);
+	if (r == 0) {
+		scan->query->n_blocks++;
+		r = scan->visit(scan->query, &scanned, scan->ctx);
+	}
+	if (r == ERR_CORRUPT) {
+		quarantine_note(&scan->query->store->quarantine, scan->file->id, &row.key);
+		/* If not even its time can be trusted, all that it could have stood for is missing. */
+		query_note_missing(scan->query, knows_time ? scanned.range
+							   : (struct store_range){piece->from_ns,
+										  piece->until_ns});
+		return 0;
+	}
+	if (r < 0)
+		return err_set(err, r, "the query was given up");
+	return r;
+}
+
+/* Up to which start blocks can overlap the piece. */
+static int64_t look_from(const struct piece *piece)
+{
+	return piece->level == LEVEL_FINE ? piece->from_ns - piece->longest_ns
+					  : level_window(piece->level, piece->from_ns);
+}
+
+static int scan_rows(struct scan *scan, struct err *err)
+{
+	sqlite3_stmt *rows = scan->reader->scan;
+	int r;
+
+	sql_bind(rows, scan->piece->owner, look_from(scan->piece), scan->piece->until_ns);
+	while ((r = sql_step(rows, err)) > 0) {
+		r = query_check_deadline(scan->query, err);
+		if (r == 0)
+			r = visit_row(scan, rows, err);
+		if (r)
+			break;
+	}
+	sqlite3_reset(rows);
+	return r;
+}
+
+/* ---- files ---- */
+
+static int give_reader(struct scan *scan, bool is_good, struct err *err)
+{
+	struct reader *reader = scan->reader;
+	int r = 0;
+
+	scan->reader = NULL;
+	if (reader)
+		r = readers_give(&scan->query->store->readers, reader, is_good);
+	return r < 0 ? err_set(err, r, "the disk is too full to read %s", scan->file->path) : 0;
+}
+
+/* What a file cannot say is missing from the answer; the other pieces are tried again. */
+static int scan_piece(struct scan *scan, struct err *err)
+{
+	const struct piece *piece = scan->piece;
+	int r = 0;
+
+	if (!scan->reader)
+		r = readers_take(&scan->query->store->readers, scan->file, &scan->reader, err);
+	if (r == 0)
+		r = scan_rows(scan, err);
+	if (r >= 0)
+		return r;
+	(void)give_reader(scan, false, NULL);
+	if (r == -ENOENT && scan->file->state == FILE_DELETED)
+		return 0; /* it expired just now */
+	if (r != ERR_CORRUPT && r != -ENOENT && r != -EIO)
+		return r;
+	quarantine_note(&scan->query->store->quarantine, scan->file->id, NULL);
+	query_note_missing(scan->query, (struct store_range){piece->from_ns, piece->until_ns});
+	return 0;
+}
+
+static bool holds(const struct block_file *file, const struct piece *piece)
+{
+	return file->period.from_ns < piece->until_ns &&
+	       file->period.until_ns + piece->longest_ns > piece->from_ns;
+}
+
+/* Pieces of one tenant and level. */
+static int scan_file(struct scan *scan, const struct piece *pieces, size_t n, struct err *err)
+{
+	int r = 0, given;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		scan->piece = &pieces[i];
+		if (holds(scan->file, scan->piece))
+			r = scan_piece(scan, err);
+	}
+	given = give_reader(scan, true, r < 0 ? NULL : err);
+	return r >= 0 && given < 0 ? given : r;
+}
+
+/* The file after `last_id` that may hold some of the pieces, or NULL. */
+static struct block_file *next_file(struct sqlite_store *store, const struct piece *pieces,
+				    size_t last_id)
+{
+	const struct table *files = &store->catalogue.files;
+	struct block_file *found = NULL;
+
+	pthread_mutex_lock(&store->lock);
+	for (size_t id = last_id + 1; id < files->n && !found; id++) {
+		struct block_file *file = files->items[id];
+
+		if (file && file->tenant == pieces[0].tenant && file->level == pieces[0].level &&
+		    file->state == FILE_LIVE)
+			found = file;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return found;
+}
+
+/* ---- a plan ---- */
+
+/* The levels of a tenant apart, as the files are; each by owner and time, as it was planned. */
+static int by_files(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	if (x->tenant != y->tenant)
+		return x->tenant->id < y->tenant->id ? -1 : 1;
+	if (x->level != y->level)
+		return x->level > y->level ? -1 : 1;
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
+}
+
+int query_scan_plan(struct query *query, struct plan *plan, scan_fn *visit, void *ctx,
+		    struct err *err)
+{
+	struct scan scan = {.query = query, .visit = visit, .ctx = ctx};
+	int r = 0;
+
+	if (plan->n)
+		qsort(plan->pieces, plan->n, sizeof(*plan->pieces), by_files);
+	for (size_t i = 0, end; i < plan->n && r == 0; i = end) {
+		const struct piece *first = &plan->pieces[i];
+
+		for (end = i + 1; end < plan->n && plan->pieces[end].tenant == first->tenant &&
+				  plan->pieces[end].level == first->level;
+		     end++)
+			;
+		scan.file = NULL;
+		while (r == 0 &&
+		       (scan.file = next_file(query->store, first, scan.file ? scan.file->id : 0)))
+			r = scan_file(&scan, first, end - i, err);
+	}
+	cover_done(&scan.cover);
+	return r;
+}
+
+int query_scan(struct query *query, struct series *const *members, size_t n_members,
+	       const struct steps *steps, scan_fn *visit, void *ctx, struct err *err)
+{
+	struct plan plan = {0};
+	int r;
+
+	plan_series(&plan, query->store, members, n_members, steps);
+	r = query_scan_plan(query, &plan, visit, ctx, err);
+	plan_done(&plan);
+	return r;
+}
+
+int query_read_data(struct query *query, struct scanned *scanned)
+{
+	file_row_data(scanned->row);
+	return block_read_data(&scanned->block, scanned->row->data, scanned->row->data_len,
+			       &query->room);
+}
