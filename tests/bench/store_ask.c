@@ -21,7 +21,7 @@ struct ask {
 	struct store_query query;
 	bool is_timeline;
 	uint64_t random;
-	int64_t *took;
+	int64_t *took, *used;
 	uint64_t blocks, nodes;
 };
 
@@ -72,17 +72,22 @@ static int ask_all(struct ask *ask, struct store_range data, int64_t span_ns, in
 	int64_t room = data.until_ns - data.from_ns - span_ns;
 
 	for (int i = 0; i < n; i++) {
-		int64_t began, at = data.from_ns + draw(ask, room);
+		int64_t began, cpu, at = data.from_ns + draw(ask, room);
 		int r;
 
 		ask->query.range = (struct store_range){at, at + span_ns - draw(ask, NS_PER_S)};
 		began = clock_monotonic_ns();
+		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		r = ask->is_timeline ? ask_timeline(ask, err) : ask_merged(ask, err);
 		if (r < 0)
 			return r;
+		ask->used[i] = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 		ask->took[i] = clock_monotonic_ns() - began;
 	}
 	qsort(ask->took, (size_t)n, sizeof(*ask->took), by_size);
+	qsort(ask->used, (size_t)n, sizeof(*ask->used), by_size);
+	printf("cpu_p50_ms %.2f\ncpu_p99_ms %.2f\n", (double)ask->used[n / 2] / 1e6,
+	       (double)ask->used[n * 99 / 100] / 1e6);
 	printf("p50_ms %.2f\np99_ms %.2f\nblocks %.0f\nnodes %.0f\n",
 	       (double)ask->took[n / 2] / 1e6, (double)ask->took[n * 99 / 100] / 1e6,
 	       (double)ask->blocks / n, (double)ask->nodes / n);
@@ -131,9 +136,9 @@ int main(int argc, char **argv)
 	ask.random = 88172645463325252u ^ strtoull(argv[4], NULL, 10) << 20;
 	ask.is_timeline = strcmp(argv[5], "lines") == 0;
 	ask.took = xcalloc((size_t)n + 1, sizeof(*ask.took));
-	r = selector_parse(strcmp(argv[5], "half") == 0
-				   ? "{service_name=\"shop\",side=\"even\"}"
-				   : "{service_name=\"shop\"}",
+	ask.used = xcalloc((size_t)n + 1, sizeof(*ask.used));
+	r = selector_parse(strcmp(argv[5], "half") == 0 ? "{service_name=\"shop\",side=\"even\"}"
+							: "{service_name=\"shop\"}",
 			   &arena, &selector, &err);
 	if (r == 0)
 		r = sqlite_store_open(&config, &ask.store, &err);
@@ -147,5 +152,6 @@ int main(int argc, char **argv)
 		ask.store->ops->close(ask.store);
 	selector_done(&selector);
 	free(ask.took);
+	free(ask.used);
 	return r < 0;
 }
