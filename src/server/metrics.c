@@ -143,12 +143,12 @@ static void put_scrapes(struct buf *out, struct server *server)
 static void put_queries(struct buf *out, struct server *server)
 {
 	static const char *const names[QUERY_KIND_COUNT] = {
-		[QUERY_SERVICES] = "services", [QUERY_LABELS] = "labels",
-		[QUERY_TIMELINE] = "timeline", [QUERY_VIEW] = "view",
-		[QUERY_DIFF] = "diff",	       [QUERY_LINES] = "lines",
-		[QUERY_EXPORT] = "export",     [QUERY_FUNCTIONS] = "functions",
-		[QUERY_CHANGES] = "changes",   [QUERY_BREAKDOWN] = "breakdown",
-		[QUERY_DELETE] = "delete",
+		[QUERY_SERVICES] = "services",	 [QUERY_LABELS] = "labels",
+		[QUERY_TIMELINE] = "timeline",	 [QUERY_VIEW] = "view",
+		[QUERY_DIFF] = "diff",		 [QUERY_LINES] = "lines",
+		[QUERY_EXPORT] = "export",	 [QUERY_FUNCTIONS] = "functions",
+		[QUERY_CHANGES] = "changes",	 [QUERY_BREAKDOWN] = "breakdown",
+		[QUERY_EXEMPLARS] = "exemplars", [QUERY_DELETE] = "delete",
 	};
 	struct server_counters *counters = &server->counters;
 	struct merged_cache_stats cache;

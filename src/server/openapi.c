@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /api/v1/openapi.json */
+/* GET /api/v1/openapi.json, and under the name that Pyroscope has for the description of its own */
 #include "server/openapi.h"
 
 #include <string.h>

@@ -56,26 +56,6 @@ static int add_text(struct querier *call, const struct proto_field *field, const
 	return 0;
 }
 
-/* Arrays double: what the arena holds of the smaller ones is as much again. */
-static int add_id(struct querier *call, const struct proto_field *field, struct querier_ids *ids,
-		  struct err *err)
-{
-	bool is_full = (ids->n & (ids->n - 1)) == 0;
-	const char **items = ids->items;
-
-	if (ids->n == QUERIER_MAX_IDS)
-		return err_set(err, ERR_LIMIT, "more than %d ids", QUERIER_MAX_IDS);
-	if (is_full) {
-		items = arena_array(&call->exchange->arena, ids->n ? 2 * ids->n : 1,
-				    sizeof(*items));
-		if (ids->n)
-			memcpy(items, ids->items, ids->n * sizeof(*items));
-		ids->items = items;
-	}
-	items[ids->n++] = unary_text(&call->unary, field);
-	return 0;
-}
-
 static int take_param(struct querier *call, enum querier_param param,
 		      const struct proto_field *field, struct err *err)
 {
@@ -125,11 +105,14 @@ static int take_param(struct querier *call, enum querier_param param,
 		return stack_filter_read(proto_message(field), &call->exchange->arena,
 					 &call->narrow, err);
 	case QUERIER_PROFILE_IDS:
-		return add_id(call, field, &call->profile_ids, err);
+		return pick_add(&call->pick.profiles, &call->exchange->arena,
+				unary_text(&call->unary, field), err);
 	case QUERIER_TRACE_IDS:
-		return add_id(call, field, &call->trace_ids, err);
+		return pick_add(&call->pick.traces, &call->exchange->arena,
+				unary_text(&call->unary, field), err);
 	case QUERIER_SPAN_IDS:
-		return add_id(call, field, &call->span_ids, err);
+		return pick_add(&call->pick.spans, &call->exchange->arena,
+				unary_text(&call->unary, field), err);
 	case QUERIER_NONE:
 		break;
 	}

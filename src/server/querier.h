@@ -15,12 +15,13 @@
 #define SERVER_QUERIER_H
 
 #include "profile/narrow.h"
+#include "server/exemplars.h"
+#include "server/pick.h"
 #include "server/question.h"
 #include "server/unary.h"
 
 #define QUERIER_MAX_MATCHERS 16
 #define QUERIER_MAX_NAMES 64
-#define QUERIER_MAX_IDS 1000
 
 /* What a field of a request may be; messages number them differently. */
 enum querier_param {
@@ -55,12 +56,6 @@ struct querier_method {
 	bool needs_range;
 };
 
-/* Texts of a repeated field; the array is in the exchange's arena. */
-struct querier_ids {
-	const char **items;
-	size_t n;
-};
-
 struct querier {
 	struct unary unary; /* of a side: without its rpc and its reply */
 	struct server *server;
@@ -71,7 +66,7 @@ struct querier {
 	const char *matchers[QUERIER_MAX_MATCHERS];
 	const char *names[QUERIER_MAX_NAMES];
 	size_t n_matchers, n_names;
-	struct querier_ids profile_ids, trace_ids, span_ids;
+	struct pick pick;
 	int64_t start_ms, end_ms, max_nodes, format, aggregation, limit, exemplars, query_type;
 	double step_s;
 	struct narrow narrow; /* which stacks */
@@ -124,6 +119,15 @@ void querier_put_text(struct buf *out, uint32_t number, const char *text);
 void querier_put_group(struct querier *call, struct buf *out, uint32_t number,
 		       const struct labels *group);
 void querier_put_label(struct buf *out, uint32_t number, const char *name, const char *value);
+
+/* types.v1.ExemplarType */
+enum { EXEMPLAR_NONE = 1, EXEMPLAR_INDIVIDUAL = 2, EXEMPLAR_SPAN = 3 };
+/* Grouped by the names of the call. */
+int querier_find_exemplars(struct querier *call, enum store_exemplar_kind kind,
+			   struct store_range range, struct exemplars *ret_exemplars,
+			   struct err *err) nodiscard;
+/* types.v1.Exemplar as that field; without the labels grouped by. */
+void querier_put_exemplar(struct querier *call, uint32_t number, const struct exemplar *exemplar);
 
 /* A double as proto has it: its eight bytes, and as a field. */
 void querier_put_bits(struct buf *out, double value);

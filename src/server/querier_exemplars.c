@@ -1,246 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/querier_exemplars.h"
-
-#include <stdlib.h>
+/* Exemplars of a call, as it groups them and as proto. */
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/vec.h"
+#include "server/querier.h"
 
-#define GROUP_TEXT_MAX_BYTES                                                                       \
-	((size_t)LABELS_MAX * 6 * (LABEL_NAME_MAX_BYTES + LABEL_VALUE_MAX_BYTES))
-
-void querier_exemplars_done(struct querier_exemplars *exemplars)
-{
-	free(exemplars->items);
-	free(exemplars->groups);
-	map64_done(&exemplars->group_of);
-	arena_done(&exemplars->arena);
-	*exemplars = (struct querier_exemplars){0};
-}
-
-/* ---- groups ---- */
-
-static bool is_grouped_by(const struct querier *call, const char *name)
-{
-	for (size_t i = 0; i < call->n_names; i++)
-		if (strcmp(call->names[i], name) == 0)
-			return true;
-	return false;
-}
-
-static char *text_of(const struct labels *labels, struct arena *arena)
-{
-	struct buf text;
-	char *copy;
-
-	buf_init(&text, GROUP_TEXT_MAX_BYTES);
-	labels_format(labels, &text);
-	copy = arena_strndup(arena, text.data ? text.data : "", text.len);
-	buf_done(&text);
-	return copy;
-}
-
-/* Index; the series of a group are asked for once each. */
-static uint32_t make_group(struct querier_exemplars *exemplars, const struct labels *series)
-{
-	struct querier_exemplar_group group = {.n = 0};
-
-	for (size_t i = 0; i < series->n; i++)
-		if (is_grouped_by(exemplars->call, series->items[i].name))
-			group.labels.items[group.labels.n++] = series->items[i];
-	group.text = text_of(&group.labels, &exemplars->arena);
-	for (uint32_t i = 0; i < exemplars->n_groups; i++)
-		if (strcmp(exemplars->groups[i].text, group.text) == 0)
-			return i;
-	exemplars->groups = vec_grow(exemplars->groups, &exemplars->groups_cap,
-				     exemplars->n_groups + 1, sizeof(*exemplars->groups));
-	exemplars->groups[exemplars->n_groups] = group;
-	return (uint32_t)exemplars->n_groups++;
-}
-
-static uint32_t group_of(struct querier_exemplars *exemplars, const struct labels *series)
-{
-	uint32_t *group = map64_get(&exemplars->group_of, (uintptr_t)series);
-	uint32_t made;
-
-	if (group)
-		return *group;
-	made = make_group(exemplars, series);
-	*map64_put(&exemplars->group_of, (uintptr_t)series, NULL) = made;
-	return made;
-}
-
-/* ---- collecting ---- */
-
-/* The labels stay where they are as long as the store is open. */
-static int on_exemplar(void *ctx, const struct store_exemplar *exemplar, struct err *err)
-{
-	struct querier_exemplars *exemplars = ctx;
-
-	if (exemplars->n == QUERIER_MAX_EXEMPLARS)
-		return err_set(err, ERR_LIMIT,
-			       "more than %d profiles or spans: ask for a shorter range or fewer "
-			       "series",
-			       QUERIER_MAX_EXEMPLARS);
-	exemplars->items = vec_grow(exemplars->items, &exemplars->cap, exemplars->n + 1,
-				    sizeof(*exemplars->items));
-	exemplars->items[exemplars->n++] = (struct querier_exemplar){
-		.group = group_of(exemplars, exemplar->labels),
-		.span = {exemplar->span, exemplar->trace},
-		.profile_id = arena_strndup(&exemplars->arena, exemplar->profile_id,
-					    strlen(exemplar->profile_id)),
-		.labels = exemplar->labels,
-		.time_ns = exemplar->time_ns,
-		.value = exemplar->value,
-	};
-	return 0;
-}
-
-static int compare_spans(const struct span *a, const struct span *b)
-{
-	if (a->id.v != b->id.v)
-		return a->id.v < b->id.v ? -1 : 1;
-	return memcmp(&a->trace, &b->trace, sizeof(a->trace));
-}
-
-static int by_group_and_time(const void *a, const void *b)
-{
-	const struct querier_exemplar *x = a, *y = b;
-	int order;
-
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	order = compare_spans(&x->span, &y->span);
-	return order ? order : strcmp(x->profile_id, y->profile_id);
-}
-
-static const struct labels *in_common(const struct labels *a, const struct labels *b,
-				      struct arena *arena)
-{
-	struct labels *both = arena_alloc(arena, sizeof(*both));
-
-	for (size_t i = 0; i < a->n; i++) {
-		const char *other = labels_get(b, a->items[i].name);
-
-		if (other && strcmp(other, a->items[i].value) == 0)
-			both->items[both->n++] = a->items[i];
-	}
-	return both;
-}
-
-static void unite(struct querier_exemplars *exemplars)
-{
-	size_t kept = 0;
-
-	if (exemplars->n)
-		qsort(exemplars->items, exemplars->n, sizeof(*exemplars->items), by_group_and_time);
-	for (size_t i = 0; i < exemplars->n; i++) {
-		struct querier_exemplar *next = &exemplars->items[i], *last;
-
-		last = kept ? &exemplars->items[kept - 1] : NULL;
-		if (!last || by_group_and_time(last, next) != 0) {
-			exemplars->items[kept++] = *next;
-			continue;
-		}
-		if (__builtin_add_overflow(last->value, next->value, &last->value))
-			last->value = INT64_MAX;
-		if (last->labels != next->labels)
-			last->labels = in_common(last->labels, next->labels, &exemplars->arena);
-	}
-	exemplars->n = kept;
-	for (size_t i = 0; i < kept; i++) {
-		struct querier_exemplar_group *group =
-			&exemplars->groups[exemplars->items[i].group];
-
-		if (!group->n++)
-			group->first = i;
-	}
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(((const struct querier_exemplar_group *)a)->text,
-		      ((const struct querier_exemplar_group *)b)->text);
-}
-
-int querier_exemplars_find(struct querier *call, enum store_exemplar_kind kind,
-			   struct store_range range, struct querier_exemplars *ret_exemplars,
+int querier_find_exemplars(struct querier *call, enum store_exemplar_kind kind,
+			   struct store_range range, struct exemplars *ret_exemplars,
 			   struct err *err)
 {
-	struct querier_exemplars exemplars = {.call = call};
-	struct store *store = call->server->store;
+	const struct label_names group_by = {call->names, call->n_names};
 	struct store_query query = call->query;
-	struct store_exemplar_sum sum;
-	int r;
 
-	arena_init(&exemplars.arena);
 	query.range = range;
-	r = store->ops->exemplars(store, &query, kind, on_exemplar, &exemplars, &sum, err);
-	if (r < 0) {
-		querier_exemplars_done(&exemplars);
-		return r;
-	}
-	unite(&exemplars);
-	if (exemplars.n_groups)
-		qsort(exemplars.groups, exemplars.n_groups, sizeof(*exemplars.groups), by_text);
-	*ret_exemplars = exemplars;
-	return 0;
+	return exemplars_find(call->server->store, &query, kind, &group_by, ret_exemplars, err);
 }
 
-/* ---- telling ---- */
-
-static const struct querier_exemplar_group *find_group(const struct querier_exemplars *exemplars,
-						       const struct labels *labels)
-{
-	struct arena arena;
-	struct querier_exemplar_group wanted, *found = NULL;
-
-	arena_init(&arena);
-	wanted.text = text_of(labels, &arena);
-	if (exemplars->n_groups)
-		found = bsearch(&wanted, exemplars->groups, exemplars->n_groups,
-				sizeof(*exemplars->groups), by_text);
-	arena_done(&arena);
-	return found;
-}
-
-const struct querier_exemplar *querier_exemplars_best(const struct querier_exemplars *exemplars,
-						      const struct labels *labels,
-						      struct store_range range)
-{
-	const struct querier_exemplar_group *group = find_group(exemplars, labels);
-	const struct querier_exemplar *best = NULL;
-	size_t low, high;
-
-	if (!group)
-		return NULL;
-	low = group->first;
-	high = group->first + group->n;
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (exemplars->items[mid].time_ns < range.from_ns)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < group->first + group->n && exemplars->items[low].time_ns < range.until_ns;
-	     low++)
-		if (!best || exemplars->items[low].value > best->value)
-			best = &exemplars->items[low];
-	return best;
-}
-
-void querier_put_exemplar(struct querier *call, uint32_t number,
-			  const struct querier_exemplar *exemplar)
+void querier_put_exemplar(struct querier *call, uint32_t number, const struct exemplar *exemplar)
 {
 	struct buf *out = &call->unary.reply;
 	char span[SPAN_TEXT_BYTES], trace[TRACE_TEXT_BYTES];
 	bool is_span;
+	const struct label_names grouped = {call->names, call->n_names};
 	size_t begin = proto_begin(out, number);
 
 	span_id_format(exemplar->span.id, span);
@@ -255,7 +36,7 @@ void querier_put_exemplar(struct querier *call, uint32_t number,
 	for (size_t i = 0; i < exemplar->labels->n; i++) {
 		const struct label *label = &exemplar->labels->items[i];
 
-		if (strncmp(label->name, "__", 2) != 0 && !is_grouped_by(call, label->name))
+		if (strncmp(label->name, "__", 2) != 0 && !label_names_have(&grouped, label->name))
 			querier_put_label(out, 5, label->name, label->value);
 	}
 	querier_put_text(out, 6, trace);

@@ -212,8 +212,8 @@ void handle_querier_span_profile(void *ctx, struct http_exchange *exchange)
 		return;
 	/* Of no span there is nothing, not everything. */
 	querier_end(call,
-		    call->span_ids.n ? select_stacks(call, &err)
-				     : err_set(&err, ERR_USAGE, "a span id is needed"),
+		    call->pick.spans.n ? select_stacks(call, &err)
+				       : err_set(&err, ERR_USAGE, "a span id is needed"),
 		    &err);
 }
 

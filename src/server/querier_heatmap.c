@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/querier_exemplars.h"
+#include "server/querier.h"
 
 #define ROWS 20
 
@@ -19,7 +19,7 @@ enum { HEATMAP_INDIVIDUAL = 1, HEATMAP_SPAN = 2 };
 
 struct heatmap {
 	struct querier *call;
-	struct querier_exemplars found;
+	struct exemplars found;
 	int64_t step_ms, least, most;
 	bool with_exemplars;
 };
@@ -68,7 +68,7 @@ static int64_t column_of(const struct heatmap *heatmap, int64_t time_ns)
 
 struct column {
 	int32_t counts[ROWS];
-	const struct querier_exemplar *best[ROWS];
+	const struct exemplar *best[ROWS];
 };
 
 static void put_column(const struct heatmap *heatmap, int64_t time_ms, const struct column *column)
@@ -91,9 +91,9 @@ static void put_column(const struct heatmap *heatmap, int64_t time_ms, const str
 	proto_end(out, begin);
 }
 
-static void put_group(const struct heatmap *heatmap, const struct querier_exemplar_group *group)
+static void put_group(const struct heatmap *heatmap, const struct exemplar_group *group)
 {
-	const struct querier_exemplar *items = &heatmap->found.items[group->first];
+	const struct exemplar *items = &heatmap->found.items[group->first];
 	struct buf *out = &heatmap->call->unary.reply;
 	size_t begin = proto_begin(out, 1);
 
@@ -117,7 +117,7 @@ static void put_group(const struct heatmap *heatmap, const struct querier_exempl
 /* Most items first; of equals the lesser text. */
 static int by_size(const void *a, const void *b)
 {
-	const struct querier_exemplar_group *x = a, *y = b;
+	const struct exemplar_group *x = a, *y = b;
 
 	if (x->n != y->n)
 		return x->n < y->n ? 1 : -1;
@@ -126,7 +126,7 @@ static int by_size(const void *a, const void *b)
 
 static void put_groups(struct heatmap *heatmap)
 {
-	struct querier_exemplar_group *groups = heatmap->found.groups;
+	struct exemplar_group *groups = heatmap->found.groups;
 	size_t n = heatmap->found.n_groups;
 	int64_t limit = heatmap->call->limit;
 
@@ -189,7 +189,7 @@ static int select_heatmap(struct querier *call, struct err *err)
 	if (r < 0)
 		return r;
 	range.from_ns = max_of(range.from_ns - heatmap.step_ms * NS_PER_MS, (int64_t)0);
-	r = querier_exemplars_find(call,
+	r = querier_find_exemplars(call,
 				   call->query_type == HEATMAP_SPAN ? STORE_EXEMPLAR_SPAN
 								    : STORE_EXEMPLAR_PROFILE,
 				   range, &heatmap.found, err);
@@ -197,7 +197,7 @@ static int select_heatmap(struct querier *call, struct err *err)
 		return r;
 	find_rows(&heatmap);
 	put_groups(&heatmap);
-	querier_exemplars_done(&heatmap.found);
+	exemplars_done(&heatmap.found);
 	return 0;
 }
 

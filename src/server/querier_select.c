@@ -22,10 +22,10 @@ static void narrow(const struct querier *call, struct querier_selection *selecti
 
 static int take_ids(struct querier *call, struct err *err)
 {
-	if (call->span_ids.n && call->trace_ids.n)
+	if (call->pick.spans.n && call->pick.traces.n)
 		return err_set(err, ERR_USAGE,
 			       "span_selector and trace_id_selector cannot be combined");
-	return querier_pick(call, err);
+	return pick_read(&call->pick, &call->exchange->arena, &call->query, &call->text, err);
 }
 
 int querier_select(struct querier *call, struct querier_selection *ret_selection, struct err *err)

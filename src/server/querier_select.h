@@ -18,13 +18,7 @@ struct querier_selection {
 	struct profile narrowed;
 };
 
-/*
- * The ids of the call into its query, and into the text that it is cached by (querier_pick.c).  ERR_USAGE for what is
- * none; once for each call.
- */
-int querier_pick(struct querier *call, struct err *err) nodiscard;
-
-/* By the query, the ids and the narrowing of the call. */
+/* By the query, the ids and the narrowing of the call; once for each. */
 int querier_select(struct querier *call, struct querier_selection *ret_selection,
 		   struct err *err) nodiscard;
 void querier_select_done(struct querier *call, struct querier_selection *selection);

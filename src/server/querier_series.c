@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/querier_exemplars.h"
+#include "server/querier.h"
 
 #define AVERAGE 1
 
@@ -39,13 +39,13 @@ static int compare_ranked(const void *a, const void *b)
 	return (one->total < two->total) - (one->total > two->total);
 }
 
-static void put_best(struct querier *call, const struct querier_exemplars *exemplars,
+static void put_best(struct querier *call, const struct exemplars *exemplars,
 		     const struct store_line *line, const struct store_point *point,
 		     int64_t step_ns)
 {
-	const struct querier_exemplar *best = querier_exemplars_best(
-		exemplars, &line->group,
-		(struct store_range){point->time_ns, point->time_ns + step_ns});
+	const struct exemplar *best =
+		exemplars_best(exemplars, &line->group,
+			       (struct store_range){point->time_ns, point->time_ns + step_ns});
 
 	if (best)
 		querier_put_exemplar(call, 4, best);
@@ -53,7 +53,7 @@ static void put_best(struct querier *call, const struct querier_exemplars *exemp
 
 /* `exemplars`: the best of each point goes with it; NULL: none. */
 static void put_line(struct querier *call, const struct store_line *line, int64_t step_ns,
-		     const struct querier_exemplars *exemplars)
+		     const struct exemplars *exemplars)
 {
 	size_t begin = proto_begin(&call->unary.reply, 1), point;
 
@@ -73,7 +73,7 @@ static void put_line(struct querier *call, const struct store_line *line, int64_
 }
 
 static void put_lines(struct querier *call, const struct store_line *lines, size_t n,
-		      int64_t step_ns, const struct querier_exemplars *exemplars)
+		      int64_t step_ns, const struct exemplars *exemplars)
 {
 	struct ranked *ranked = arena_array(&call->exchange->arena, n, sizeof(*ranked));
 	size_t n_kept = 0;
@@ -97,18 +97,18 @@ static int put_with_exemplars(struct querier *call, const struct store_line *lin
 {
 	enum store_exemplar_kind kind =
 		call->exemplars == EXEMPLAR_SPAN ? STORE_EXEMPLAR_SPAN : STORE_EXEMPLAR_PROFILE;
-	struct querier_exemplars exemplars;
+	struct exemplars exemplars;
 	int r;
 
 	if (call->exemplars < EXEMPLAR_INDIVIDUAL) {
 		put_lines(call, lines, n, step_ns, NULL);
 		return 0;
 	}
-	r = querier_exemplars_find(call, kind, call->query.range, &exemplars, err);
+	r = querier_find_exemplars(call, kind, call->query.range, &exemplars, err);
 	if (r < 0)
 		return r;
 	put_lines(call, lines, n, step_ns, &exemplars);
-	querier_exemplars_done(&exemplars);
+	exemplars_done(&exemplars);
 	return 0;
 }
 

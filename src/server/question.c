@@ -8,6 +8,7 @@
 #include "base/opt.h"
 #include "server/caller.h"
 #include "server/derived.h"
+#include "server/pick.h"
 
 #define EXACT_MAX ((int64_t)1 << 53)
 
@@ -86,11 +87,61 @@ static int read_selector(struct question *question, struct err *err)
 		return err_set(
 			err, ERR_USAGE,
 			"the parameter query is needed: PROFILE_TYPE{service_name=\"NAME\"}");
-	question->text = text ? text : "";
+	question->text = question->title = text ? text : "";
 	if (!text)
 		return 0;
 	r = selector_parse(text, &question->exchange->arena, &question->selector, err);
 	return r == 0 ? derived_resolve(&question->selector, &question->exchange->arena, err) : r;
+}
+
+int question_list(const struct question *question, const char *name, size_t max,
+		  const char **ret_items, size_t *ret_n, struct err *err)
+{
+	const char *at = question_param(question, name);
+	size_t n = 0;
+
+	while (at && *at) {
+		size_t len = strcspn(at, ",");
+
+		if (len && n == max)
+			return err_set(err, ERR_USAGE, "%s: more than %zu", name, max);
+		if (len)
+			ret_items[n++] = arena_strndup(&question->exchange->arena, at, len);
+		at += len + (at[len] == ',');
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* The store picks from what it merges or tells one by one, for one range. */
+static bool can_pick(enum query_kind kind)
+{
+	return kind == QUERY_VIEW || kind == QUERY_LINES || kind == QUERY_EXPORT ||
+	       kind == QUERY_FUNCTIONS || kind == QUERY_EXEMPLARS;
+}
+
+static int read_pick(struct question *question, struct err *err)
+{
+	struct arena *arena = &question->exchange->arena;
+	struct pick pick = {0};
+	const struct {
+		const char *name;
+		struct pick_ids *ids;
+	} lists[] = {
+		{"profiles", &pick.profiles}, {"spans", &pick.spans}, {"traces", &pick.traces}};
+	int r = 0;
+
+	for (size_t i = 0; i < array_len(lists) && r == 0; i++) {
+		if (!question_param(question, lists[i].name))
+			continue;
+		if (!can_pick(question->kind))
+			return err_set(err, ERR_USAGE, "this cannot be asked of some %s only",
+				       lists[i].name);
+		lists[i].ids->items = arena_array(arena, PICK_MAX_IDS, sizeof(char *));
+		r = question_list(question, lists[i].name, PICK_MAX_IDS, lists[i].ids->items,
+				  &lists[i].ids->n, err);
+	}
+	return r == 0 ? pick_read(&pick, arena, &question->store, &question->text, err) : r;
 }
 
 bool question_begin(struct question *question, struct server *server,
@@ -110,6 +161,8 @@ bool question_begin(struct question *question, struct server *server,
 		server, exchange, &question->selector,
 		(struct store_range){question->from_ms * NS_PER_MS, question->until_ms * NS_PER_MS},
 		now_ns);
+	if (r == 0)
+		r = read_pick(question, &err);
 	if (r < 0)
 		question_end(question, r, &err);
 	return r >= 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all queries share: the parameters query, from and until, deadlines, errors, counting.
+ * What all queries share: the parameters query, from and until, the ids to pick by (profiles, spans, traces: of those
+ * that can be asked so), deadlines, errors, counting.
  *
  *	struct question query;
  *	if (!question_begin(&question, server, exchange, QUERY_VIEW))
@@ -22,7 +23,8 @@ struct question {
 	struct server *server;
 	struct http_exchange *exchange;
 	enum query_kind kind;
-	const char *text; /* of the selector; "" for none */
+	const char *title; /* text of the selector; "" for none */
+	const char *text;  /* and of the ids that are picked: what answers are cached by */
 	struct selector selector;
 	struct store_query store; /* ready for the store */
 	int64_t from_ms, until_ms;
@@ -37,6 +39,9 @@ void question_end(struct question *question, int r, const struct err *err);
 /* Parameters that are numbers: `fallback` when absent; ERR_USAGE names the parameter. */
 int question_int(const struct question *question, const char *name, int64_t least, int64_t most,
 		 int64_t fallback, int64_t *ret_value, struct err *err) nodiscard;
+/* A comma list, in the arena; those past `max` are ERR_USAGE. */
+int question_list(const struct question *question, const char *name, size_t max,
+		  const char **ret_items, size_t *ret_n, struct err *err) nodiscard;
 /* NULL when absent or empty. */
 const char *question_param(const struct question *question, const char *name);
 /* Another pair of from and until (names given) and a selector; the store query shares the deadline. */

@@ -193,7 +193,7 @@ static int export(struct question *question, const struct profile *profile,
 	char subtitle[96], from[32], until[32];
 	struct profile single;
 	struct format_output output = {
-		.profile = &single, .title = question->text, .subtitle = subtitle};
+		.profile = &single, .title = question->title, .subtitle = subtitle};
 	int r;
 
 	format_time(question->from_ms, from);

@@ -57,25 +57,6 @@ static int read_step(struct timeline *timeline, struct err *err)
 	return 0;
 }
 
-static int read_group_by(struct timeline *timeline, struct err *err)
-{
-	struct question *question = &timeline->question;
-	const char *at = question_param(question, "group_by");
-
-	while (at && *at) {
-		size_t len = strcspn(at, ",");
-
-		if (timeline->n_group_by == MAX_GROUP_BY)
-			return err_set(err, ERR_USAGE, "group_by: more than %d labels",
-				       MAX_GROUP_BY);
-		if (len)
-			timeline->group_by[timeline->n_group_by++] =
-				arena_strndup(&question->exchange->arena, at, len);
-		at += len + (at[len] == ',');
-	}
-	return 0;
-}
-
 static int ask(struct timeline *timeline, struct err *err)
 {
 	struct question *question = &timeline->question;
@@ -208,7 +189,8 @@ void handle_timeline(void *ctx, struct http_exchange *exchange)
 		return;
 	r = read_step(&timeline, &err);
 	if (r == 0)
-		r = read_group_by(&timeline, &err);
+		r = question_list(&timeline.question, "group_by", MAX_GROUP_BY, timeline.group_by,
+				  &timeline.n_group_by, &err);
 	if (r == 0)
 		r = ask(&timeline, &err);
 	if (r == 0)

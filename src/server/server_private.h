@@ -32,6 +32,7 @@ enum query_kind {
 	QUERY_FUNCTIONS,
 	QUERY_CHANGES,
 	QUERY_BREAKDOWN,
+	QUERY_EXEMPLARS,
 	QUERY_DELETE,
 	QUERY_KIND_COUNT,
 };
@@ -84,6 +85,7 @@ http_handler_fn handle_lines;
 http_handler_fn handle_export;
 http_handler_fn handle_functions, handle_changes; /* question_lists.c */
 http_handler_fn handle_breakdown;		  /* question_breakdown.c */
+http_handler_fn handle_exemplars;		  /* question_exemplars.c */
 http_handler_fn handle_openapi;			  /* openapi.c */
 http_handler_fn handle_querier_types;		  /* querier_labels.c */
 http_handler_fn handle_querier_names, handle_querier_values, handle_querier_series;
