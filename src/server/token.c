@@ -96,6 +96,17 @@ static bool read_hash(const char *hex, uint8_t hash[SHA256_BYTES])
 	return true;
 }
 
+/* Lists show it. */
+static bool name_may_be(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			return false;
+	return len <= TOKEN_NAME_MAX_BYTES;
+}
+
 static bool read_line(const char *line, struct token *token)
 {
 	char scopes[32], hash[HASH_HEX + 1];
@@ -106,7 +117,7 @@ static bool read_line(const char *line, struct token *token)
 		   scopes, token->tenant, hash, &token->created_s, &token->expires_s, &end) != 6)
 		return false;
 	if (!end || strlen(token->id) != TOKEN_ID_LEN || strlen(hash) != HASH_HEX ||
-	    strlen(line + end) > TOKEN_NAME_MAX_BYTES || !read_hash(hash, token->hash) ||
+	    !name_may_be(line + end) || !read_hash(hash, token->hash) ||
 	    token_scopes_parse(scopes, &token->scopes, NULL) < 0 ||
 	    !tenant_is_valid(token->tenant, strlen(token->tenant)))
 		return false;
@@ -366,9 +377,8 @@ int token_create(const char *dir, struct token *model, char ret_text[TOKEN_TEXT_
 
 	if (!tenant_is_valid(model->tenant, strlen(model->tenant)))
 		return err_set(err, ERR_USAGE, "'%s' is not the name of a tenant", model->tenant);
-	for (const char *c = model->name; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return err_set(err, ERR_USAGE, "a control character in the name");
+	if (!name_may_be(model->name))
+		return err_set(err, ERR_USAGE, "a control character in the name");
 	fd = lock(dir, err);
 	if (fd < 0)
 		return fd;
