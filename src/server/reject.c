@@ -24,6 +24,7 @@ struct row {
 struct counter {
 	char tenant[TENANT_BYTES], reason[REASON_BYTES];
 	uint64_t count;
+	struct reject_loss loss;
 };
 
 struct rejects {
@@ -91,6 +92,13 @@ static struct counter *find_counter(struct rejects *rejects, const char *tenant,
 	return counter;
 }
 
+static void add(struct counter *counter, const struct reject *reject)
+{
+	counter->count += reject->count;
+	counter->loss.samples += reject->loss.samples;
+	counter->loss.bytes += reject->loss.bytes;
+}
+
 void rejects_note(struct rejects *rejects, const struct reject *reject)
 {
 	struct row key = {.count = reject->count, .last_ns = reject->last_ns}, *row;
@@ -104,7 +112,7 @@ void rejects_note(struct rejects *rejects, const struct reject *reject)
 	row->count += reject->count;
 	row->last_ns = reject->last_ns;
 	memcpy(row->text, key.text, sizeof(row->text));
-	find_counter(rejects, key.tenant, key.reason)->count += reject->count;
+	add(find_counter(rejects, key.tenant, key.reason), reject);
 	pthread_mutex_unlock(&rejects->lock);
 }
 
@@ -156,7 +164,8 @@ size_t rejects_counters(struct rejects *rejects, struct arena *arena,
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct reject_counter){copy(arena, rejects->counters[i].tenant),
 						  copy(arena, rejects->counters[i].reason),
-						  rejects->counters[i].count};
+						  rejects->counters[i].count,
+						  rejects->counters[i].loss};
 	pthread_mutex_unlock(&rejects->lock);
 	*ret_list = list;
 	return n;

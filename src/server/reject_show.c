@@ -7,10 +7,12 @@
 #include "server/reject_show.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/opt.h"
 #include "codec/json.h"
 #include "server/plain_page.h"
 #include "server/reject.h"
@@ -41,25 +43,21 @@ static const char *reason_of_code(int code)
 	}
 }
 
-static void note(struct server *server, const char *tenant, const char *service, const char *reason,
-		 const char *text)
-{
-	struct reject reject = {.tenant = tenant,
-				.service = service ? service : "",
-				.reason = reason,
-				.text = text,
-				.count = 1,
-				.last_ns = clock_real_ns()};
-
-	rejects_note(server->rejects, &reject);
-}
-
 void reject_show_note(struct server *server, const struct caller *caller, const char *service,
-		      struct err *err)
+		      struct reject_loss loss, struct err *err)
 {
+	struct reject reject = {
+		.tenant = caller->tenant,
+		.service = service,
+		.reason = err->reason ? err->reason : reason_of_code(err->code),
+		.text = err->text,
+		.count = 1,
+		.loss = loss,
+		.last_ns = clock_real_ns(),
+	};
+
 	limits_advise(&server->config.limits, err);
-	note(server, caller->tenant, service, err->reason ? err->reason : reason_of_code(err->code),
-	     err->text);
+	rejects_note(server->rejects, &reject);
 }
 
 static bool is_upload(const struct http_request *request)
@@ -80,18 +78,29 @@ static const char *reason_of_http(enum http_refusal refusal)
 						 : http_refusal_name(refusal);
 }
 
+/* What its head announced; nothing of it was kept. */
+static uint64_t announced_bytes(const struct http_request *request)
+{
+	const char *text = http_request_header(request, "content-length");
+	int64_t bytes = 0;
+
+	if (text && opt_parse_int(text, 0, INT64_MAX, &bytes, NULL) < 0)
+		return 0;
+	return (uint64_t)bytes;
+}
+
 void reject_show_note_http(struct server *server, const struct http_exchange *exchange,
 			   enum http_refusal refusal)
 {
-	const char *reason = reason_of_http(refusal);
+	struct reject_loss loss = {1, 0};
 	struct err err;
 
 	if (!is_upload(&exchange->request))
 		return;
-	err_because(&err, ERR_LIMIT, reason, "refused with HTTP status %d",
+	loss.bytes = announced_bytes(&exchange->request);
+	err_because(&err, ERR_LIMIT, reason_of_http(refusal), "refused with HTTP status %d",
 		    exchange->response.status);
-	limits_advise(&server->config.limits, &err);
-	note(server, caller_of(exchange)->tenant, "", reason, err.text);
+	reject_show_note(server, caller_of(exchange), "", loss, &err);
 }
 
 /* ---- out ---- */
@@ -205,18 +214,27 @@ void handle_limits(void *ctx, struct http_exchange *exchange)
 
 void reject_show_metrics(struct server *server, struct buf *out, struct arena *arena)
 {
+	static const struct {
+		const char *name, *help;
+		size_t at; /* in struct reject_counter */
+	} rows[] = {
+		{"pyrometer_rejected_total", "Uploads refused, by tenant and reason.",
+		 offsetof(struct reject_counter, count)},
+		{"pyroscope_discarded_samples_total", "Samples of refused profiles.",
+		 offsetof(struct reject_counter, loss.samples)},
+		{"pyroscope_discarded_bytes_total", "Bytes of refused profiles, inflated.",
+		 offsetof(struct reject_counter, loss.bytes)},
+	};
 	struct reject_counter *counters;
 	size_t n = rejects_counters(server->rejects, arena, &counters);
-	static const char *const names[] = {"pyrometer_rejected_total",
-					    "pyroscope_discarded_samples_total"};
 
-	for (size_t name = 0; name < array_len(names); name++) {
-		buf_printf(out,
-			   "# HELP %s Uploads refused, by tenant and reason.\n# TYPE %s counter\n",
-			   names[name], names[name]);
+	for (size_t row = 0; row < array_len(rows); row++) {
+		const char *name = rows[row].name;
+
+		buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n", name, rows[row].help, name);
 		for (size_t i = 0; i < n; i++)
-			buf_printf(out, "%s{reason=\"%s\",tenant=\"%s\"} %" PRIu64 "\n",
-				   names[name], counters[i].reason, counters[i].tenant,
-				   counters[i].count);
+			buf_printf(out, "%s{reason=\"%s\",tenant=\"%s\"} %" PRIu64 "\n", name,
+				   counters[i].reason, counters[i].tenant,
+				   *(const uint64_t *)((const char *)&counters[i] + rows[row].at));
 	}
 }

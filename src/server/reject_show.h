@@ -4,6 +4,7 @@
 #define SERVER_REJECT_SHOW_H
 
 #include "server/caller.h"
+#include "server/reject.h"
 #include "server/server_private.h"
 
 /* An upload that HTTP refused: too large, too slow, no right to. */
@@ -14,7 +15,7 @@ void reject_show_note_http(struct server *server, const struct http_exchange *ex
  * client is told next.
  */
 void reject_show_note(struct server *server, const struct caller *caller, const char *service,
-		      struct err *err);
+		      struct reject_loss loss, struct err *err);
 /* Lines of /metrics. */
 void reject_show_metrics(struct server *server, struct buf *out, struct arena *arena);
 

@@ -118,13 +118,16 @@ static void store_answer(struct entry *entry, const struct http_fetched *fetched
 		.may_be_cumulative = entry->profile->seconds == 0,
 	};
 	struct err err = {0};
-	int r = upload_pprof(upload, fetched->body, fetched->len, &origin, &err);
+	int r;
+
+	upload_note_body(upload, fetched->len, 0);
+	r = upload_pprof(upload, fetched->body, fetched->len, &origin, &err);
 
 	if (r == 0) {
 		upload_commit(upload, on_stored, entry);
 		return;
 	}
-	upload_refused(server, &entry->caller, upload, &err);
+	upload_refused(upload, &err);
 	upload_free(upload);
 	settle(entry, err.text);
 }

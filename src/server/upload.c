@@ -1,56 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/upload.h"
-
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "codec/gzip.h"
 #include "format/pprof.h"
-#include "server/delta.h"
-#include "server/reject_show.h"
 #include "server/sample_types.h"
+#include "server/upload_private.h"
 
 /* Room for "/999g" behind the client's identity. */
 #define ID_SUFFIX_BYTES 6
-#define SERVICE_MAX_BYTES 128
 /* Earlier than this a time is not a time: profilers that know none send 0 or small numbers. */
 #define TIME_LEAST_NS (365ll * 86400 * NS_PER_S)
-
-/* One profile, decoded; all of an upload share its names. */
-struct item {
-	struct labels labels;
-	struct profile profile;
-	bool is_gauge;
-	bool is_counter; /* until it is put */
-	struct upload *upload;
-	const char *metric; /* as in upload_split */
-	const void *kind;
-	char id[STORE_ID_MAX_BYTES + 1];
-	const char *profile_id; /* the request's, whole; in the arena */
-	struct item *next;
-};
-
-struct upload {
-	struct server *server;
-	const struct caller *caller;	 /* the exchange's, which outlives this */
-	char service[SERVICE_MAX_BYTES]; /* of the last series, for the list of refusals */
-	struct arena arena;		 /* labels, ids: until freed */
-	struct names *names;
-	struct format_limits format_limits;
-	struct codec_loan loan;
-	struct item *first, **last;
-	size_t n_items;
-
-	/* While committed. */
-	upload_done_fn *done;
-	void *ctx;
-	atomic_size_t left; /* answers of the store to come, and one for upload_commit() itself */
-	pthread_mutex_t lock;
-	struct err err; /* the first error; code 0: none */
-};
 
 struct upload *upload_new(struct server *server, const struct caller *caller)
 {
@@ -95,6 +57,15 @@ void upload_free(struct upload *upload)
 	free(upload);
 }
 
+void upload_note_body(struct upload *upload, size_t sent_bytes, size_t inflated_bytes)
+{
+	struct server_counters *counters = &upload->server->counters;
+
+	upload->body_bytes = inflated_bytes ? inflated_bytes : sent_bytes;
+	atomic_fetch_add(&counters->upload_bytes, sent_bytes);
+	atomic_fetch_add(&counters->inflated_bytes, inflated_bytes);
+}
+
 struct codec_loan *upload_loan(struct upload *upload)
 {
 	return &upload->loan;
@@ -126,7 +97,7 @@ static void note_service(struct upload *upload, const struct labels *labels)
 {
 	const char *service = labels_get(labels, LABEL_SERVICE);
 
-	snprintf(upload->service, sizeof(upload->service), "%.*s", SERVICE_MAX_BYTES - 1,
+	snprintf(upload->service, sizeof(upload->service), "%.*s", UPLOAD_SERVICE_BYTES - 1,
 		 service ? service : "");
 }
 
@@ -288,6 +259,7 @@ static int split_off(struct upload *upload, struct item *item, uint64_t columns,
 	r = add_item(upload, &item->labels, &part, err);
 	if (r < 0)
 		return r;
+	part->is_part = true;
 	part->profile_id = item->profile_id;
 	if (item->id[0])
 		snprintf(part->id, sizeof(part->id), "%.*s%c", (int)sizeof(part->id) - 2, item->id,
@@ -421,101 +393,4 @@ int upload_inflate(struct upload *upload, const void **data, size_t *len, struct
 	*data = out->data;
 	*len = out->len;
 	return r;
-}
-
-/* ---- storing ---- */
-
-static void note_error(struct upload *upload, const struct err *err)
-{
-	pthread_mutex_lock(&upload->lock);
-	if (!upload->err.code)
-		upload->err = *err;
-	pthread_mutex_unlock(&upload->lock);
-}
-
-static void note_refusal(struct server *server, const struct caller *caller, const char *service,
-			 struct err *err)
-{
-	atomic_fetch_add(&server->counters.refused[upload_answer_of(err->code)->refusal], 1);
-	reject_show_note(server, caller, service, err);
-}
-
-void upload_refused(struct server *server, const struct caller *caller, const struct upload *upload,
-		    struct err *err)
-{
-	note_refusal(server, caller, upload ? upload->service : "", err);
-}
-
-static void count_down(struct upload *upload)
-{
-	if (atomic_fetch_sub(&upload->left, 1) != 1)
-		return;
-	if (upload->err.code)
-		note_refusal(upload->server, upload->caller, upload->service, &upload->err);
-	else
-		atomic_fetch_add(&upload->server->counters.uploads, 1);
-	upload->done(upload->ctx, upload->err.code, upload->err.text);
-	upload_free(upload);
-}
-
-/* `err->code` is the store's answer, 0 when all is well. */
-static void on_put(struct item *item, const struct err *err)
-{
-	struct upload *upload = item->upload;
-	struct server_counters *counters = &upload->server->counters;
-
-	if (err->code == ERR_DUPLICATE)
-		atomic_fetch_add(&counters->duplicates, 1);
-	else if (err->code < 0)
-		note_error(upload, err);
-	else
-		atomic_fetch_add(&counters->profiles, 1);
-	if (err->code < 0 && err->code != ERR_DUPLICATE && item->is_counter)
-		delta_undo(upload->server->delta, upload->caller->tenant, &item->labels,
-			   &item->profile);
-	count_down(upload);
-}
-
-static void on_stored(void *ctx, int code, const char *text)
-{
-	struct err err = {0};
-
-	if (code < 0)
-		err_set(&err, code, "%s", text ? text : err_name(code));
-	on_put(ctx, &err);
-}
-
-static void put(struct upload *upload, struct item *item)
-{
-	struct store *store = upload->server->store;
-	struct store_profile profile = {
-		.tenant = upload->caller->tenant,
-		.id = item->id[0] ? item->id : NULL,
-		.profile_id = item->profile_id,
-		.labels = &item->labels,
-		.profile = &item->profile,
-		.is_gauge = item->is_gauge,
-	};
-	struct err err;
-	int r;
-
-	if (item->is_counter && !delta_take(upload->server->delta, upload->caller->tenant,
-					    &item->labels, &item->profile))
-		return;
-	atomic_fetch_add(&upload->left, 1);
-	r = store->ops->put(store, &profile, on_stored, item, &err);
-	if (r == ERR_LIMIT)
-		err.code = UPLOAD_ERR_SERIES; /* what is left of limits by then */
-	if (r < 0)
-		on_put(item, &err);
-}
-
-void upload_commit(struct upload *upload, upload_done_fn *done, void *ctx)
-{
-	upload->done = done;
-	upload->ctx = ctx;
-	atomic_store(&upload->left, 1);
-	for (struct item *item = upload->first; item; item = item->next)
-		put(upload, item);
-	count_down(upload);
 }

@@ -69,6 +69,8 @@ struct item; /* a profile in it */
 /* The caller is that of the exchange, which ends after the upload. */
 struct upload *upload_new(struct server *server, const struct caller *caller) nodiscard;
 void upload_free(struct upload *upload);
+/* How long the body was, as sent and inflated: counted, and what is lost when it is refused. */
+void upload_note_body(struct upload *upload, size_t sent_bytes, size_t inflated_bytes);
 struct codec_loan *upload_loan(struct upload *upload);
 struct arena *upload_arena(struct upload *upload);
 
@@ -147,11 +149,15 @@ const struct upload_answer *upload_answer_of(int code);
 void upload_fail(struct rpc *rpc, int code, const char *text);
 const char *upload_refusal_name(enum upload_refusal refusal);
 /*
- * The upload was refused with err->code: count it, list it (reject.h), and append to `err` which limit it was and how
- * to change it.  NULL for an upload that was not begun.
+ * The upload was refused with err->code while it was decoded: count it and what was lost with it, list it (reject.h), and
+ * append to `err` which limit it was and how to change it.  Lost are the samples decoded by then, one for what was not,
+ * and all bytes.
  */
-void upload_refused(struct server *server, const struct caller *caller, const struct upload *upload,
-		    struct err *err);
+void upload_refused(struct upload *upload, struct err *err);
+/* The same of one profile that cannot be read, while the others go on: one sample. */
+void upload_refused_profile(struct upload *upload, struct err *err);
+/* The same of a request that cannot be unpacked: one sample, and the bytes as sent. */
+void upload_unread(struct server *server, const struct http_exchange *exchange, struct err *err);
 
 /* The series limit of the store; told apart from limits of the request. */
 #define UPLOAD_ERR_SERIES (-5000)

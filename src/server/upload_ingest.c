@@ -145,11 +145,10 @@ void handle_ingest(void *ctx, struct http_exchange *exchange)
 	struct err err;
 	int r = decode(&ingest, &err);
 
-	atomic_fetch_add(&server->counters.upload_bytes, exchange->request.body_len);
-	atomic_fetch_add(&server->counters.inflated_bytes, ingest.len);
+	upload_note_body(ingest.upload, exchange->request.body_len, ingest.len);
 	buf_done(&ingest.inflated);
 	if (r < 0) {
-		upload_refused(server, caller_of(exchange), ingest.upload, &err);
+		upload_refused(ingest.upload, &err);
 		upload_free(ingest.upload);
 		fail(exchange, answer_of(&ingest, r), err.text);
 		return;

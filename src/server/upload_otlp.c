@@ -229,19 +229,16 @@ static void on_stored(void *ctx, int code, const char *text)
 /* `r` and `err`: of the decoding. */
 static void finish(struct otlp *otlp, int r, struct err *err, size_t inflated_bytes)
 {
-	struct server *server = otlp->server;
-
-	atomic_fetch_add(&server->counters.upload_bytes, otlp->exchange->request.body_len);
-	atomic_fetch_add(&server->counters.inflated_bytes, inflated_bytes);
+	upload_note_body(otlp->upload, otlp->exchange->request.body_len, inflated_bytes);
 	for (uint32_t i = 0; r == 0 && i < otlp->result.n_rejected; i++) {
 		err_set(err, ERR_CORRUPT, "%s", otlp->result.why);
-		upload_refused(server, caller_of(otlp->exchange), otlp->upload, err);
+		upload_refused_profile(otlp->upload, err);
 	}
 	if (r == 0) {
 		upload_commit(otlp->upload, on_stored, otlp);
 		return;
 	}
-	upload_refused(server, caller_of(otlp->exchange), otlp->upload, err);
+	upload_refused(otlp->upload, err);
 	upload_free(otlp->upload);
 	fail(otlp, r, err->text);
 }
@@ -266,7 +263,7 @@ void handle_otlp_grpc(void *ctx, struct http_exchange *exchange)
 	r = rpc_read(&otlp->rpc, exchange, &server->budget,
 		     server->config.limits.max_inflated_bytes, &err);
 	if (r < 0) {
-		upload_refused(server, caller_of(exchange), NULL, &err);
+		upload_unread(server, exchange, &err);
 		rpc_refuse(&otlp->rpc, r, &err);
 		return;
 	}

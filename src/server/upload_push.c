@@ -293,19 +293,18 @@ void handle_push(void *ctx, struct http_exchange *exchange)
 
 	r = rpc_read(&push->rpc, exchange, &server->budget, max_bytes, &err);
 	if (r < 0) {
-		upload_refused(server, caller_of(exchange), NULL, &err);
+		upload_unread(server, exchange, &err);
 		rpc_refuse(&push->rpc, r, &err);
 		return;
 	}
 	push->last = &push->first;
 	push->upload = upload_new(server, caller_of(exchange));
 	buf_init(&push->decoded, push->rpc.len);
-	atomic_fetch_add(&server->counters.upload_bytes, exchange->request.body_len);
-	atomic_fetch_add(&server->counters.inflated_bytes, push->rpc.len);
+	upload_note_body(push->upload, exchange->request.body_len, push->rpc.len);
 	r = decode(push, &err);
 	buf_done(&push->decoded);
 	if (r < 0) {
-		upload_refused(server, caller_of(exchange), push->upload, &err);
+		upload_refused(push->upload, &err);
 		upload_free(push->upload);
 		upload_fail(&push->rpc, r, err.text);
 		return;

@@ -386,8 +386,42 @@ def test_the_list_of_refusals_is_bounded_and_is_not_markup(pyrometer, tmp_path):
         page = server.get("/rejections").body.decode()
         assert "<script>" not in page and "&lt;script&gt;" in page and "\x1b" not in page and b"<script>" not in listed.body
         lines = [line for line in server.get("/metrics").body.decode().splitlines()
-                 if line.startswith("pyroscope_discarded_samples_total{")]
-        assert lines == ['pyroscope_discarded_samples_total{reason="samples_limit",tenant="anonymous"} 230']
+                 if line.startswith("pyrometer_rejected_total{")]
+        assert lines == ['pyrometer_rejected_total{reason="samples_limit",tenant="anonymous"} 230']
+    finally:
+        server.stop()
+
+
+def lost(server, reason):
+    """Uploads, samples and bytes refused for that reason until now."""
+    text = server.request("GET", "/metrics").body.decode()
+    names = "pyrometer_rejected_total", "pyroscope_discarded_samples_total", "pyroscope_discarded_bytes_total"
+    found = (re.search(rf'^{name}{{reason="{reason}",tenant="anonymous"}} (\d+)$', text, re.M) for name in names)
+    return [int(match[1]) if match else 0 for match in found]
+
+
+def test_discarded_samples_and_bytes_are_what_their_names_say(pyrometer, tmp_path):
+    server = Server(pyrometer, tmp_path, "--max-series", "1", "--max-body", "100kB", "--max-label-value", "20")
+    late = pprof({("main", f"f{i}"): (i + 1) * 10**7 for i in range(5)}, time_ns=time.time_ns() + 10**12)
+    try:
+        # Each stack's value is so many periods of samples: 1 + 2 + 3 + 4 + 5.
+        assert server.push(labelled({}, late)).status == 400
+        uploads, samples, size = lost(server, "not_in_ingestion_window")
+        assert (uploads, samples) == (1, 15) and size >= len(late)
+        # One of two series is taken: of the bytes about the half is lost.
+        assert server.push(labelled({"a": "1"}, many(7)) + labelled({"a": "2"}, many(7))).status == 429
+        uploads, samples, size = lost(server, "series_limit")
+        assert (uploads, samples) == (1, 7) and len(many(7)) <= size <= len(many(7)) + 100
+        # What cannot be read is one sample, with all that came.
+        assert server.ingest(b"\x0a\xff\xff", format="pprof", name="shop").status == 422
+        assert lost(server, "malformed_profile") == [1, 1, 3]
+        # A label too many behind a profile that was read.
+        assert server.push(labelled({}, many(4)) + labelled({"b": "x" * 21}, many(9))).status == 413
+        assert lost(server, "label_value_too_long")[:2] == [1, 5]
+        # Refused by its head.
+        assert server.push(labelled({}, os.urandom(200000))).status == 413
+        uploads, samples, size = lost(server, "body_size_limit_exceeded")
+        assert (uploads, samples) == (1, 1) and size > 200000
     finally:
         server.stop()
 
