@@ -9,10 +9,12 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/compiler.h"
 
@@ -78,5 +80,39 @@ uint32_t cursor_le32(struct cursor *cursor);
 uint64_t cursor_le64(struct cursor *cursor);
 /* `len` bytes in place, or NULL (and bad). */
 const uint8_t *cursor_bytes(struct cursor *cursor, uint64_t len);
+
+/*
+ * cursor_varint() for long lists of numbers whose length nobody can guess: inline, and without a branch on the length
+ * while eight bytes are left.
+ */
+static hot_inline uint64_t cursor_list_varint(struct cursor *cursor)
+{
+	struct cursor slow = *cursor; /* a copy, so that the caller's stays in registers */
+	uint64_t word = 0, ends = 0;
+
+	if (cursor_left(cursor) >= sizeof(word)) {
+		memcpy(&word, cursor->at, sizeof(word));
+		word = le64toh(word);
+		ends = ~word & 0x8080808080808080u;
+	}
+	if (!ends) {
+		word = cursor_varint(&slow);
+		*cursor = slow;
+		return word;
+	}
+	cursor->at += __builtin_ctzll(ends) / 8 + 1;
+	word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7fu;
+	/* Groups of 7 bits move together: two, four, eight at a time. */
+	word = (word & 0x7f007f007f007f00u) >> 1 | (word & 0x007f007f007f007fu);
+	word = (word & 0xffff0000ffff0000u) >> 2 | (word & 0x0000ffff0000ffffu);
+	return (word & 0xffffffff00000000u) >> 4 | (word & 0x00000000ffffffffu);
+}
+
+static hot_inline int64_t cursor_list_zigzag(struct cursor *cursor)
+{
+	uint64_t value = cursor_list_varint(cursor);
+
+	return (int64_t)(value >> 1 ^ -(value & 1));
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "store/spread.h"
 
+#define DENSE_PART 16	 /* of all nodes: from there on they are not listed */
 #define KEEP_MAX_DICTS 8 /* between uses; a query over many services gives its memory back */
 
 static void dict_done(struct accum_dict *dict)
@@ -29,9 +30,13 @@ void accum_done(struct accum *accum)
 
 static void dict_reset(struct accum_dict *dict)
 {
-	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++)
+	for (size_t c = 0; c < PROFILE_MAX_COLUMNS; c++) {
+		if (dict->values[c] && dict->is_dense)
+			memset(dict->values[c], 0, dict->cap * sizeof(int64_t));
 		for (size_t i = 0; dict->values[c] && i < dict->n_touched; i++)
 			dict->values[c][dict->touched[i]] = 0;
+	}
+	dict->is_dense = false;
 	for (size_t i = 0; i < dict->n_touched; i++)
 		dict->is_touched[dict->touched[i]] = 0;
 	dict->n_touched = 0;
@@ -103,8 +108,12 @@ static void make_room(struct accum_dict *dict, uint32_t last_node)
 	dict->cap = cap;
 }
 
+/* Many are cheaper found by walking all values than by marking each. */
 static void touch(struct accum_dict *dict, const struct block *block)
 {
+	dict->is_dense |= dict->n_touched + block->n_nodes > dict->cap / DENSE_PART;
+	if (dict->is_dense)
+		return;
 	dict->touched = vec_grow(dict->touched, &dict->touched_cap,
 				 dict->n_touched + block->n_nodes + 1, sizeof(*dict->touched));
 	for (uint32_t i = 0; i < block->n_nodes; i++) {
@@ -174,26 +183,29 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Few touched nodes are sorted; many are cheaper found by walking the marks. */
-static void sort_touched(struct accum_dict *dict)
-{
-	size_t n = 0;
-
-	if (dict->n_touched < dict->cap / 16) {
-		qsort(dict->touched, dict->n_touched, sizeof(*dict->touched), by_number);
-		return;
-	}
-	for (size_t node = 0; node < dict->cap; node++)
-		if (dict->is_touched[node])
-			dict->touched[n++] = (uint32_t)node;
-}
-
 static bool has_value(const struct accum *accum, const struct accum_dict *dict, uint32_t node)
 {
 	for (size_t c = 0; c < accum->n_columns; c++)
 		if (dict->values[c] && dict->values[c][node])
 			return true;
 	return false;
+}
+
+/* Nodes with a value, sorted. */
+static void list_nodes(const struct accum *accum, struct accum_dict *dict, struct arena *arena,
+		       struct block *out)
+{
+	size_t n = dict->is_dense ? dict->cap : dict->n_touched;
+
+	if (!dict->is_dense && n)
+		qsort(dict->touched, n, sizeof(*dict->touched), by_number);
+	out->nodes = arena_array(arena, n + 1, sizeof(*out->nodes));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t node = dict->is_dense ? (uint32_t)i : dict->touched[i];
+
+		if (has_value(accum, dict, node))
+			out->nodes[out->n_nodes++] = node;
+	}
 }
 
 void accum_block(const struct accum *accum, struct accum_dict *dict, struct arena *arena,
@@ -207,12 +219,7 @@ void accum_block(const struct accum *accum, struct accum_dict *dict, struct aren
 			      .covered_ns = dict->covered_ns,
 			      .track = &dict->track,
 			      .n_columns = accum->n_columns};
-	if (dict->n_touched)
-		sort_touched(dict);
-	out->nodes = arena_array(arena, dict->n_touched + 1, sizeof(*out->nodes));
-	for (size_t i = 0; i < dict->n_touched; i++)
-		if (has_value(accum, dict, dict->touched[i]))
-			out->nodes[out->n_nodes++] = dict->touched[i];
+	list_nodes(accum, dict, arena, out);
 	for (size_t c = 0; c < accum->n_columns; c++) {
 		out->columns[c] = accum->columns[c];
 		out->totals[c] = dict->totals[c];

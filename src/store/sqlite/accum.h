@@ -16,6 +16,7 @@ struct accum_dict {
 	uint8_t *is_touched;
 	uint32_t *touched;
 	size_t n_touched, touched_cap;
+	bool is_dense; /* so many that they are not listed: found by walking all */
 	int64_t *values[PROFILE_MAX_COLUMNS]; /* NULL: column not seen yet */
 	int64_t totals[PROFILE_MAX_COLUMNS];
 	int64_t n_profiles, n_samples, covered_ns;

@@ -193,12 +193,12 @@ static int unpack(const struct block *block, const void *data, size_t len, struc
 	return r;
 }
 
-/* Varints are most of what a query does; those of one byte do not leave the loop. */
-static inline uint64_t next(struct cursor *in)
+/* Distances of nodes are mostly one byte. */
+static hot_inline uint64_t next_delta(struct cursor *in)
 {
 	if (in->at < in->end && *in->at < 0x80)
 		return *in->at++;
-	return cursor_varint(in);
+	return cursor_list_varint(in);
 }
 
 int block_read_data(struct block *block, const void *data, size_t len, struct block_room *room)
@@ -216,7 +216,7 @@ int block_read_data(struct block *block, const void *data, size_t len, struct bl
 	room->values = vec_grow(room->values, &room->values_cap, n * block->n_columns + 1,
 				sizeof(*room->values));
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t delta = next(&in);
+		uint64_t delta = next_delta(&in);
 
 		node += delta;
 		if (node >= TREE_MAX_NODES || (i && !delta))
@@ -224,7 +224,7 @@ int block_read_data(struct block *block, const void *data, size_t len, struct bl
 		room->nodes[i] = (uint32_t)node;
 	}
 	for (size_t i = 0; i < n * block->n_columns; i++)
-		room->values[i] = (int64_t)next(&in);
+		room->values[i] = (int64_t)cursor_list_varint(&in);
 	block->nodes = room->nodes;
 	for (size_t c = 0; c < block->n_columns; c++)
 		block->values[c] = room->values + c * n;

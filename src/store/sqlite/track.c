@@ -102,49 +102,28 @@ bool track_open(struct track_reader *reader, struct cursor head, int64_t t_ns, s
 	return !reader->in.bad;
 }
 
-static inline uint64_t next_varint(struct cursor *in)
-{
-	uint64_t value = 0;
-
-	for (int shift = 0; shift < 64 && in->at < in->end; shift += 7) {
-		uint8_t byte = *in->at++;
-
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80)
-			return value;
-	}
-	in->bad = true;
-	return 0;
-}
-
-static inline int64_t next_change(struct cursor *in)
-{
-	uint64_t value = next_varint(in);
-
-	return (int64_t)(value >> 1 ^ -(value & 1));
-}
-
 bool track_next(struct track_reader *reader)
 {
-	struct cursor *in = &reader->in;
+	struct cursor in = reader->in;
 	int64_t gap, longer;
 
-	if (!reader->left || in->bad)
+	if (!reader->left || in.bad)
 		return false;
 	reader->left--;
-	gap = (int64_t)((uint64_t)reader->gap_ns + (uint64_t)next_change(in));
-	longer = next_change(in);
+	gap = (int64_t)((uint64_t)reader->gap_ns + (uint64_t)cursor_list_zigzag(&in));
+	longer = cursor_list_zigzag(&in);
 	for (size_t c = 0; c < reader->n_columns; c++)
 		reader->totals[c] =
-			(int64_t)((uint64_t)reader->totals[c] + (uint64_t)next_change(in));
+			(int64_t)((uint64_t)reader->totals[c] + (uint64_t)cursor_list_zigzag(&in));
 	reader->begins = longer & 1;
 	reader->len_ns = (int64_t)((uint64_t)reader->len_ns + (uint64_t)(longer >> 1));
 	reader->gap_ns = gap;
 	/* A profile is at most a day long, and a window too: nothing below can overflow then. */
 	if (gap < -STORE_MAX_DURATION_NS || gap > STORE_MAX_DURATION_NS || reader->len_ns <= 0 ||
 	    reader->len_ns > STORE_MAX_DURATION_NS)
-		in->bad = true;
+		in.bad = true;
 	else
 		reader->t_ns += gap;
-	return !in->bad;
+	reader->in = in;
+	return !in.bad;
 }
