@@ -142,10 +142,10 @@ static bool is_series(const void *things, uint32_t id, const void *wanted)
 	const struct catalogue *catalogue = things;
 	const struct series *series = table_get(&catalogue->series, id);
 	const struct series_key *key = wanted;
-	const struct family *family = series->family;
+	const struct family *family = series ? series->family : NULL;
 
-	return family->service->tenant == key->tenant && strcmp(series->text, key->text) == 0 &&
-	       family->is_gauge == key->is_gauge &&
+	return family && family->service->tenant == key->tenant &&
+	       strcmp(series->text, key->text) == 0 && family->is_gauge == key->is_gauge &&
 	       strcmp(family->period_type, key->period_type) == 0 &&
 	       strcmp(family->period_unit, key->period_unit) == 0;
 }
@@ -201,6 +201,23 @@ int catalogue_make_series(struct catalogue *catalogue, const struct series_key *
 	catalogue_add_series(catalogue, series);
 	*ret_series = series;
 	return 0;
+}
+
+bool catalogue_drop_series(struct catalogue *catalogue, struct series *series)
+{
+	struct family *family = series->family;
+
+	if (atomic_load(&series->refs))
+		return false;
+	for (size_t i = 0; i < family->n_members; i++)
+		if (family->members[i] == series)
+			family->members[i] = family->members[--family->n_members];
+	family->service->tenant->n_series--;
+	catalogue->series.items[series->id] = NULL;
+	catalogue->gone = vec_grow(catalogue->gone, &catalogue->gone_cap, catalogue->n_gone + 1,
+				   sizeof(*catalogue->gone));
+	catalogue->gone[catalogue->n_gone++] = series;
+	return true;
 }
 
 uint32_t *family_owners(const struct family *family, size_t *ret_n)
@@ -415,6 +432,11 @@ void catalogue_close(struct catalogue *catalogue)
 	free_items(&catalogue->columns, column_done);
 	free_items(&catalogue->families, family_done);
 	free_items(&catalogue->series, series_done);
+	for (size_t i = 0; i < catalogue->n_gone; i++) {
+		series_done(catalogue->gone[i]);
+		free(catalogue->gone[i]);
+	}
+	free(catalogue->gone);
 	free_items(&catalogue->files, file_done);
 	free(catalogue->dicts.items); /* dictionaries themselves belong to dict.c */
 	idtab_done(&catalogue->series_by_key);

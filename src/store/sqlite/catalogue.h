@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "store/sqlite/level.h"
@@ -89,6 +90,7 @@ struct series {
 	bool is_changed;
 	int64_t carry[PROFILE_MAX_COLUMNS]; /* the writer's: below one stored unit, by column */
 	struct span_count *span_counts;	    /* of the last minutes; NULL: no spans yet */
+	atomic_uint refs;		    /* puts on their way */
 };
 
 enum file_state { FILE_NEW = 0, FILE_LIVE = 1, FILE_DAMAGED = 2, FILE_DELETED = 3 };
@@ -103,6 +105,8 @@ struct block_file {
 	enum file_state state; /* NEW: nothing was committed yet, so it may be absent */
 	bool has_work;	       /* may hold dirty marks */
 	bool is_emptied;       /* the writer's: a job deleted all that was in it */
+	bool is_dying;	   /* the writer's: past its age, of what is whole in it windows are made */
+	bool is_forgotten; /* the writer's: deleted, unlinked, and its row is gone */
 	bool is_changed;
 	int64_t n_blocks;
 	uint32_t *dicts; /* that its blocks name */
@@ -122,6 +126,8 @@ struct catalogue {
 	struct arena arena;
 	struct table tenants, services, columns, families, series, dicts, files;
 	struct idtab series_by_key;
+	struct series **gone; /* dropped: pointers to them stay good */
+	size_t n_gone, gone_cap;
 	uint64_t hash_seed;
 	char *blocks_dir;
 };
@@ -175,6 +181,11 @@ struct series_key {
 int catalogue_make_series(struct catalogue *catalogue, const struct series_key *key,
 			  uint32_t max_series, struct series **ret_series,
 			  struct err *err) nodiscard;
+/*
+ * Out of its family and the table, so that nobody finds it again; its rows are the caller's business.  False: a put
+ * holds it.
+ */
+bool catalogue_drop_series(struct catalogue *catalogue, struct series *series);
 /* Number of a column in general, and as one that the series has.  ERR_LIMIT. */
 int catalogue_make_column(struct catalogue *catalogue, struct series *series, const char *type,
 			  const char *unit, const char *state, uint32_t *ret_column,

@@ -443,16 +443,16 @@ static int tell_profile(struct query *query, struct scanned *scanned, void *ctx)
 {
 	struct profile_scan *scan = ctx;
 	const struct block *block = &scanned->block;
-	const struct series *series =
-		table_get(&query->store->catalogue.series, scanned->piece->owner / 2);
-	struct store_exemplar exemplar = {.labels = &series->labels, .time_ns = block->key.t_ns};
+	const struct series *series = query_series_of(query, scanned->piece->owner);
+	struct store_exemplar exemplar = {.time_ns = block->key.t_ns};
 	struct exemplar_id_room room;
 	struct exemplar_id id = id_of(scanned, &room);
 	char name[EXEMPLAR_ID_TEXT_BYTES];
 
 	if (scanned->piece->level != LEVEL_FINE || block->key.t_ns < query->ask->range.from_ns ||
-	    !picks_profile(scan->picks, &id))
+	    !series || !picks_profile(scan->picks, &id))
 		return 0;
+	exemplar.labels = &series->labels;
 	for (size_t c = 0; c < block->n_columns; c++) {
 		const struct column *column = query_kind(query, block->columns[c]);
 

@@ -22,6 +22,8 @@ void item_free(struct item *item)
 		return;
 	if (item->dict)
 		atomic_fetch_sub(&item->dict->refs, 1);
+	if (item->is_counted)
+		atomic_fetch_sub(&item->series->refs, 1);
 	exemplar_pack_done(&item->spans);
 	free(item->nodes);
 	free(item->values[0]); /* one block for all columns */
@@ -173,7 +175,11 @@ int item_place(struct sqlite_store *store, const struct store_profile *put, cons
 	if (r == 0)
 		r = catalogue_make_series(&store->catalogue, &key, store->config.max_series,
 					  &item->series, err);
-	return r < 0 ? r : place_columns(store, profile, item, err);
+	if (r < 0)
+		return r;
+	atomic_fetch_add(&item->series->refs, 1);
+	item->is_counted = true;
+	return place_columns(store, profile, item, err);
 }
 
 /* ---- stacks ---- */

@@ -39,6 +39,7 @@ struct job {
 	/* While it runs. */
 	size_t next_file; /* files with lower numbers are done */
 	bool is_refused;  /* it could not be written down */
+	bool is_swept;	  /* series that it emptied were looked for */
 	struct job *next;
 };
 

@@ -194,6 +194,8 @@ static void plan_again(struct lines *lines, const struct scanned *scanned)
 	steps.needs_totals = false;
 	lines->again.line = piece->line;
 	lines->again.dict = scanned->block.key.dict;
+	if (!series)
+		return; /* dropped meanwhile: nothing is left of it */
 	plan_series(&lines->again, store, &series, 1, &steps);
 }
 

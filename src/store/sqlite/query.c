@@ -230,3 +230,14 @@ int query_check_deadline(struct query *query, struct err *err)
 			       "the query took too long: ask for a shorter range or fewer series");
 	return 0;
 }
+
+const struct series *query_series_of(const struct query *query, uint32_t owner)
+{
+	struct sqlite_store *store = query->store;
+	const struct series *series;
+
+	pthread_mutex_lock(&store->lock); /* the table moves when it grows */
+	series = owner_is_family(owner) ? NULL : table_get(&store->catalogue.series, owner / 2);
+	pthread_mutex_unlock(&store->lock);
+	return series;
+}

@@ -124,6 +124,8 @@ int query_scan(struct query *query, struct series *const *members, size_t n_memb
 int query_read_data(struct query *query, struct scanned *scanned) nodiscard;
 /* -ETIME, -ECANCELED; looks only now and then. */
 int query_check_deadline(struct query *query, struct err *err) nodiscard;
+/* Of an owner of blocks; NULL: a family's, or it was dropped meanwhile.  The store's lock is not held. */
+const struct series *query_series_of(const struct query *query, uint32_t owner);
 /* A block is damaged: its time is missing from the answer. */
 void query_note_missing(struct query *query, struct store_range range);
 

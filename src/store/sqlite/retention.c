@@ -5,8 +5,13 @@
  *
  *	catalogue: file DELETED, its time expired -> committed -> unlink -> catalogue: row gone
  *
- * A crash in between leaves a DELETED row, and the next pass unlinks again.
+ * A crash in between leaves a DELETED row, and the next pass unlinks again (forget.c).
+ *
+ * A file goes when the windows that are made of it are made.  Where something in it is damaged they cannot be, and age
+ * wins: the file is dying, its windows are made of what is whole (rollup.c), and then it goes.  The time of what was
+ * damaged shows as a gap from then on.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,22 +20,63 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/vec.h"
 #include "store/sqlite/store_private.h"
 
 /* Marks left in a file: windows still to be made from it. */
 static bool has_marks(struct sqlite_store *store, struct block_file *file)
 {
 	struct open_file *handle = NULL;
+	struct err err = {0};
 	int64_t n = 0;
+	int r;
 
 	if (file->state == FILE_DAMAGED ||
 	    (file->state == FILE_NEW && access(file->path, F_OK) < 0))
 		return false;
-	if (files_open(&store->files, file, &handle, NULL) < 0 ||
-	    sql_int(handle->db, "SELECT count(*) FROM dirty", &n, NULL) < 0)
-		return true;
-	return n > 0;
+	r = files_open(&store->files, file, &handle, &err);
+	if (r == 0)
+		r = sql_int(handle->db, "SELECT count(*) FROM dirty", &n, &err);
+	if (r < 0)
+		writer_note_error(store, file, r, err.text);
+	return r < 0 ? r != ERR_CORRUPT
+		     : n > 0; /* a damaged one is set aside: nothing is made of it */
+}
+
+/* Marks in a file of the same period: what was damaged in one must not end what another still gives. */
+static bool is_needed(struct sqlite_store *store, const struct block_file *file)
+{
+	const struct table *files = &store->catalogue.files;
+
+	for (size_t id = 1; id < files->n; id++) {
+		struct block_file *other = files->items[id];
+
+		if (other && other->tenant == file->tenant && other->level == file->level &&
+		    other->period.from_ns == file->period.from_ns && other->state != FILE_DELETED &&
+		    has_marks(store, other))
+			return true;
+	}
+	return false;
+}
+
+/* The next roll-ups take what is whole of all files of that period. */
+static void hasten(struct sqlite_store *store, const struct block_file *file)
+{
+	const struct table *files = &store->catalogue.files;
+
+	for (size_t id = 1; id < files->n; id++) {
+		struct block_file *other = files->items[id];
+		struct err err = {0};
+		int r = 0;
+
+		if (!other || other->tenant != file->tenant || other->level != file->level ||
+		    other->period.from_ns != file->period.from_ns || other->is_dying)
+			continue;
+		other->is_dying = true;
+		if (other->state == FILE_LIVE)
+			r = rollup_retry(store, other, &err);
+		if (r < 0)
+			writer_note_error(store, other, r, err.text);
+	}
 }
 
 /* Work that is over is noted, so that opening the store need not look into the file. */
@@ -173,7 +219,11 @@ static int64_t shrink_level(struct sqlite_store *store, const struct tenant *ten
 	int64_t held = weigh_level(store, tenant, level, &oldest), gone = 0;
 
 	while (held - gone > most && oldest &&
-	       oldest->period.until_ns + reach_ns + LATE_NS <= now && !has_marks(store, oldest)) {
+	       oldest->period.until_ns + reach_ns + LATE_NS <= now) {
+		if (is_needed(store, oldest)) {
+			hasten(store, oldest);
+			break;
+		}
 		gone += bytes_of(oldest);
 		expire(store, oldest, oldest->period.until_ns + reach_ns);
 		(void)weigh_level(store, tenant, level, &oldest);
@@ -209,88 +259,7 @@ static int64_t shrink_tenant(struct sqlite_store *store, const struct tenant *te
 	return gone;
 }
 
-/* ---- deleting ---- */
-
-static void unlink_file(struct sqlite_store *store, struct block_file *file)
-{
-	static const char *const endings[] = {"", "-wal", "-shm"};
-
-	files_close(&store->files, file);
-	readers_forget(&store->readers, file);
-	for (size_t i = 0; i < array_len(endings); i++) {
-		char *path;
-
-		if (asprintf(&path, "%s%s", file->path, endings[i]) < 0)
-			abort();
-		(void)unlink(path); /* not there is as good */
-		free(path);
-	}
-}
-
-/* The rows of deleted files; their structs stay, since queries may still look at them. */
-static int delete_rows(struct sqlite_store *store, struct err *err)
-{
-	return sql_exec(
-		store->catalogue.db,
-		"DELETE FROM file_dictionary WHERE file IN (SELECT id FROM file WHERE state=3);"
-		"DELETE FROM file WHERE state=3",
-		err);
-}
-
-/* ---- dictionaries ---- */
-
-static bool is_named(const struct sqlite_store *store, uint32_t dict)
-{
-	const struct table *files = &store->catalogue.files;
-
-	for (size_t id = 1; id < files->n; id++) {
-		const struct block_file *file = files->items[id];
-
-		for (size_t i = 0; file && file->state != FILE_DELETED && i < file->n_dicts; i++)
-			if (file->dicts[i] == dict)
-				return true;
-	}
-	return false;
-}
-
-/* Out of its service and the table, if nothing names it; both locks are held meanwhile. */
-static bool drop_dict(struct sqlite_store *store, struct dict *dict, int month)
-{
-	struct service *service = dict->service;
-	bool is_gone = false;
-
-	pthread_mutex_lock(&service->lock);
-	pthread_mutex_lock(&store->lock);
-	if (dict->month < month && !atomic_load(&dict->refs) && !is_named(store, dict->id)) {
-		store->catalogue.dicts.items[dict->id] = NULL;
-		for (size_t i = 0; i < service->n_dicts; i++)
-			if (service->dicts[i] == dict)
-				service->dicts[i] = service->dicts[--service->n_dicts];
-		is_gone = true;
-	}
-	pthread_mutex_unlock(&store->lock);
-	pthread_mutex_unlock(&service->lock);
-	return is_gone;
-}
-
-static int drop_dicts(struct sqlite_store *store, int month, struct err *err)
-{
-	int r = 0;
-
-	for (size_t id = 1; id < store->catalogue.dicts.n && r == 0; id++) {
-		struct dict *dict;
-
-		pthread_mutex_lock(&store->lock);
-		dict = table_get(&store->catalogue.dicts, id);
-		pthread_mutex_unlock(&store->lock);
-		if (!dict || !drop_dict(store, dict, month))
-			continue;
-		/* Rows that outlive a crash here name nothing and are named by nothing. */
-		r = dict_delete((uint32_t)id, store->catalogue.db, err);
-		dict_free(dict);
-	}
-	return r;
-}
+/* ---- all of it ---- */
 
 static int64_t now_to_delete_by(struct sqlite_store *store, bool is_confirmed)
 {
@@ -300,12 +269,23 @@ static int64_t now_to_delete_by(struct sqlite_store *store, bool is_confirmed)
 	return is_confirmed ? real : guarded;
 }
 
-void retention_step(struct sqlite_store *store, bool is_confirmed)
+/* Past its age, and nothing is to be made of it any more? */
+static bool may_go(struct sqlite_store *store, struct block_file *file, int64_t now)
+{
+	if (file->state == FILE_DELETED || !is_expired(store, file, now))
+		return false;
+	if (file->level == LEVEL_1D || !is_needed(store, file))
+		return true;
+	hasten(store, file);
+	return false;
+}
+
+bool retention_step(struct sqlite_store *store, bool is_confirmed)
 {
 	const struct table *files = &store->catalogue.files;
 	int64_t now = now_to_delete_by(store, is_confirmed);
 	struct err err = {0};
-	bool any = false;
+	bool any = false, is_waited_for = false;
 
 	for (size_t id = 1; id < files->n; id++) {
 		struct block_file *file = files->items[id];
@@ -317,26 +297,26 @@ void retention_step(struct sqlite_store *store, bool is_confirmed)
 			expire(store, file, 0);
 			any = true;
 		}
-		if (file->state != FILE_DELETED && is_expired(store, file, now) &&
-		    (file->level == LEVEL_1D || !has_marks(store, file))) {
+		if (may_go(store, file, now)) {
 			expire(store, file, reach_of(file));
 			any = true;
 		}
-		any = any || (file->state == FILE_DELETED && access(file->path, F_OK) == 0);
+		any = any || (file->state == FILE_DELETED && !file->is_forgotten);
 	}
 	for (size_t id = 1; id < store->catalogue.tenants.n; id++)
 		if (store->catalogue.tenants.items[id] &&
 		    shrink_tenant(store, store->catalogue.tenants.items[id], now) > 0)
 			any = true;
-	if (writer_save_catalogue(store, NULL, &err) < 0 || !any)
-		return;
 	for (size_t id = 1; id < files->n; id++) {
-		struct block_file *file = files->items[id];
+		const struct block_file *file = files->items[id];
 
-		if (file && file->state == FILE_DELETED)
-			unlink_file(store, file);
+		is_waited_for =
+			is_waited_for || (file && file->is_dying && file->state != FILE_DELETED);
 	}
-	if (delete_rows(store, &err) == 0 && drop_dicts(store, level_month(now), &err) == 0)
-		return;
-	log_debug("store: %s", err.text); /* rows of what is gone stay until the next pass */
+	any = any || forget_is_due(store);
+	if (writer_save_catalogue(store, NULL, &err) == 0 && any &&
+	    forget_deleted(store, now, &err) < 0)
+		log_debug("store: %s",
+			  err.text); /* rows of what is gone stay until the next pass */
+	return is_waited_for;
 }

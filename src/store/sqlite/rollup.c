@@ -12,7 +12,8 @@
  *   2. In the files it was made from: its mark goes.
  *   3. In memory: it is clean, queries use it.
  * A window that cannot be made, because something under it is damaged, keeps its mark: queries go below
- * it and report what is missing.
+ * it and report what is missing.  When retention wants to delete what is under it (the file is dying), it is made of
+ * what is whole, and what is damaged is a gap in it.
  */
 #include <stdlib.h>
 
@@ -38,7 +39,8 @@ struct roll {
 	struct block_file *into;
 	uint32_t *members; /* owners of the family's series, taken under the lock */
 	size_t n_members;
-	int64_t longest_ns; /* of the series */
+	int64_t longest_ns;  /* of the series */
+	bool is_last_chance; /* a file under it is dying */
 	bool is_done;
 };
 
@@ -107,6 +109,7 @@ static bool is_source(const struct roll *roll, const struct block_file *file)
 static bool prepare(struct sqlite_store *store, struct roll *roll)
 {
 	struct family *family = family_of(store, roll->window.owner, &roll->series);
+	bool is_damaged = false;
 
 	roll->tenant = family->service->tenant;
 	roll->family = roll->series ? NULL : family;
@@ -124,12 +127,12 @@ static bool prepare(struct sqlite_store *store, struct roll *roll)
 
 		if (!file || !is_source(roll, file))
 			continue;
-		if (file->state == FILE_DAMAGED)
-			return false;
+		roll->is_last_chance = roll->is_last_chance || file->is_dying;
+		is_damaged = is_damaged || file->state == FILE_DAMAGED;
 		for (size_t i = 0; i < file->n_dicts && roll->series; i++)
 			catalogue_file_names_dict(roll->into, file->dicts[i]);
 	}
-	return true;
+	return !is_damaged || roll->is_last_chance;
 }
 
 static int by_file(const void *a, const void *b)
@@ -213,6 +216,8 @@ static int add_rows(struct sqlite_store *store, const struct roll *roll, struct 
 		}
 		if (r < 0) {
 			quarantine_note(&store->quarantine, file->id, &row.key);
+			if (r == ERR_CORRUPT && roll->is_last_chance)
+				continue;
 			err_set(err, r, "a block in %s is damaged", file->path);
 			break;
 		}
@@ -232,12 +237,14 @@ static int add_sources(struct sqlite_store *store, const struct roll *roll, stru
 	for (size_t id = 1; id < files->n && r == 0; id++) {
 		struct block_file *file = files->items[id];
 
-		if (!file || !is_source(roll, file))
+		if (!file || !is_source(roll, file) || file->state == FILE_DAMAGED)
 			continue;
 		if (roll->series)
 			r = add_rows(store, roll, file, roll->window.owner, err);
 		for (size_t i = 0; i < roll->n_members && r == 0; i++)
 			r = add_rows(store, roll, file, roll->members[i], err);
+		if (r == ERR_CORRUPT && roll->is_last_chance)
+			r = 0; /* its pages: what was read of it counts */
 	}
 	return r;
 }
@@ -375,7 +382,7 @@ static int unmark_sources(struct sqlite_store *store, struct roll *rolls, size_t
 		struct block_file *file = files->items[id];
 		struct err err = {0};
 
-		if (!file || file->state == FILE_DELETED)
+		if (!file || file->state >= FILE_DAMAGED)
 			continue;
 		r = unmark_in(store, file, rolls, n, &err);
 		if (r < 0)
@@ -431,6 +438,60 @@ static size_t roll_level(struct sqlite_store *store, int level, bool force)
 	if (r == 0)
 		r = unmark_sources(store, rolls, n);
 	return settle_rolls(store, rolls, n, r == 0);
+}
+
+/* No roll-up can make it: its owner is gone, or what it would be made of. */
+static bool is_void(const struct sqlite_store *store, int level, uint32_t owner, int64_t t_ns)
+{
+	struct series *series;
+	const struct family *family = family_of(store, owner, &series);
+
+	return !family || level < LEVEL_1M || level >= LEVEL_COUNT ||
+	       (series && t_ns < family->service->tenant->expired_until_ns[level - 1]);
+}
+
+/* In memory, under the lock; 1: the mark is to go. */
+static bool retry_mark(struct sqlite_store *store, int level, const struct dirty_window *window)
+{
+	bool goes;
+
+	pthread_mutex_lock(&store->lock);
+	goes = is_void(store, level, window->owner, window->t_ns);
+	if (!goes)
+		dirty_mark(&store->dirty, window->owner, level,
+			   (struct store_range){window->t_ns, window->t_ns + 1}, 0);
+	if (!goes)
+		dirty_return(&store->dirty, level, window);
+	else if (level >= LEVEL_1M && level < LEVEL_COUNT)
+		dirty_clear(&store->dirty, window->owner, level, window->t_ns);
+	pthread_mutex_unlock(&store->lock);
+	return goes;
+}
+
+int rollup_retry(struct sqlite_store *store, struct block_file *file, struct err *err)
+{
+	struct open_file *handle = NULL;
+	sqlite3_stmt *row = NULL;
+	int r = files_open(&store->files, file, &handle, err);
+
+	if (r == 0)
+		r = file_begin(handle, err);
+	if (r == 0)
+		r = sql_prepare(handle->db, "SELECT level, owner, t_ns FROM dirty", &row, err);
+	while (r >= 0 && (r = sql_step(row, err)) > 0) {
+		int level = sqlite3_column_int(row, 0);
+		struct dirty_window window = {(uint32_t)sqlite3_column_int64(row, 1),
+					      sqlite3_column_int64(row, 2)};
+
+		if (retry_mark(store, level, &window))
+			r = file_unmark(handle, level, window.owner, window.t_ns, err);
+	}
+	sqlite3_finalize(row);
+	if (r == 0)
+		r = file_commit(handle, err);
+	if (r < 0 && handle)
+		file_rollback(handle);
+	return r;
 }
 
 size_t rollup_step(struct sqlite_store *store, bool force)

@@ -48,6 +48,7 @@ struct item {
 	char text[ERR_TEXT_MAX];
 	bool is_written; /* its transaction is on disk */
 	bool is_scaled;	 /* its values took part in the series' carry */
+	bool is_counted; /* among the series' refs */
 	/* ITEM_PROFILE */
 	struct series *series;
 	struct dict *dict; /* held by its refs */
@@ -198,6 +199,8 @@ void writer_batch(struct sqlite_store *store, struct item *items); /* takes the 
 size_t rollup_step(struct sqlite_store *store, bool force);
 /* Families that have grown to be rolled up. */
 void rollup_begin_families(struct sqlite_store *store);
+/* What is marked in the dying file is due again: see the top of rollup.c. */
+int rollup_retry(struct sqlite_store *store, struct block_file *file, struct err *err) nodiscard;
 /* At open: the dirty windows and newest times that the files with work know of. */
 int rollup_load(struct sqlite_store *store, struct err *err) nodiscard;
 
@@ -206,7 +209,14 @@ int rollup_load(struct sqlite_store *store, struct err *err) nodiscard;
 int64_t retention_age(const struct sqlite_store *store, const char *tenant, int level);
 const struct store_retention *retention_of(const struct sqlite_store *store, const char *tenant);
 /* `is_confirmed`: the clock is right, however far it went. */
-void retention_step(struct sqlite_store *store, bool is_confirmed);
+/* True: files wait for windows to be made of them. */
+bool retention_step(struct sqlite_store *store, bool is_confirmed);
+
+/* ---- forget.c ---- */
+/* Did a job end that may have emptied series? */
+bool forget_is_due(struct sqlite_store *store);
+/* The catalogue says on disk which files are deleted: they leave the disk, and what only they named goes. */
+int forget_deleted(struct sqlite_store *store, int64_t now_ns, struct err *err) nodiscard;
 
 /* ---- queries ---- */
 int sqlite_series(struct store *base, const struct store_query *query, struct arena *arena,

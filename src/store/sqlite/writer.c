@@ -25,6 +25,8 @@
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
 #define CHECKPOINT_PAGES 1000 /* 8 MB of log */
 #define RETENTION_EVERY_NS (300 * NS_PER_S)
+#define RETENTION_SOON_NS                                                                          \
+	(10 * NS_PER_S) /* files wait for the last windows that are made of them */
 #define FULL_RETRY_NS NS_PER_S
 
 void writer_note_error(struct sqlite_store *store, struct block_file *file, int code,
@@ -134,23 +136,6 @@ static void wait_for_work(struct sqlite_store *store)
 		;
 }
 
-static void keep_house(struct sqlite_store *store, bool force)
-{
-	int64_t now = clock_monotonic_ns();
-
-	if (now >= store->checkpoint_at_ns) {
-		store->checkpoint_at_ns = now + CHECKPOINT_EVERY_NS;
-		files_checkpoint(&store->files, 1, true);
-		sql_checkpoint(store->catalogue.db, true);
-		dicts_evict(store);
-	}
-	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
-	if (force || now >= store->retention_at_ns) {
-		store->retention_at_ns = now + RETENTION_EVERY_NS;
-		retention_step(store, force);
-	}
-}
-
 static bool has_queue(struct sqlite_store *store)
 {
 	bool has;
@@ -175,6 +160,28 @@ static void roll_up(struct sqlite_store *store, bool force)
 	while (rollup_step(store, force) &&
 	       (force || (clock_monotonic_ns() < until && !has_queue(store))))
 		;
+}
+
+static void keep_house(struct sqlite_store *store, bool force)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (now >= store->checkpoint_at_ns) {
+		store->checkpoint_at_ns = now + CHECKPOINT_EVERY_NS;
+		files_checkpoint(&store->files, 1, true);
+		sql_checkpoint(store->catalogue.db, true);
+		dicts_evict(store);
+	}
+	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
+	if (force || now >= store->retention_at_ns) {
+		bool waits = retention_step(store, force);
+
+		if (waits && force) {
+			roll_up(store, true);
+			(void)retention_step(store, true);
+		}
+		store->retention_at_ns = now + (waits ? RETENTION_SOON_NS : RETENTION_EVERY_NS);
+	}
 }
 
 /* A piece, or with `force` all there is. */
