@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *vec_grow_more(void *data, size_t *cap, size_t need, size_t elem_bytes)
+void *vec_grow_raw(void *data, size_t *cap, size_t need, size_t elem_bytes)
 {
 	size_t next = *cap ? *cap : 8, bytes;
 
+	if (need <= *cap)
+		return data;
 	while (next < need)
 		next = next > SIZE_MAX / 2 ? need : next * 2;
 	if (__builtin_mul_overflow(next, elem_bytes, &bytes))
@@ -16,8 +18,16 @@ void *vec_grow_more(void *data, size_t *cap, size_t need, size_t elem_bytes)
 	data = realloc(data, bytes);
 	if (!data)
 		abort();
-	memset((char *)data + *cap * elem_bytes, 0, (next - *cap) * elem_bytes);
 	*cap = next;
+	return data;
+}
+
+void *vec_grow_more(void *data, size_t *cap, size_t need, size_t elem_bytes)
+{
+	size_t old = *cap;
+
+	data = vec_grow_raw(data, cap, need, elem_bytes);
+	memset((char *)data + old * elem_bytes, 0, (*cap - old) * elem_bytes);
 	return data;
 }
 

@@ -25,6 +25,9 @@ static inline void *vec_grow(void *data, size_t *cap, size_t need, size_t elem_b
 	return need <= *cap ? data : vec_grow_more(data, cap, need, elem_bytes);
 }
 
+/* As vec_grow(), but what is new is not zeroed: for who fills an element in the moment it counts. */
+void *vec_grow_raw(void *data, size_t *cap, size_t need, size_t elem_bytes) nodiscard;
+
 /* calloc that aborts when it fails; n * elem_bytes must not come from outside unchecked. */
 void *xcalloc(size_t n, size_t elem_bytes) nodiscard;
 char *xstrdup(const char *text) nodiscard;

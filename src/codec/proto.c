@@ -1,13 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/proto.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define VARINT_MAX_BYTES 10
 
+/* Eight bytes of which one ends it: their seven bits each, closed up in three steps. */
+static struct proto_varint varint_of_word(const uint8_t *at, uint64_t word, uint64_t stops)
+{
+	word &= (stops ^ (stops - 1)) & 0x7f7f7f7f7f7f7f7fu;
+	word = (word & 0x007f007f007f007fu) | (word & 0x7f007f007f007f00u) >> 1;
+	word = (word & 0x00003fff00003fffu) | (word & 0x3fff00003fff0000u) >> 2;
+	word = (word & 0x0fffffffu) | (word & 0x0fffffff00000000u) >> 4;
+	return (struct proto_varint){at + __builtin_ctzll(stops) / 8 + 1, word};
+}
+
 struct proto_varint proto_long_varint(const uint8_t *at, const uint8_t *end)
 {
-	uint64_t value = 0;
+	uint64_t value = 0, stops;
+
+	if (end - at >= (ptrdiff_t)sizeof(value)) {
+		memcpy(&value, at, sizeof(value));
+		value = le64toh(value);
+		stops = ~value & 0x8080808080808080u;
+		if (stops)
+			return varint_of_word(at, value, stops);
+		value = 0;
+	}
 
 	if (end - at > VARINT_MAX_BYTES)
 		end = at + VARINT_MAX_BYTES;
@@ -22,13 +42,18 @@ struct proto_varint proto_long_varint(const uint8_t *at, const uint8_t *end)
 	return (struct proto_varint){0};
 }
 
-uint64_t proto_fixed(const uint8_t *at, size_t n)
+const uint8_t *proto_other_content(const uint8_t *at, const uint8_t *end, enum proto_wire wire,
+				   uint64_t *ret_value)
 {
+	size_t n = wire == PROTO_FIXED64 ? 8 : 4;
 	uint64_t value = 0;
 
+	if ((wire != PROTO_FIXED64 && wire != PROTO_FIXED32) || (size_t)(end - at) < n)
+		return NULL;
 	for (size_t i = 0; i < n; i++)
 		value |= (uint64_t)at[i] << (8 * i);
-	return value;
+	*ret_value = value;
+	return at + n;
 }
 
 static void put_tag(struct buf *out, uint32_t number, enum proto_wire wire)

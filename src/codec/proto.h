@@ -67,8 +67,9 @@ static hot_inline struct proto_varint proto_varint(const uint8_t *at, const uint
 	return proto_long_varint(at, end);
 }
 
-/* `n` bytes at `at`, little-endian. */
-uint64_t proto_fixed(const uint8_t *at, size_t n);
+/* As proto_content(), of the kinds of field that hardly anybody uses. */
+const uint8_t *proto_other_content(const uint8_t *at, const uint8_t *end, enum proto_wire wire,
+				   uint64_t *ret_value);
 
 /*
  * The content of a field whose tag was taken: its end, or NULL.  Inline as proto_next() is: readers of many small
@@ -78,30 +79,88 @@ static hot_inline const uint8_t *proto_content(const uint8_t *at, const uint8_t 
 					       struct proto_field *field)
 {
 	struct proto_varint number;
-	size_t n;
+	uint64_t value = 0;
 
-	switch (field->wire) {
-	case PROTO_VARINT:
+	if (field->wire == PROTO_VARINT) {
 		number = proto_varint(at, end);
 		field->value = number.value;
 		return number.end;
-	case PROTO_BYTES:
+	}
+	if (field->wire == PROTO_BYTES) {
 		number = proto_varint(at, end);
 		if (!number.end || number.value > (size_t)(end - number.end))
 			return NULL;
 		field->bytes = number.end;
 		field->len = (size_t)number.value;
 		return number.end + number.value;
-	case PROTO_FIXED64:
-	case PROTO_FIXED32:
-		n = field->wire == PROTO_FIXED64 ? 8 : 4;
-		if ((size_t)(end - at) < n)
-			return NULL;
-		field->value = proto_fixed(at, n);
-		return at + n;
-	default:
-		return NULL;
 	}
+	at = proto_other_content(at, end, field->wire, &value);
+	field->value = value;
+	return at;
+}
+
+/*
+ * Fields in parts, for messages that come by the ten thousand: a tag is taken whole and compared with
+ * constants, what is left is its content.  0 at the end or when malformed (then message->bad).
+ *
+ *	while ((tag = proto_tag(&message)))
+ *		switch (tag) {
+ *		case PROTO_TAG(1, PROTO_VARINT): ... proto_take_number(&message) ...
+ *		case PROTO_TAG(2, PROTO_BYTES): struct cursor inner = proto_take_message(&message); ...
+ *		default: proto_skip(&message, tag);
+ *		}
+ */
+#define PROTO_TAG(number, wire) ((uint32_t)(number) << 3 | (uint32_t)(wire))
+
+static hot_inline uint32_t proto_tag(struct cursor *message) nodiscard;
+
+static hot_inline uint32_t proto_tag(struct cursor *message)
+{
+	struct proto_varint tag;
+
+	if (message->at == message->end || message->bad)
+		return 0;
+	if (*message->at >= 1 << 3 && *message->at < 0x80)
+		return *message->at++;
+	tag = proto_varint(message->at, message->end);
+	message->bad =
+		!tag.end || tag.value < 1 << 3 || tag.value > PROTO_TAG(PROTO_MAX_FIELD_NUMBER, 7);
+	if (message->bad)
+		return 0;
+	message->at = tag.end;
+	return (uint32_t)tag.value;
+}
+
+static hot_inline uint64_t proto_take_number(struct cursor *message)
+{
+	struct proto_varint number = proto_varint(message->at, message->end);
+
+	message->bad = !number.end;
+	message->at = number.end ? number.end : message->end;
+	return number.value;
+}
+
+/* Bad when it is cut off, as `message` is then. */
+static hot_inline struct cursor proto_take_message(struct cursor *message)
+{
+	struct proto_varint len = proto_varint(message->at, message->end);
+	struct cursor inner = {.bad = true};
+
+	message->bad = !len.end || len.value > (size_t)(message->end - len.end);
+	if (message->bad)
+		return inner;
+	message->at = len.end + len.value;
+	return cursor_over(len.end, (size_t)len.value);
+}
+
+/* The content of a field with that tag, whatever it is. */
+static hot_inline void proto_skip(struct cursor *message, uint32_t tag)
+{
+	struct proto_field field = {.wire = tag & 7};
+	const uint8_t *at = proto_content(message->at, message->end, &field);
+
+	message->bad = !at;
+	message->at = at ? at : message->end;
 }
 
 /* The next field; false at the end or when malformed (then message->bad). */
@@ -109,17 +168,13 @@ static hot_inline bool proto_next(struct cursor *message, struct proto_field *re
 
 static hot_inline bool proto_next(struct cursor *message, struct proto_field *ret_field)
 {
-	struct proto_field field = {0};
-	struct proto_varint tag;
-	const uint8_t *at = NULL;
+	uint32_t tag = proto_tag(message);
+	struct proto_field field = {.number = tag >> 3, .wire = tag & 7};
+	const uint8_t *at;
 
-	if (message->bad || message->at == message->end)
+	if (!tag)
 		return false;
-	tag = proto_varint(message->at, message->end);
-	field.number = (uint32_t)(tag.value >> 3);
-	field.wire = tag.value & 7;
-	if (tag.end && field.number && tag.value >> 3 <= PROTO_MAX_FIELD_NUMBER)
-		at = proto_content(tag.end, message->end, &field);
+	at = proto_content(message->at, message->end, &field);
 	if (!at) {
 		message->bad = true;
 		return false;

@@ -11,11 +11,16 @@
 #include "format/pprof_private.h"
 
 #define UNKNOWN_NAME "[unknown]"
+#define RESERVE_MAX 4096u
 
 void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
 		       struct names *names, struct stack *stack)
 {
+	uint32_t n_used = min_of((uint32_t)tables->n_locations, (uint32_t)tables->n_samples * 4);
+
 	*frames = (struct pprof_frames){.tables = tables, .names = names, .stack = stack};
+	names_reserve(names, min_of((uint32_t)tables->n_strings, RESERVE_MAX),
+		      min_of(n_used, RESERVE_MAX));
 	frames->strings = xcalloc(tables->n_strings, sizeof(*frames->strings));
 	frames->file_kinds = xcalloc(tables->n_strings, sizeof(*frames->file_kinds));
 	frames->line_frames = xcalloc(tables->n_lines, sizeof(*frames->line_frames));

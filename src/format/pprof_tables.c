@@ -58,9 +58,8 @@ int pprof_check_string(const struct pprof_tables *tables, uint64_t index, const 
 struct reading {
 	struct pprof_tables *tables;
 	const struct format_limits *limits;
-	/* References between tables as the file has them, until all tables are known. */
+	/* References between tables as the file has them, until all tables are known; as long as those. */
 	uint64_t *line_function, *location_mapping;
-	size_t line_cap, location_cap;
 	/* The largest index of a string that anything names, and what names it. */
 	uint64_t string_max;
 	const char *string_max_of;
@@ -137,69 +136,108 @@ static int add_mapping(struct reading *reading, struct cursor message, struct er
 	return 0;
 }
 
+/* What is taken by the thousand is taken by tag; see proto_tag(). */
+static bool take_function(struct reading *reading, struct cursor message,
+			  struct pprof_function *function)
+{
+	uint32_t tag;
+
+	while ((tag = proto_tag(&message)))
+		switch (tag) {
+		case PROTO_TAG(FUNCTION_ID, PROTO_VARINT):
+			function->id = proto_take_number(&message);
+			break;
+		case PROTO_TAG(FUNCTION_NAME, PROTO_VARINT):
+			function->name =
+				string_of(reading, proto_take_number(&message), "a function");
+			break;
+		case PROTO_TAG(FUNCTION_SYSTEM_NAME, PROTO_VARINT):
+			function->system_name =
+				string_of(reading, proto_take_number(&message), "a function");
+			break;
+		case PROTO_TAG(FUNCTION_FILENAME, PROTO_VARINT):
+			function->file =
+				string_of(reading, proto_take_number(&message), "a function");
+			break;
+		case PROTO_TAG(FUNCTION_START_LINE, PROTO_VARINT):
+			function->start_line = clamp_line(proto_take_number(&message));
+			break;
+		default:
+			proto_skip(&message, tag);
+		}
+	return !message.bad;
+}
+
 static int add_function(struct reading *reading, struct cursor message, struct err *err)
 {
 	struct pprof_tables *tables = reading->tables;
-	struct pprof_function function = {0};
-	struct proto_field field;
+	struct pprof_function *function;
 
-	while (proto_next(&message, &field)) {
-		switch (field.number) {
-		case FUNCTION_ID:
-			function.id = field.value;
-			break;
-		case FUNCTION_NAME:
-			function.name = string_of(reading, field.value, "a function");
-			break;
-		case FUNCTION_SYSTEM_NAME:
-			function.system_name = string_of(reading, field.value, "a function");
-			break;
-		case FUNCTION_FILENAME:
-			function.file = string_of(reading, field.value, "a function");
-			break;
-		case FUNCTION_START_LINE:
-			function.start_line = clamp_line(field.value);
-			break;
-		default:
-			break;
-		}
-	}
-	if (message.bad)
-		return malformed("function", err);
 	if (tables->n_functions >= PPROF_MAX_ENTRIES)
 		return too_many("functions", PPROF_MAX_ENTRIES, err);
-	tables->functions = vec_grow(tables->functions, &tables->functions_cap,
+	if (tables->n_functions == tables->functions_cap)
+		tables->functions =
+			vec_grow_raw(tables->functions, &tables->functions_cap,
 				     tables->n_functions + 1, sizeof(*tables->functions));
-	tables->functions[tables->n_functions++] = function;
-	return 0;
+	function = &tables->functions[tables->n_functions++];
+	*function = (struct pprof_function){0};
+	return take_function(reading, message, function) ? 0 : malformed("function", err);
+}
+
+/* The arrays of a location's lines, and of locations, have one capacity each. */
+static void grow_lines(struct reading *reading)
+{
+	struct pprof_tables *tables = reading->tables;
+	size_t cap = tables->lines_cap, need = tables->n_lines + 1;
+
+	reading->line_function =
+		vec_grow_raw(reading->line_function, &cap, need, sizeof(*reading->line_function));
+	tables->lines =
+		vec_grow_raw(tables->lines, &tables->lines_cap, need, sizeof(*tables->lines));
+}
+
+static void grow_locations(struct reading *reading)
+{
+	struct pprof_tables *tables = reading->tables;
+	size_t cap = tables->locations_cap, need = tables->n_locations + 1;
+
+	reading->location_mapping = vec_grow_raw(reading->location_mapping, &cap, need,
+						 sizeof(*reading->location_mapping));
+	tables->locations = vec_grow_raw(tables->locations, &tables->locations_cap, need,
+					 sizeof(*tables->locations));
 }
 
 static int add_line(struct reading *reading, struct cursor message, struct err *err)
 {
 	struct pprof_tables *tables = reading->tables;
-	struct pprof_line line = {0};
-	struct proto_field field;
 	uint64_t function_id = 0;
-	size_t n = tables->n_lines;
+	struct pprof_line line = {0};
+	uint32_t tag;
 
-	while (proto_next(&message, &field)) {
-		if (field.number == LINE_FUNCTION_ID)
-			function_id = field.value;
-		else if (field.number == LINE_LINE)
-			line.line = clamp_line(field.value);
-		else if (field.number == LINE_COLUMN && reading->limits->keep_columns)
-			line.column = clamp_line(field.value);
-	}
+	while ((tag = proto_tag(&message)))
+		switch (tag) {
+		case PROTO_TAG(LINE_FUNCTION_ID, PROTO_VARINT):
+			function_id = proto_take_number(&message);
+			break;
+		case PROTO_TAG(LINE_LINE, PROTO_VARINT):
+			line.line = clamp_line(proto_take_number(&message));
+			break;
+		case PROTO_TAG(LINE_COLUMN, PROTO_VARINT):
+			line.column = clamp_line(proto_take_number(&message));
+			break;
+		default:
+			proto_skip(&message, tag);
+		}
 	if (message.bad)
 		return malformed("line", err);
-	if (n >= PPROF_MAX_ENTRIES)
+	if (tables->n_lines >= PPROF_MAX_ENTRIES)
 		return too_many("lines", PPROF_MAX_ENTRIES, err);
-	tables->lines = vec_grow(tables->lines, &tables->lines_cap, n + 1, sizeof(*tables->lines));
-	reading->line_function = vec_grow(reading->line_function, &reading->line_cap, n + 1,
-					  sizeof(*reading->line_function));
-	reading->line_function[n] = function_id;
-	tables->lines[n] = line;
-	tables->n_lines++;
+	if (!reading->limits->keep_columns)
+		line.column = 0;
+	if (tables->n_lines == tables->lines_cap)
+		grow_lines(reading);
+	reading->line_function[tables->n_lines] = function_id;
+	tables->lines[tables->n_lines++] = line;
 	return 0;
 }
 
@@ -207,34 +245,39 @@ static int add_location(struct reading *reading, struct cursor message, struct e
 {
 	struct pprof_tables *tables = reading->tables;
 	struct pprof_location location = {.first_line = (uint32_t)tables->n_lines};
-	size_t n = tables->n_locations;
 	uint64_t mapping_id = 0;
-	struct proto_field field;
+	uint32_t tag;
 
-	while (proto_next(&message, &field)) {
-		if (field.number == LOCATION_ID)
-			location.id = field.value;
-		else if (field.number == LOCATION_MAPPING_ID)
-			mapping_id = field.value;
-		else if (field.number == LOCATION_ADDRESS)
-			location.address = field.value;
-		if (field.number != LOCATION_LINE)
+	while ((tag = proto_tag(&message))) {
+		switch (tag) {
+		case PROTO_TAG(LOCATION_ID, PROTO_VARINT):
+			location.id = proto_take_number(&message);
 			continue;
+		case PROTO_TAG(LOCATION_MAPPING_ID, PROTO_VARINT):
+			mapping_id = proto_take_number(&message);
+			continue;
+		case PROTO_TAG(LOCATION_ADDRESS, PROTO_VARINT):
+			location.address = proto_take_number(&message);
+			continue;
+		case PROTO_TAG(LOCATION_LINE, PROTO_BYTES):
+			break;
+		default:
+			proto_skip(&message, tag);
+			continue;
+		}
 		if (++location.n_lines > PPROF_MAX_LINES_PER_LOCATION)
 			return too_many("lines in one location", PPROF_MAX_LINES_PER_LOCATION, err);
-		int r = add_line(reading, proto_message(&field), err);
+		int r = add_line(reading, proto_take_message(&message), err);
 		if (r < 0)
 			return r;
 	}
 	if (message.bad)
 		return malformed("location", err);
-	if (n >= PPROF_MAX_ENTRIES)
+	if (tables->n_locations >= PPROF_MAX_ENTRIES)
 		return too_many("locations", PPROF_MAX_ENTRIES, err);
-	tables->locations = vec_grow(tables->locations, &tables->locations_cap, n + 1,
-				     sizeof(*tables->locations));
-	reading->location_mapping = vec_grow(reading->location_mapping, &reading->location_cap,
-					     n + 1, sizeof(*reading->location_mapping));
-	reading->location_mapping[n] = mapping_id;
+	if (tables->n_locations == tables->locations_cap)
+		grow_locations(reading);
+	reading->location_mapping[tables->n_locations] = mapping_id;
 	tables->locations[tables->n_locations++] = location;
 	return 0;
 }
@@ -245,8 +288,9 @@ static int add_string(struct pprof_tables *tables, const struct proto_field *fie
 		return 0;
 	if (tables->n_strings >= PPROF_MAX_STRINGS)
 		return too_many("strings", PPROF_MAX_STRINGS, err);
-	tables->strings = vec_grow(tables->strings, &tables->strings_cap, tables->n_strings + 1,
-				   sizeof(*tables->strings));
+	if (tables->n_strings == tables->strings_cap)
+		tables->strings = vec_grow_raw(tables->strings, &tables->strings_cap,
+					       tables->n_strings + 1, sizeof(*tables->strings));
 	tables->strings[tables->n_strings++] =
 		(struct pprof_text){(const char *)field->bytes, field->len};
 	return 0;
@@ -261,8 +305,9 @@ static int add_sample(struct reading *reading, const struct proto_field *field, 
 		return 0;
 	if (tables->n_samples >= reading->limits->max_samples)
 		return too_many("samples", reading->limits->max_samples, err);
-	tables->samples = vec_grow(tables->samples, &tables->samples_cap, tables->n_samples + 1,
-				   sizeof(*tables->samples));
+	if (tables->n_samples == tables->samples_cap)
+		tables->samples = vec_grow_raw(tables->samples, &tables->samples_cap,
+					       tables->n_samples + 1, sizeof(*tables->samples));
 	tables->samples[tables->n_samples++] = proto_message(field);
 	return 0;
 }

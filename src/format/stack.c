@@ -49,23 +49,19 @@ struct node_id stack_node(struct stack *stack, struct tree *tree, struct names *
 	bool is_whole = stack->n <= stack->max;
 	uint32_t n = is_whole ? (uint32_t)stack->n : unroll(stack, names), same = 0;
 	const struct frame_id *frames = is_whole ? stack->kept : stack->scratch;
-	struct node_id at = base;
+	struct frame_id *last = stack->last_frames;
+	bool is_known = stack->last_base.v == base.v;
 
-	if (stack->last_base.v == base.v)
-		for (; same < n && same < stack->n_last; same++) {
-			if (frames[innermost_first ? n - 1 - same : same].v !=
-			    stack->last_frames[same].v)
-				break;
-			at = stack->last_nodes[same];
-		}
-	for (; same < n; same++) {
-		struct frame_id frame = frames[innermost_first ? n - 1 - same : same];
+	for (uint32_t i = 0; i < n; i++) {
+		struct frame_id frame = frames[innermost_first ? n - 1 - i : i];
 
-		at = tree_child(tree, at, frame);
-		stack->last_frames[same] = frame;
-		stack->last_nodes[same] = at;
+		is_known = is_known && i < stack->n_last && last[i].v == frame.v;
+		same += is_known;
+		last[i] = frame;
 	}
+	tree_descend(tree, same ? stack->last_nodes[same - 1] : base, last + same, n - same,
+		     stack->last_nodes + same);
 	stack->last_base = base;
 	stack->n_last = n;
-	return at;
+	return n ? stack->last_nodes[n - 1] : base;
 }

@@ -191,77 +191,71 @@ uint32_t names_str_count(const struct names *names)
 
 /* ---- frames and functions ---- */
 
-/* Without padding, so that it can be hashed as bytes. */
-struct frame_key {
-	uint64_t address;
-	uint64_t kind;
-	uint32_t name, qualname, file, module, build_id, line, column, first_line;
-};
-
-static struct frame_key frame_key_of(const struct frame *frame)
+static uint64_t two_of(uint32_t high, uint32_t low)
 {
-	return (struct frame_key){
-		.address = frame->address,
-		.name = frame->name.v,
-		.qualname = frame->qualname.v,
-		.file = frame->file.v,
-		.module = frame->module.v,
-		.build_id = frame->build_id.v,
-		.line = frame->line,
-		.column = frame->column,
-		.first_line = frame->first_line,
-		.kind = frame->kind,
-	};
+	return (uint64_t)high << 32 | low;
 }
 
-/* Word by word: memcmp() of what was just put together would wait for the stores. */
-static bool key_equal(const struct frame_key *a, const struct frame_key *b)
+/*
+ * In registers: hashing a struct as bytes would first wait for the stores that filled it.  What a function
+ * is made of comes first, so that a frame's hash costs one product more.
+ */
+static uint64_t func_hash(uint64_t seed, const struct frame *frame)
 {
-	return a->name == b->name && a->line == b->line && a->file == b->file &&
-	       a->column == b->column && a->address == b->address && a->qualname == b->qualname &&
-	       a->module == b->module && a->build_id == b->build_id &&
+	uint64_t other = seed << 32 | seed >> 32;
+
+	return hash_fold(two_of(frame->name.v, frame->qualname.v) ^ seed ^ 0x9e3779b97f4a7c15u,
+			 two_of(frame->file.v, frame->module.v) ^ other ^ 0xd1b54a32d192ed03u) +
+	       hash_fold(two_of(frame->build_id.v, frame->first_line) ^ seed ^ 0x8bb84b93962eacc9u,
+			 frame->kind ^ other ^ 0x2d358dccaa6c78a5u);
+}
+
+static uint64_t frame_hash(uint64_t seed, uint64_t func, const struct frame *frame)
+{
+	return func + hash_fold(two_of(frame->line, frame->column) ^ seed ^ 0x4b33a62ed433d4a3u,
+				frame->address ^ (seed << 32 | seed >> 32) ^ 0x4d5a2da51de1aa47u);
+}
+
+static bool is_of_func(const struct frame *a, const struct frame *b)
+{
+	return a->name.v == b->name.v && a->file.v == b->file.v && a->qualname.v == b->qualname.v &&
+	       a->module.v == b->module.v && a->build_id.v == b->build_id.v &&
 	       a->first_line == b->first_line && a->kind == b->kind;
 }
 
 static bool frame_equal(const void *things, uint32_t id, const void *key)
 {
-	struct frame_key mine = frame_key_of(&((const struct names *)things)->frames[id]);
+	const struct frame *mine = &((const struct names *)things)->frames[id], *other = key;
 
-	return key_equal(&mine, key);
+	return mine->line == other->line && mine->column == other->column &&
+	       mine->address == other->address && is_of_func(mine, other);
 }
 
 static bool func_equal(const void *things, uint32_t id, const void *key)
 {
 	const struct names *names = things;
-	struct frame_key mine = frame_key_of(&names->frames[names->funcs[id].first_frame]);
 
-	mine.line = mine.column = 0;
-	mine.address = 0;
-	return key_equal(&mine, key);
+	return is_of_func(&names->frames[names->funcs[id].first_frame], key);
 }
 
-/* The function of a frame that is about to get the id `frame`. */
-static uint32_t func_intern(struct names *names, struct frame_key key, uint32_t frame)
+/* The function of a frame that is about to get the id `id`. */
+static uint32_t func_intern(struct names *names, const struct frame *frame, uint64_t hash,
+			    uint32_t id)
 {
-	uint64_t hash;
-	uint32_t id;
+	uint32_t func = idtab_find(&names->func_tab, hash, func_equal, names, frame);
 
-	key.line = key.column = 0;
-	key.address = 0;
-	hash = hash_here(names->seed, &key, sizeof(key));
-	id = idtab_find(&names->func_tab, hash, func_equal, names, &key);
-	if (id != UINT32_MAX)
-		return id;
-	id = names->n_funcs++;
+	if (func != UINT32_MAX)
+		return func;
+	func = names->n_funcs++;
 	names->funcs =
 		vec_grow(names->funcs, &names->funcs_cap, names->n_funcs, sizeof(*names->funcs));
-	names->funcs[id] = (struct func){.first_frame = frame};
-	idtab_add(&names->func_tab, hash, id);
-	return id;
+	names->funcs[func] = (struct func){.first_frame = id};
+	idtab_add(&names->func_tab, hash, func);
+	return func;
 }
 
-static struct frame_id frame_add(struct names *names, const struct frame *frame,
-				 const struct frame_key *key, uint64_t hash)
+static struct frame_id frame_add(struct names *names, const struct frame *frame, uint64_t func,
+				 uint64_t hash)
 {
 	struct frame_id id = {names->n_frames++};
 
@@ -270,8 +264,8 @@ static struct frame_id frame_add(struct names *names, const struct frame *frame,
 	names->func_of = vec_grow(names->func_of, &names->func_of_cap, names->n_frames,
 				  sizeof(*names->func_of));
 	names->frames[id.v] = *frame;
-	names->func_of[id.v] = func_intern(names, *key, id.v);
-	if (!key->line && !key->address)
+	names->func_of[id.v] = func_intern(names, frame, func, id.v);
+	if (!frame->line && !frame->address)
 		names->funcs[names->func_of[id.v]].plain_frame = id.v + 1;
 	idtab_add(&names->frame_tab, hash, id.v);
 	return id;
@@ -280,9 +274,8 @@ static struct frame_id frame_add(struct names *names, const struct frame *frame,
 /* `is_limited` is false for the frames that may stand above the ceiling. */
 static struct frame_id frame_intern(struct names *names, const struct frame *frame, bool is_limited)
 {
-	struct frame_key key = frame_key_of(frame);
-	uint64_t hash = hash_here(names->seed, &key, sizeof(key));
-	uint32_t id = idtab_find(&names->frame_tab, hash, frame_equal, names, &key);
+	uint64_t func = func_hash(names->seed, frame), hash = frame_hash(names->seed, func, frame);
+	uint32_t id = idtab_find(&names->frame_tab, hash, frame_equal, names, frame);
 
 	if (id != UINT32_MAX)
 		return (struct frame_id){id};
@@ -291,7 +284,7 @@ static struct frame_id frame_intern(struct names *names, const struct frame *fra
 
 		return frame_intern(names, &marker, false);
 	}
-	return frame_add(names, frame, &key, hash);
+	return frame_add(names, frame, func, hash);
 }
 
 struct frame_id names_frame(struct names *names, const struct frame *frame)
@@ -371,8 +364,8 @@ static struct str_id string_import(struct names *names, struct names_map *map,
 	return (struct str_id){*known - 1};
 }
 
-struct frame_id names_import(struct names *names, struct names_map *map, const struct names *source,
-			     struct frame_id id)
+struct frame_id names_import_new(struct names *names, struct names_map *map,
+				 const struct names *source, struct frame_id id)
 {
 	struct frame frame;
 
@@ -384,8 +377,6 @@ struct frame_id names_import(struct names *names, struct names_map *map, const s
 		map->strings = vec_grow(map->strings, &map->strings_cap, source->n_strings,
 					sizeof(*map->strings));
 	}
-	if (map->frames[id.v])
-		return (struct frame_id){map->frames[id.v] - 1};
 	frame = *names_frame_get(source, id);
 	frame.name = string_import(names, map, source, frame.name);
 	frame.qualname = string_import(names, map, source, frame.qualname);
@@ -439,6 +430,20 @@ void names_set_limits(struct names *names, uint32_t max_strings, uint32_t max_fr
 {
 	names->max_strings = min_of(max_strings, NAMES_MAX_STRINGS);
 	names->max_frames = min_of(max_frames, NAMES_MAX_FRAMES);
+}
+
+void names_reserve(struct names *names, uint32_t strings, uint32_t frames)
+{
+	strings = names->n_strings + min_of(strings, names->max_strings - names->n_strings);
+	frames = names->n_frames + min_of(frames, names->max_frames - names->n_frames);
+	names->strings =
+		vec_grow(names->strings, &names->strings_cap, strings, sizeof(*names->strings));
+	names->frames = vec_grow(names->frames, &names->frames_cap, frames, sizeof(*names->frames));
+	names->func_of =
+		vec_grow(names->func_of, &names->func_of_cap, frames, sizeof(*names->func_of));
+	idtab_reserve(&names->string_tab, strings);
+	idtab_reserve(&names->frame_tab, frames);
+	idtab_reserve(&names->func_tab, frames / 2);
 }
 
 uint64_t names_over_limit(const struct names *names)

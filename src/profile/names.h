@@ -71,6 +71,8 @@ void names_free(struct names *names);
 /* Lower the ceilings (tests, tenants with small budgets). */
 void names_set_limits(struct names *names, uint32_t max_strings, uint32_t max_frames);
 uint64_t names_over_limit(const struct names *names);
+/* Room for so many more, where their number can be guessed: nothing moves on the way. */
+void names_reserve(struct names *names, uint32_t strings, uint32_t frames);
 
 struct str_id names_str(struct names *names, const char *text, size_t len);
 struct str_id names_cstr(struct names *names, const char *text);
@@ -111,8 +113,16 @@ struct names_map {
 	size_t cap, strings_cap;
 };
 
-struct frame_id names_import(struct names *names, struct names_map *map, const struct names *source,
-			     struct frame_id id);
+struct frame_id names_import_new(struct names *names, struct names_map *map,
+				 const struct names *source, struct frame_id id);
+
+static inline struct frame_id names_import(struct names *names, struct names_map *map,
+					   const struct names *source, struct frame_id id)
+{
+	if (id.v < map->cap && map->frames[id.v])
+		return (struct frame_id){map->frames[id.v] - 1};
+	return names_import_new(names, map, source, id);
+}
 void names_map_done(struct names_map *map);
 
 #endif

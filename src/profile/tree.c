@@ -15,7 +15,7 @@ struct tree_slot {
 };
 
 /* Where the child is, or would be.  A tree that has children has a free slot. */
-static struct tree_slot *slot_of(const struct tree *tree, uint32_t parent, uint32_t frame)
+static inline struct tree_slot *slot_of(const struct tree *tree, uint32_t parent, uint32_t frame)
 {
 	size_t mask = tree->slots_cap - 1;
 	size_t i = hash_pair(tree->seed, parent, frame) & mask;
@@ -45,10 +45,8 @@ static void slots_grow(struct tree *tree, size_t n)
 }
 
 /* Slots for all nodes that were appended, and room for one more. */
-static void catch_up(struct tree *tree)
+static void catch_up_slowly(struct tree *tree)
 {
-	if (tree->n_found == tree->n && tree->n <= tree->slots_cap / 4 * 3)
-		return;
 	slots_grow(tree, tree->n);
 	for (; tree->n_found < tree->n; tree->n_found++) {
 		uint32_t node = tree->n_found, parent = tree->parent[node];
@@ -58,13 +56,17 @@ static void catch_up(struct tree *tree)
 	}
 }
 
+static inline void catch_up(struct tree *tree)
+{
+	if (tree->n_found < tree->n || tree->n > tree->slots_cap / 4 * 3)
+		catch_up_slowly(tree);
+}
+
 /* The three arrays have one capacity. */
 static void tree_grow(struct tree *tree, size_t need)
 {
 	size_t parent_cap = tree->cap, frame_cap = tree->cap, depth_cap = tree->cap;
 
-	if (need <= tree->cap)
-		return;
 	tree->parent = vec_grow(tree->parent, &parent_cap, need, sizeof(*tree->parent));
 	tree->frame = vec_grow(tree->frame, &frame_cap, need, sizeof(*tree->frame));
 	tree->depth = vec_grow(tree->depth, &depth_cap, need, sizeof(*tree->depth));
@@ -90,7 +92,8 @@ void tree_done(struct tree *tree)
 void tree_reserve(struct tree *tree, uint32_t n)
 {
 	n = min_of(n, min_of(tree->max_nodes, TREE_MAX_NODES));
-	tree_grow(tree, n);
+	if (n > tree->cap)
+		tree_grow(tree, n);
 	slots_grow(tree, n);
 }
 
@@ -130,7 +133,7 @@ bool tree_find_child(const struct tree *tree, struct node_id parent, struct fram
 
 static bool has_room(struct tree *tree, struct node_id parent)
 {
-	if (tree->n < min_of(tree->max_nodes, TREE_MAX_NODES) &&
+	if (tree->n < tree->max_nodes && tree->n < TREE_MAX_NODES &&
 	    tree->depth[parent.v] < TREE_MAX_DEPTH)
 		return true;
 	tree->over_limit++;
@@ -141,19 +144,20 @@ static uint32_t add_node(struct tree *tree, struct node_id parent, struct frame_
 {
 	uint32_t id = tree->n++;
 
-	tree_grow(tree, tree->n);
+	if (tree->n > tree->cap)
+		tree_grow(tree, tree->n);
 	tree->parent[id] = parent.v;
 	tree->frame[id] = frame.v;
 	tree->depth[id] = (uint16_t)(tree->depth[parent.v] + 1);
 	return id;
 }
 
-bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
-		    struct node_id *ret_child)
+/* tree_try_child(), inline for the walk along a path. */
+static inline bool try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
+			     struct node_id *ret_child)
 {
 	struct tree_slot *slot;
 
-	assert(parent.v < tree->n);
 	*ret_child = (struct node_id){parent.v + 1};
 	if (is_next(tree, parent, frame))
 		return true;
@@ -168,6 +172,25 @@ bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id fr
 	*slot = (struct tree_slot){parent.v, frame.v, ret_child->v};
 	tree->n_found = tree->n;
 	return true;
+}
+
+bool tree_try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
+		    struct node_id *ret_child)
+{
+	assert(parent.v < tree->n);
+	return try_child(tree, parent, frame, ret_child);
+}
+
+void tree_descend(struct tree *tree, struct node_id at, const struct frame_id *frames, size_t n,
+		  struct node_id *nodes)
+{
+	bool has_room = true;
+
+	assert(at.v < tree->n);
+	for (size_t i = 0; i < n; i++) {
+		has_room = has_room && try_child(tree, at, frames[i], &at);
+		nodes[i] = at;
+	}
 }
 
 struct node_id tree_append_child(struct tree *tree, struct node_id parent, struct frame_id frame)

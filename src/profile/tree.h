@@ -70,6 +70,11 @@ struct node_id tree_append_child(struct tree *tree, struct node_id parent, struc
 /* The child of that frame if there is one; after appending each call may look at all nodes. */
 bool tree_find_child(const struct tree *tree, struct node_id parent, struct frame_id frame,
 		     struct node_id *ret_child) nodiscard;
+/*
+ * The nodes of a path below `at`, frame by frame, into nodes[n]; from the first frame without room on the node above it.
+ */
+void tree_descend(struct tree *tree, struct node_id at, const struct frame_id *frames, size_t n,
+		  struct node_id *nodes);
 /* Frames outermost first; stops at the first frame without room. */
 struct node_id tree_stack(struct tree *tree, const struct frame_id *frames, size_t n);
 /* Frames of a node outermost first into out[cap]; returns how many it has. */

@@ -177,12 +177,15 @@ static uint8_t *needed_nodes(const struct profile *profile, struct arena *arena)
 	const struct tree *tree = &profile->tree;
 	uint8_t *is_needed = arena_alloc(arena, tree->n);
 
-	for (uint32_t i = tree->n; i-- > 0;) {
-		for (size_t c = 0; c < profile->n_columns && !is_needed[i]; c++)
-			is_needed[i] = profile_value(profile, c, (struct node_id){i}) != 0;
-		if (is_needed[i])
-			is_needed[tree->parent[i]] = 1;
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		const struct profile_column *column = &profile->columns[c];
+		size_t n = min_of(column->cap, (size_t)tree->n);
+
+		for (size_t i = 0; i < n; i++)
+			is_needed[i] |= column->values[i] != 0;
 	}
+	for (uint32_t i = tree->n; i-- > 1;)
+		is_needed[tree->parent[i]] |= is_needed[i];
 	return is_needed;
 }
 
