@@ -7,6 +7,7 @@
  * code objects does not speak for them.  Windows are merged where they lie close: functions of a module do.  Codes
  * that were not met for some walks are no longer expected.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/vec.h"
@@ -14,6 +15,7 @@
 
 #define MERGE_GAP 3072 /* a span costs about 0.4 us, even in the page of another; a KB 0.1 us */
 #define HEADROOM 512   /* bytes above the innermost frame: a few calls */
+#define INNER_DEPTH 12 /* twice.c */
 #define PAGE 4096ull
 #define KEEP_MISSED 4 /* walks that a code which is not met stays expected */
 #define MAX_EXPECTED (PYTHON_MAX_DEPTH + 64)
@@ -150,6 +152,31 @@ static size_t merge_windows(struct track *track, size_t n)
 	return kept;
 }
 
+/* Where the innermost frames of a chain lie: from there to the end of its window all is read twice. */
+static void mark_inner(const struct python *python, struct track *track, const struct chain *chain)
+{
+	size_t n = min_of(track_inner_depth(python), chain->n);
+
+	for (size_t i = 0; i < n; i++) {
+		raddr_t addr = chain->frames[i].addr;
+
+		for (size_t k = 0; k < track->n_windows; k++) {
+			struct window *window = &track->windows[k];
+			/* The rest of its page costs next to nothing. */
+			raddr_t from = max_of(addr & ~(PAGE - 1), window->addr);
+
+			if (addr >= window->addr && addr - window->addr < window->len)
+				window->inner =
+					min_of(window->inner, (uint32_t)(from - window->addr));
+		}
+	}
+}
+
+size_t track_inner_depth(const struct python *python)
+{
+	return python->layout.chain == CHAIN_OBJECTS ? PYTHON_MAX_DEPTH : INNER_DEPTH;
+}
+
 /* Room for calls that the next sample may find, without touching a page more. */
 static void add_headroom(struct track *track)
 {
@@ -169,6 +196,7 @@ static void place_windows(struct track *track)
 	size_t n = track->n_windows + track->n_proofs, total = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		track->windows[i].ok = true; /* until it was tried */
 		track->windows[i].at = (uint32_t)total;
 		total += track->windows[i].len;
 	}
@@ -229,6 +257,52 @@ static void add_proofs(const struct python *python, struct track *track, size_t 
 	}
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct check *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool is_same_check(const struct check *a, const struct check *b)
+{
+	return a->at == b->at && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+static void add_check(struct track *track, const struct proof *proof)
+{
+	const struct window *window = windows_find(track->windows + track->n_windows,
+						   track->n_proofs, proof->addr, proof->len);
+
+	assert(window); /* made of all proofs */
+	track->checks = vec_grow(track->checks, &track->checks_cap, track->n_checks + 1,
+				 sizeof(*track->checks));
+	track->checks[track->n_checks++] =
+		(struct check){.at = window->at + (uint32_t)(proof->addr - window->addr),
+			       .len = proof->len,
+			       .bytes = proof->bytes};
+}
+
+/* After place_windows().  The functions of a file share its name. */
+static void learn_checks(const struct python *python, struct track *track)
+{
+	size_t kept = 0;
+
+	track->n_checks = 0;
+	for (size_t i = 0; i < track->n_codes && track->n_proofs; i++) {
+		const struct code *code = code_get(&python->codes, track->codes[i].id);
+
+		for (uint32_t k = 0; k < code->n_proofs; k++)
+			add_check(track, &code->proofs[k]);
+	}
+	if (track->n_checks)
+		qsort(track->checks, track->n_checks, sizeof(*track->checks), by_place);
+	for (size_t i = 0; i < track->n_checks; i++)
+		if (!kept || !is_same_check(&track->checks[kept - 1], &track->checks[i]))
+			track->checks[kept++] = track->checks[i];
+	track->n_checks = kept;
+}
+
 /* Are all its codes ones that can be told from any other by a number? */
 static bool has_numbers(const struct python *python, const struct track *track)
 {
@@ -248,11 +322,19 @@ static void learn_windows(const struct python *python, struct track *track)
 	add_chain(python, track, &n_frames, &track->last, &track->now);
 	track->n_windows = merge_windows(track, n_frames);
 	add_headroom(track);
+	for (size_t i = 0; i < track->n_windows; i++)
+		track->windows[i].inner =
+			python->layout.chain == CHAIN_OBJECTS ? 0 : track->windows[i].len;
+	if (python->layout.chain != CHAIN_OBJECTS) {
+		mark_inner(python, track, &track->now);
+		mark_inner(python, track, &track->last);
+	}
 	if (with_proofs)
 		add_proofs(python, track, &n_proofs);
 	track->is_numbered = with_proofs && has_numbers(python, track);
 	track->n_proofs = merge_windows(track, n_proofs);
 	place_windows(track);
+	learn_checks(python, track);
 }
 
 void track_learn(struct python *python, struct track *track)
@@ -265,6 +347,7 @@ void track_learn(struct python *python, struct track *track)
 	add_collector(python, track);
 	add_count(python, track);
 	track->n_changed = 0;
+	track->has_places = false;
 	track->proofs_ns = 0;
 	track->is_dirty = false;
 }
@@ -283,6 +366,7 @@ void track_free(struct track *track)
 	free(track->windows);
 	free(track->window_bytes);
 	free(track->codes);
+	free(track->checks);
 	free(track->spans);
 	free(track->now.frames);
 	free(track->last.frames);

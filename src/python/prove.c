@@ -12,8 +12,8 @@
 
 #define RESTLESS_READS 16 /* with proofs, after the count has moved */
 
-const uint8_t *windows_find(const struct window *windows, size_t n, const uint8_t *bytes,
-			    raddr_t addr, uint32_t len)
+const struct window *windows_find(const struct window *windows, size_t n, raddr_t addr,
+				  uint32_t len)
 {
 	size_t low = 0, high = n;
 
@@ -31,7 +31,7 @@ const uint8_t *windows_find(const struct window *windows, size_t n, const uint8_
 	if (!window->ok || addr - window->addr > window->len ||
 	    len > window->len - (addr - window->addr))
 		return NULL;
-	return bytes + window->at + (addr - window->addr);
+	return window;
 }
 
 /* ---- 1 and 2: with what was read already ---- */
@@ -40,35 +40,55 @@ static bool is_shown(const struct track *track, const struct code *code)
 {
 	for (uint32_t i = 0; i < code->n_proofs; i++) {
 		const struct proof *proof = &code->proofs[i];
-		const uint8_t *bytes =
+		const struct window *window =
 			windows_find(track->windows + track->n_windows, track->n_proofs,
-				     track->window_bytes, proof->addr, proof->len);
+				     proof->addr, proof->len);
 
-		if (!bytes || memcmp(bytes, proof->bytes, proof->len) != 0)
+		if (!window ||
+		    memcmp(track->window_bytes + window->at + (proof->addr - window->addr),
+			   proof->bytes, proof->len) != 0)
 			return false;
 	}
 	return true;
 }
 
-static void prove_expected(struct python *python, const struct track *track)
+bool track_shows_codes(const struct track *track, bool is_again)
 {
+	const uint8_t *bytes = track->window_bytes + (is_again ? track->n_bytes : 0);
+
+	for (size_t i = 0; i < track->n_checks; i++) {
+		const struct check *check = &track->checks[i];
+
+		if (memcmp(bytes + check->at, check->bytes, check->len) != 0)
+			return false;
+	}
+	return !track->has_holes;
+}
+
+static void prove_expected(struct python *python, struct track *track)
+{
+	track->are_shown = false;
 	if (!track->n_proofs || track->epoch != python->codes.epoch)
 		return;
+	track->are_shown = track_shows_codes(track, false);
 	for (size_t i = 0; i < track->n_codes; i++) {
 		uint32_t id = track->codes[i].id;
 
-		if (is_shown(track, code_get(&python->codes, id)))
+		if (track->are_shown || is_shown(track, code_get(&python->codes, id)))
 			python->proven[id] = python->unit;
 	}
 }
 
-static bool is_proven(const struct python *python, const struct track *track, uint32_t id)
+static bool has_stamp(const struct python *python, const struct track *track, uint32_t id)
 {
 	const struct code *code = code_get(&python->codes, id);
 
-	if (python->proven[id] == python->unit)
-		return true;
 	return track->count && code->count == track->count && code->interp == track->interp;
+}
+
+static bool is_proven(const struct python *python, const struct track *track, uint32_t id)
+{
+	return python->proven[id] == python->unit || has_stamp(python, track, id);
 }
 
 /* ---- 3: with further reads ---- */
@@ -116,12 +136,24 @@ static bool takes_proof(struct python *python, const struct track *track,
 	return true;
 }
 
+/* Frames that are neither as they were nor proven with those: all from the innermost up to here. */
+static size_t n_open(const struct track *track)
+{
+	const struct chain *now = &track->now, *last = &track->last;
+	bool is_proven =
+		track->count ? last->stamp == track->count : last->is_expected && track->are_shown;
+
+	return is_proven ? now->n - now->n_same : now->n;
+}
+
 static int prove_together(struct python *python, struct track *track)
 {
 	size_t n_spans = 0, n_bytes = 0, at = 0;
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < track->now.n; i++) {
+	size_t n_frames = n_open(track);
+
+	for (size_t i = 0; i < n_frames; i++) {
 		const struct raw_frame *frame = &track->now.frames[i];
 
 		if (!takes_proof(python, track, frame))
@@ -177,13 +209,14 @@ static const struct raw_frame *frame_before(const struct python *python, const s
 
 static void guess_codes(struct python *python, struct track *track)
 {
-	for (size_t i = 0; i < track->now.n; i++) {
+	for (size_t i = 0; i + track->now.n_same < track->now.n; i++) {
 		struct raw_frame *frame = &track->now.frames[i];
 		const struct raw_frame *before;
 
 		if (!frame->code)
 			continue;
 		before = frame_before(python, track, i);
+		frame->known = 0;
 		frame->id = before ? before->id : code_find(&python->codes, frame->code);
 		if (before && before->instr == frame->instr && before->copy == frame->copy) {
 			frame->offset = before->offset;
@@ -235,6 +268,23 @@ void track_take_count(const struct python *python, struct track *track)
 	track->count = count;
 }
 
+/* Does the count alone prove all codes of the chain? */
+static bool is_stamped(const struct python *python, const struct track *track)
+{
+	for (size_t i = 0; i < n_open(track) && track->count; i++)
+		if (track->now.frames[i].code && !has_stamp(python, track, track->now.frames[i].id))
+			return false;
+	return track->count != 0;
+}
+
+/* A frame that looks as it did runs another code, where its code's memory is another's now. */
+static void part_with_strangers(struct chain *chain)
+{
+	for (size_t i = chain->n - chain->n_same; i < chain->n; i++)
+		if (chain->frames[i].code && !chain->frames[i].known)
+			chain->n_same = chain->n - 1 - i;
+}
+
 int track_find_codes(struct python *python, struct track *track)
 {
 	python->proven = vec_grow(python->proven, &python->proven_cap, python->codes.n + 1,
@@ -243,16 +293,27 @@ int track_find_codes(struct python *python, struct track *track)
 	prove_expected(python, track);
 	guess_codes(python, track);
 	int r = prove_together(python, track);
-	for (size_t i = 0; i < track->now.n && r == 0; i++)
+	size_t n = n_open(track);
+	for (size_t i = 0; i < n && r == 0; i++)
 		if (track->now.frames[i].code)
 			r = settle_code(python, track, &track->now.frames[i]);
-	return r;
+	if (r < 0)
+		return r;
+	if (n == track->now.n)
+		part_with_strangers(&track->now);
+	track->now.has_codes = true;
+	track->now.is_expected = !track->count && track->n_resolved == 0;
+	if (is_stamped(python, track))
+		track->now.stamp = track->count;
+	return 0;
 }
 
-void track_stamp_codes(struct python *python, const struct track *track)
+void track_stamp_codes(struct python *python, struct track *track)
 {
-	if (!track->count || track->count_first != track->count)
+	if (!track->count || track->now.stamp == track->count || !track->has_count_first ||
+	    track->count_first != track->count)
 		return;
+	track->now.stamp = track->count;
 	for (size_t i = 0; i < track->now.n; i++)
 		if (track->now.frames[i].code)
 			code_stamp(&python->codes, track->now.frames[i].id, track->interp,

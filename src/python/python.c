@@ -98,6 +98,7 @@ void python_free(struct python *python)
 	free(python->extra.windows);
 	free(python->extra.bytes);
 	free(python->spans);
+	free(python->parts);
 	free(python->asked);
 	free(python->proof_bytes);
 	free(python);

@@ -27,7 +27,9 @@ struct window {
 	raddr_t addr;
 	uint32_t len;
 	uint32_t at; /* in the track's (or the unit's) bytes */
-	bool ok;     /* was readable this time */
+	uint32_t
+		inner; /* from this offset on innermost frames lie, which are read twice; len: none do */
+	bool ok;       /* was readable this time */
 };
 
 /* A frame as it was found: not text yet. */
@@ -36,12 +38,14 @@ struct raw_frame {
 	raddr_t code; /* 0: a shim, which is no frame of the program */
 	uint64_t instr;
 	bool is_entry; /* 3.11: a call of the evaluation function begins with it */
+	bool is_inner; /* lies where windows are read twice */
 	int32_t copy;  /* of the bytecode that instr points into: layout.frame_tlbc_index */
 	int64_t offset;
 	uint32_t id; /* in the code cache */
 	uint32_t
 		at; /* where it lies in the track's window bytes; NOT_IN_WINDOWS: read on its own */
-	uint32_t known; /* its frame id, 0: not asked for yet */
+	uint32_t known;		 /* its frame id, 0: not asked for yet */
+	uint32_t n_ids, n_evals; /* of python_stack(), up to this frame from the outermost on */
 };
 
 #define NOT_IN_WINDOWS UINT32_MAX
@@ -49,9 +53,21 @@ struct raw_frame {
 struct chain {
 	struct raw_frame *frames; /* innermost first */
 	size_t n, cap;
+	size_t n_same;	  /* so many of the outermost are as in the chain before, codes known */
+	size_t n_outside; /* of windows */
+	bool has_codes;	  /* known, of all frames */
+	bool is_expected; /* proofs that were read with it have shown all of them */
 	bool is_cut;
+	uint32_t stamp;	    /* the count of code objects that proves all its codes; 0: none */
 	bool is_collecting; /* garbage, in or above: */
 	raddr_t collector; /* the frame in which that began; 0: not known, taken for the innermost */
+};
+
+/* Where the bytes that prove a code are to be found in those of the windows. */
+struct check {
+	uint32_t at;
+	uint16_t len;
+	const uint8_t *bytes; /* the code cache's */
 };
 
 struct expected_code {
@@ -65,8 +81,7 @@ struct expected_code {
  *
  * `spans` are, in this order: GIL, thread state, [cframe, the cframe before it], windows of frames, windows of
  * proofs of codes, [the interpreter's count of code objects].  Proofs are read where there is no count, and while
- * it moves (see code.h).  The thread that nobody stops is read twice in one call: into `..._bytes` and, the same
- * spans once more, into `..._again`; see twice.c.
+ * it moves (see code.h).  Of a thread that nobody stops the inner part is read twice in one call; see twice.c.
  */
 struct track {
 	raddr_t tstate, interp, gil;
@@ -80,24 +95,28 @@ struct track {
 	uint8_t fault;	/* enum python_fault of the last walk */
 	uint32_t epoch; /* of the code cache that expected_code.id belong to */
 
-	uint8_t gil_bytes[16], gil_again[16];
+	uint8_t gil_bytes[16],
+		gil_again[16];	  /* `..._again`: of a thread that must not run Python meanwhile */
 	uint64_t collecting;	  /* the collector's flag or frame; see collector.c */
 	uint32_t collecting_span; /* of spans; 0: this version does not say */
 	uint8_t state_bytes[THREAD_STATE_MAX_BYTES], state_again[THREAD_STATE_MAX_BYTES];
 	uint8_t cframe_bytes[CFRAME_MAX_BYTES], before_bytes[CFRAME_MAX_BYTES];
-	uint8_t cframe_again[CFRAME_MAX_BYTES], before_again[CFRAME_MAX_BYTES];
 	raddr_t cframe, before; /* expected addresses of both */
 	raddr_t stack_end;	/* one past the innermost frame on the data stack, last time */
 
 	/* Of frames, then of proofs; each part sorted by address, its windows apart from each other. */
 	struct window *windows;
 	size_t n_windows, n_proofs, windows_cap;
-	uint8_t *window_bytes; /* `n_bytes` of the first reading, then as many of the second */
+	uint8_t *window_bytes; /* `n_bytes`, then as many for what is read once more */
 	size_t n_bytes, window_bytes_cap;
 	uint32_t count_read;  /* into this; taken over by track_take_count() */
-	uint32_t count_first; /* the same before the stack, where that is read twice */
-	uint32_t count;	      /* of code objects; 0: none that proves anything */
-	bool has_holes;	      /* some window was not readable, last time */
+	uint32_t count_first; /* the same before the stack, where that was asked for */
+	bool has_count_first;
+	uint32_t count;	 /* of code objects; 0: none that proves anything */
+	bool has_holes;	 /* some window was not readable, last time */
+	bool has_places; /* `now` says where its frames lie in the windows */
+	size_t n_kept;	 /* outermost frames that are as they were in the last python_stack() */
+	bool are_shown;	 /* the proofs of all expected codes, last time */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	int64_t proofs_ns; /* when all its proofs were last read behind a stack; 0: not as they are now */
 	bool has_proofs_again; /* that reading is in the second half of the bytes */
@@ -106,6 +125,8 @@ struct track {
 	uint32_t n_resolved; /* codes that the last walk had to read itself, after the stack */
 	struct expected_code *codes;
 	size_t n_codes, codes_cap;
+	struct check *checks; /* of all of them, each place once */
+	size_t n_checks, checks_cap;
 	struct mem_span *spans;
 	size_t n_spans, spans_cap;
 	size_t first_window; /* its span */
@@ -116,6 +137,7 @@ struct track {
 	uint32_t *evals; /* likewise */
 	size_t evals_cap;
 	bool has_ids;
+	bool has_markers; /* among them */
 
 	struct str_id name; /* of the thread */
 	bool has_asked_name;
@@ -123,6 +145,8 @@ struct track {
 };
 
 void track_free(struct track *track);
+/* So many of the innermost frames are read twice; twice.c says why not all. */
+size_t track_inner_depth(const struct python *python);
 
 /* ---- one target ---- */
 
@@ -191,6 +215,8 @@ struct python {
 	struct extra extra;
 	struct mem_span *spans; /* of several tracks together */
 	size_t spans_cap;
+	struct mem_span **parts; /* which span of its track each of them is a reading of; twice.c */
+	size_t parts_cap;
 	uint32_t *asked;      /* codes that one walk proves by themselves, */
 	uint8_t *proof_bytes; /* and what was read of them */
 	size_t asked_cap, proof_bytes_cap;
@@ -239,12 +265,14 @@ void track_take_count(const struct python *python, struct track *track);
  * Note the count with every code of the last walk, which was whole and true.  Of no other: 3.14+ counts a code as gone
  * before its memory is another's, so that one seen in between would be taken for the other later.
  */
-void track_stamp_codes(struct python *python, const struct track *track);
+void track_stamp_codes(struct python *python, struct track *track);
+/* Are all expected codes proven by what was read of them, the last time or (`is_again`) once more? */
+bool track_shows_codes(const struct track *track, bool is_again);
 /* Which entry of the code cache each frame of track->now runs.  0 or an error of reading. */
 int track_find_codes(struct python *python, struct track *track) nodiscard;
-/* `bytes` of `addr` in a sorted part of the track's windows; NULL when they were not read. */
-const uint8_t *windows_find(const struct window *windows, size_t n, const uint8_t *bytes,
-			    raddr_t addr, uint32_t len);
+/* The one of sorted windows that holds `len` bytes of `addr`; NULL when they were not read. */
+const struct window *windows_find(const struct window *windows, size_t n, raddr_t addr,
+				  uint32_t len);
 
 /* threads.c */
 void threads_done(struct python *python);

@@ -41,6 +41,7 @@ int python_read_paused_with(struct python *python, uint32_t thread, unsigned fla
 	    (!track->spans[0].ok || !track_runs_python(python, track)))
 		return PYTHON_NOT_RUNNING;
 	track->count_first = track->count_read;
+	track->has_count_first = true;
 	return track_walk(python, track);
 }
 
@@ -93,6 +94,31 @@ static bool begins_eval(const struct python *python, const struct track *track,
 	}
 }
 
+/* The outermost frames that are as they were have their ids already.  Returns how many frames are left. */
+static size_t keep_ids(const struct track *track, struct python_stack *stack)
+{
+	const struct chain *chain = &track->now;
+	bool has_markers = chain->is_cut || chain->is_collecting || track->has_markers;
+	size_t n_left = has_markers ? chain->n : chain->n - track->n_kept;
+
+	if (n_left < chain->n) {
+		stack->n = stack->n_same = chain->frames[n_left].n_ids;
+		stack->n_evals = chain->frames[n_left].n_evals;
+	}
+	return n_left;
+}
+
+static void add_frame(struct python *python, struct track *track, struct python_stack *stack,
+		      struct raw_frame *frame)
+{
+	if (begins_eval(python, track, frame))
+		track->evals[stack->n_evals++] = (uint32_t)stack->n;
+	if (frame_is_shown(python, frame))
+		add_id(track, stack, frame_of(python, frame));
+	frame->n_ids = (uint32_t)stack->n;
+	frame->n_evals = (uint32_t)stack->n_evals;
+}
+
 void python_stack(struct python *python, uint32_t thread, struct python_stack *ret_stack)
 {
 	struct track *track = python->tracks[thread];
@@ -105,11 +131,8 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 		vec_grow(track->evals, &track->evals_cap, chain->n + 1, sizeof(*track->evals));
 	if (chain->is_cut)
 		add_id(track, &stack, deeper(python));
-	for (size_t i = chain->n; i-- > 0;) {
-		if (begins_eval(python, track, &chain->frames[i]))
-			track->evals[stack.n_evals++] = (uint32_t)stack.n;
-		if (frame_is_shown(python, &chain->frames[i]))
-			add_id(track, &stack, frame_of(python, &chain->frames[i]));
+	for (size_t i = keep_ids(track, &stack); i-- > 0;) {
+		add_frame(python, track, &stack, &chain->frames[i]);
 		if (chain->is_collecting && chain->frames[i].addr == chain->collector)
 			add_id(track, &stack, collector_frame(python));
 	}
@@ -119,6 +142,8 @@ void python_stack(struct python *python, uint32_t thread, struct python_stack *r
 	stack.evals = track->evals;
 	stack.is_same = track->has_ids && stack.n_same == stack.n && stack.n == track->n_ids;
 	track->n_ids = stack.n;
+	track->n_kept = chain->n;
+	track->has_markers = chain->is_cut || chain->is_collecting;
 	track->has_ids = true;
 	*ret_stack = stack;
 }

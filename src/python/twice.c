@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that nobody stopped: everything that their stacks hang on is read twice, in one call, in this order:
+ * Threads that nobody stopped: all that a stack hangs on is read in one call, and its inner part twice, in this order:
  *
- *	GIL · count of codes, proofs · state, frames · state, frames · proofs, collector, count · GIL
+ *	GIL, state · count of codes, proofs · inner frames · state · all frames · proofs, collector, count · GIL
  *
- * without the GIL where it does not matter, and without the first proofs where codes are numbered, or where the
- * call before read them behind its stack just now: at high rates each reading of proofs is the last of one sample
- * and the first of the next, and they lie no further apart than in a call that reads them twice.
+ * without the GIL and the first state where it does not matter, without the first count where it proves all codes
+ * already, and without the first proofs where codes are numbered, or where the call before read them behind its
+ * stack just now: at high rates each reading of proofs is the last of one sample and the first of the next, and they
+ * lie no further apart than in a call that reads them twice.
  *
- * The kernel copies spans in order, so that between the two readings of the stack there is a moment T.
- *   1. What is equal in both readings had that value at T, unless it changed and changed back within the call.
- *   2. So the current frame and each frame's code, caller and owner, and the instruction of each caller, were at
- *      T what the first reading shows; the instruction of the innermost frame, which moves all the time, was
- *      read while that frame was the innermost.  The chain has to be whole like any other (walk.c).
- *   3. Its codes were the ones that we know: proofs were equal before and after it, or the count of code
+ * The kernel copies spans in order, so that between the two readings of the inner frames there is a moment T.
+ *   1. What is equal in both readings had that value at T, unless it changed and changed back within the call.  The
+ *      current frame is what the state, read at T, says.
+ *   2. So each inner frame's code, caller and owner, and the instruction of each inner caller, were at T what the
+ *      second reading shows; the instruction of the innermost frame, which moves all the time, was read while that
+ *      frame was the innermost or about to be left.  The chain has to be whole like any other (walk.c).
+ *   3. A caller does not change while what it called runs.  So the outer frames, which are callers of inner ones that
+ *      stood for all of the call, need to be read only once.  To come back unseen to INNER_DEPTH equal frames a
+ *      thread has to leave and make all of them again, and even then the copy of the outer ones, 100 ns long,
+ *      has to fall into the change.  Up to 3.10 frames lie anywhere and are read one by one, which takes long
+ *      enough for that: there all frames are inner ones.
+ *   4. Its codes were the ones that we know: proofs were equal before and after it, or the count of code
  *      objects, read after it, is what it was when they were proven.  Only where the count was the same before
  *      the stack, too, does it tell of codes that are proven now.
- *   4. To change and change back unseen a thread has to leave a frame and come back to it, within the time
- *      between two copies of the same bytes: about 1 us.  And only what was mixed in the same way in both
+ *   5. To change and change back unseen a thread has to leave a frame and come back to it, within the time
+ *      between two copies of the same bytes: 1 to 2 us.  And only what was mixed in the same way in both
  *      readings can show a stack that never was.  A call that took long (an interrupt, a page, a virtual
  *      CPU that was taken away) gives it more time: it is made again, whatever it has read.
  * Who runs on is lost more often the faster it calls and returns; that bias is `--nonblocking`'s, and is said.
@@ -47,18 +54,20 @@ enum { PENDING = 0xff };
 
 /* ---- the call ---- */
 
-static void add_span(struct python *python, size_t *n, raddr_t addr, void *into, size_t len)
+/* `part` is the span of the track that this is a reading of: it is as good as all its readings. */
+static void add_reading(struct python *python, size_t *n, struct mem_span *part, raddr_t addr,
+			void *into, size_t len)
 {
-	python->spans = vec_grow(python->spans, &python->spans_cap, *n + 1, sizeof(*python->spans));
-	python->spans[(*n)++] = (struct mem_span){.addr = addr, .into = into, .len = len};
+	python->spans[*n] = (struct mem_span){.addr = addr, .into = into, .len = len};
+	python->parts[(*n)++] = part;
 }
 
-static void add_again(struct python *python, size_t *n, const struct mem_span *span, void *into)
+static void add_again(struct python *python, size_t *n, struct mem_span *part, void *into)
 {
-	add_span(python, n, span->addr, into, span->len);
+	add_reading(python, n, part, part->addr, into, part->len);
 }
 
-static void add_windows(struct python *python, size_t *n, const struct track *track, size_t from,
+static void add_windows(struct python *python, size_t *n, struct track *track, size_t from,
 			size_t to, bool is_again)
 {
 	for (size_t i = from; i < to; i++) {
@@ -69,44 +78,58 @@ static void add_windows(struct python *python, size_t *n, const struct track *tr
 	}
 }
 
-static void add_stack(struct python *python, size_t *n, struct track *track, bool is_again)
+static void add_inner(struct python *python, size_t *n, struct track *track)
 {
-	const struct mem_span *spans = track->spans;
+	for (size_t i = 0; i < track->n_windows; i++) {
+		const struct window *window = &track->windows[i];
+		uint8_t *into = track->window_bytes + track->n_bytes + window->at;
 
-	add_again(python, n, &spans[1], is_again ? track->state_again : track->state_bytes);
-	if (track->first_window > 2) {
-		add_again(python, n, &spans[2],
-			  is_again ? track->cframe_again : track->cframe_bytes);
-		add_again(python, n, &spans[3],
-			  is_again ? track->before_again : track->before_bytes);
+		if (window->inner < window->len)
+			add_reading(python, n, &track->spans[track->first_window + i],
+				    window->addr + window->inner, into + window->inner,
+				    window->len - window->inner);
 	}
-	add_windows(python, n, track, 0, track->n_windows, is_again);
 }
 
-/* Do the proofs have to be read before the stack, too?  Asked once for each call: take_results() has to agree. */
-static bool needs_first_proofs(const struct track *track)
+static void add_stack(struct python *python, size_t *n, struct track *track)
 {
-	return !track->is_numbered && !track->proofs_ns;
+	add_inner(python, n, track);
+	for (size_t i = 1; i < track->first_window; i++)
+		add_again(python, n, &track->spans[i], track->spans[i].into);
+	add_windows(python, n, track, 0, track->n_windows, false);
+}
+
+static void add_count(struct python *python, size_t *n, struct track *track)
+{
+	bool proves_all = track->count && track->now.stamp == track->count;
+
+	track->has_count_first = track_counter(python, track) && !proves_all;
+	if (track->has_count_first)
+		add_again(python, n, &track->spans[track->n_spans - 1], &track->count_first);
 }
 
 static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil,
 		      int64_t now_ns)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
-	size_t behind = track->first_window + n_all;
+	size_t behind = track->first_window + n_all, most = *n + 2 * track->n_spans + 4;
+	bool needs_first_proofs;
 
-	if (with_gil)
+	python->spans = vec_grow(python->spans, &python->spans_cap, most, sizeof(*python->spans));
+	python->parts = vec_grow(python->parts, &python->parts_cap, most, sizeof(*python->parts));
+	if (with_gil) {
 		add_again(python, n, &track->spans[0], track->gil_bytes);
-	if (track_counter(python, track))
-		add_again(python, n, &track->spans[track->n_spans - 1], &track->count_first);
+		add_again(python, n, &track->spans[1], track->state_again);
+	}
+	add_count(python, n, track);
 	if (now_ns - track->proofs_ns > PROOFS_FRESH_NS)
 		track->proofs_ns = 0;
-	if (needs_first_proofs(track))
+	needs_first_proofs = !track->is_numbered && !track->proofs_ns;
+	if (needs_first_proofs)
 		add_windows(python, n, track, track->n_windows, n_all, false);
 	track->has_proofs_again =
-		needs_first_proofs(track) || (!track->is_numbered && !track->has_proofs_again);
-	add_stack(python, n, track, false);
-	add_stack(python, n, track, true);
+		needs_first_proofs || (!track->is_numbered && !track->has_proofs_again);
+	add_stack(python, n, track);
 	add_windows(python, n, track, track->n_windows, n_all, track->has_proofs_again);
 	for (size_t i = behind; i < track->n_spans; i++)
 		add_again(python, n, &track->spans[i], track->spans[i].into);
@@ -114,36 +137,27 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 		add_again(python, n, &track->spans[0], track->gil_again);
 }
 
-/* The spans of a track are as good as both of their readings were.  Returns how many it had together. */
-static size_t take_results(const struct python *python, struct track *track,
-			   const struct mem_span *spans, bool with_gil, int64_t ended_ns)
+/* The spans of a track are as good as all of their readings were. */
+static void take_results(const struct python *python, size_t n)
 {
-	size_t n_stack = track->first_window - 1 + track->n_windows;
-	size_t n_proofs = track->n_proofs, at = 0;
-	struct mem_span *stack = track->spans + 1, *proofs = stack + n_stack;
-	bool gil_ok = with_gil && spans[at++].ok;
-	bool first_ok = !track_counter(python, track) || spans[at++].ok, are_proofs_ok = true;
-
-	for (size_t i = 0; i < n_proofs; i++)
-		proofs[i].ok = !needs_first_proofs(track) || spans[at++].ok;
-	for (size_t i = 0; i < n_stack; i++)
-		stack[i].ok = spans[at++].ok;
-	for (size_t i = 0; i < n_stack; i++)
-		stack[i].ok &= spans[at++].ok;
-	for (size_t i = 0; i < n_proofs; i++, at++) {
-		are_proofs_ok = are_proofs_ok && spans[at].ok;
-		proofs[i].ok &= spans[at].ok;
-	}
-	track->proofs_ns = are_proofs_ok ? ended_ns : 0;
-	for (size_t i = 1 + n_stack + n_proofs; i < track->n_spans; i++)
-		track->spans[i].ok = spans[at++].ok;
-	track->spans[track->n_spans - 1].ok &= first_ok;
-	if (with_gil)
-		track->spans[0].ok = gil_ok & spans[at++].ok;
-	return at;
+	for (size_t i = 0; i < n; i++)
+		python->parts[i]->ok = true;
+	for (size_t i = 0; i < n; i++)
+		python->parts[i]->ok &= python->spans[i].ok;
 }
 
-/* Invariant 4. */
+/* Proofs that were read whole are the first ones of the next call. */
+static void note_proofs(struct track *track, int64_t ended_ns)
+{
+	size_t first = track->first_window + track->n_windows;
+
+	track->proofs_ns = ended_ns;
+	for (size_t i = first; i < first + track->n_proofs; i++)
+		if (!track->spans[i].ok)
+			track->proofs_ns = 0;
+}
+
+/* Invariant 5. */
 static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans)
 {
 	uint64_t bytes = 0, should_ns;
@@ -162,30 +176,12 @@ static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans)
 
 /* ---- what it has brought ---- */
 
-static bool is_same_state(const struct python *python, const struct track *track)
-{
-	const struct layout *layout = &python->layout;
-	const uint16_t words[] = {layout->ts_interp, layout->ts_thread_id, layout->ts_frame,
-				  layout->ts_cframe};
-
-	if (word_at(track->state_bytes, layout->ts_thread_id) != track->ident)
-		return false; /* the thread has ended, and its state is another's */
-	for (size_t i = 0; i < array_len(words); i++)
-		if (words[i] != NO_FIELD &&
-		    word_at(track->state_bytes, words[i]) != word_at(track->state_again, words[i]))
-			return false;
-	if (layout->ts_cframe == NO_FIELD)
-		return true;
-	return memcmp(track->cframe_bytes, track->cframe_again, layout->cframe_size) == 0 &&
-	       memcmp(track->before_bytes, track->before_again, layout->cframe_size) == 0;
-}
-
 static bool is_same_frame(const struct python *python, const struct track *track,
 			  const struct raw_frame *frame, bool is_innermost)
 {
 	const struct layout *layout = &python->layout;
-	const uint8_t *first = track->window_bytes + frame->at;
-	const uint8_t *again = first + track->n_bytes;
+	const uint8_t *again = track->window_bytes + frame->at;
+	const uint8_t *first = again + track->n_bytes;
 
 	if (word_at(first, layout->frame_code) != word_at(again, layout->frame_code) ||
 	    word_at(first, layout->frame_previous) != word_at(again, layout->frame_previous))
@@ -200,29 +196,26 @@ static bool is_same_frame(const struct python *python, const struct track *track
 		       : word_at(first, layout->frame_instr) == word_at(again, layout->frame_instr);
 }
 
-/* Frames and cframes that were read one by one were read once. */
-static bool is_whole_in_windows(const struct track *track)
+/* Is all that was walked what the call has read?  Frames and cframes elsewhere were read later, and once. */
+static bool is_whole_in_windows(const struct python *python, const struct track *track)
 {
+	const struct chain *chain = &track->now;
+	size_t n = min_of(track_inner_depth(python), chain->n);
+
 	if (track->first_window > 2 &&
 	    (track->spans[2].addr != track->cframe || track->spans[3].addr != track->before))
 		return false;
-	for (size_t i = 0; i < track->now.n; i++)
-		if (track->now.frames[i].at == NOT_IN_WINDOWS)
+	for (size_t i = 0; i < n; i++)
+		if (!chain->frames[i].is_inner)
 			return false;
-	return true;
+	return chain->n_outside == 0;
 }
 
-static bool is_equal_twice(const struct python *python, const struct track *track)
+static bool are_same_proofs(const struct track *track)
 {
-	const struct chain *chain = &track->now;
-
-	if (!is_same_state(python, track))
-		return false;
-	for (size_t i = 0; i < chain->n; i++)
-		if (!is_same_frame(python, track, &chain->frames[i], i == 0))
-			return false;
-	for (size_t i = track->n_windows;
-	     !track->is_numbered && i < track->n_windows + track->n_proofs; i++) {
+	if (track->are_shown && track_shows_codes(track, true))
+		return true;
+	for (size_t i = track->n_windows; i < track->n_windows + track->n_proofs; i++) {
 		const uint8_t *first = track->window_bytes + track->windows[i].at;
 
 		if (memcmp(first, first + track->n_bytes, track->windows[i].len) != 0)
@@ -231,7 +224,21 @@ static bool is_equal_twice(const struct python *python, const struct track *trac
 	return true;
 }
 
-/* Codes that were read after the stack are those of the stack if the count still stands.  Invariant 3. */
+static bool is_equal_twice(const struct python *python, const struct track *track)
+{
+	const struct chain *chain = &track->now;
+
+	/* Else the thread has ended, and its state is another's. */
+	if (word_at(track->state_bytes, python->layout.ts_thread_id) != track->ident)
+		return false;
+	for (size_t i = 0; i < chain->n; i++)
+		if (chain->frames[i].is_inner &&
+		    !is_same_frame(python, track, &chain->frames[i], i == 0))
+			return false;
+	return track->is_numbered || are_same_proofs(track);
+}
+
+/* Codes that were read after the stack are those of the stack if the count still stands.  Invariant 4. */
 static int has_same_count(struct python *python, const struct track *track)
 {
 	uint32_t count;
@@ -239,7 +246,7 @@ static int has_same_count(struct python *python, const struct track *track)
 
 	if (!track->n_resolved)
 		return 1;
-	if (!track->count || track->count_first != track->count)
+	if (!track->count || !track->has_count_first || track->count_first != track->count)
 		return 0;
 	r = memory_read(python->memory, track_counter(python, track), &count, sizeof(count));
 	if (r < 0)
@@ -267,8 +274,10 @@ static int judge(struct python *python, struct track *track, unsigned flags)
 		return PYTHON_TORN;
 	if (r != PYTHON_COMPLETE)
 		return track->is_dirty ? PENDING : PYTHON_TORN;
-	if (!is_whole_in_windows(track))
+	if (!is_whole_in_windows(python, track)) {
+		track->is_dirty = true; /* inner ones lie where only outer ones were expected */
 		return PENDING;
+	}
 	if (!is_equal_twice(python, track))
 		return PYTHON_TORN;
 	r = has_same_count(python, track);
@@ -283,7 +292,7 @@ static int judge(struct python *python, struct track *track, unsigned flags)
 static int read_pending(struct python *python, const uint32_t *threads, size_t from, size_t to,
 			unsigned flags, uint8_t *outcomes)
 {
-	size_t n = 0, at = 0;
+	size_t n = 0;
 	int64_t began_ns = clock_monotonic_ns(), ended_ns;
 	bool swift;
 	int r;
@@ -301,10 +310,10 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 		return r;
 	ended_ns = clock_monotonic_ns();
 	swift = is_swift(python, ended_ns - began_ns, n) || !(flags & PYTHON_ANY);
+	take_results(python, n);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			at += take_results(python, python->tracks[threads[i]], python->spans + at,
-					   !(flags & PYTHON_ANY), ended_ns);
+			note_proofs(python->tracks[threads[i]], ended_ns);
 	for (size_t i = from; i < to && swift; i++) {
 		struct track *track = python->tracks[threads[i]];
 

@@ -23,6 +23,7 @@
 #define EXTRA_MAX_CHUNK (64u << 10)
 #define EXTRA_MAX_BYTES (16u << 20)
 #define LEAST_ADDRESS 4096ull
+#define PASSED_OVER 8	/* frames of the chain before that are gone, between two that are not */
 #define SHRINK_AFTER 64 /* other chains; then windows follow from the last two of them again */
 
 enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
@@ -81,16 +82,13 @@ static int fetch_frame(struct python *python, const struct track *track, raddr_t
 	return read_extra(python, start, addr + len);
 }
 
-static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
+/* Outside of the windows. */
+static int extra_bytes(struct python *python, const struct track *track, raddr_t addr,
 		       const uint8_t **ret_bytes)
 {
 	uint32_t len = python->frame_bytes;
 
-	if (addr & 7 || addr < LEAST_ADDRESS || addr > INT64_MAX)
-		return -EFAULT;
-	*ret_bytes = windows_find(track->windows, track->n_windows, track->window_bytes, addr, len);
-	if (!*ret_bytes)
-		*ret_bytes = in_extra(&python->extra, addr, len);
+	*ret_bytes = in_extra(&python->extra, addr, len);
 	if (*ret_bytes)
 		return 0;
 	int r = fetch_frame(python, track, addr, len);
@@ -98,6 +96,28 @@ static int frame_bytes(struct python *python, struct track *track, raddr_t addr,
 		return r;
 	*ret_bytes = in_extra(&python->extra, addr, len);
 	return *ret_bytes ? 0 : -EFAULT;
+}
+
+/* Where the frame's bytes are, and what that tells of it: `addr`, `at` and `is_inner`. */
+static int frame_bytes(struct python *python, struct track *track, struct raw_frame *frame,
+		       const uint8_t **ret_bytes)
+{
+	const struct window *window;
+	uint32_t into;
+
+	if (frame->addr & 7 || frame->addr < LEAST_ADDRESS || frame->addr > INT64_MAX)
+		return -EFAULT;
+	window = windows_find(track->windows, track->n_windows, frame->addr, python->frame_bytes);
+	frame->at = NOT_IN_WINDOWS;
+	if (!window) {
+		track->now.n_outside++;
+		return extra_bytes(python, track, frame->addr, ret_bytes);
+	}
+	into = (uint32_t)(frame->addr - window->addr);
+	frame->at = window->at + into;
+	frame->is_inner = into >= window->inner;
+	*ret_bytes = track->window_bytes + frame->at;
+	return 0;
 }
 
 static int broken(struct python *python, enum python_break why)
@@ -115,6 +135,8 @@ struct walk {
 	bool has_seen_stack; /* rule 3 was checked */
 	uint8_t last_owner;
 	bool last_is_entry;
+	size_t met; /* frames of the chain before up to here were met, or passed over */
+	size_t same; /* from this frame on (of this chain) all are as they were, one after the other */
 	raddr_t marked; /* Brent: an address that a cycle must meet again */
 	size_t marked_at;
 };
@@ -152,6 +174,7 @@ static int begin_at_cframe(struct python *python, struct track *track, struct wa
 static int walk_begin(struct python *python, struct track *track, struct walk *walk)
 {
 	*walk = (struct walk){.last_owner = OWNER_SHIM};
+	walk->met = track->has_places && !track->has_holes ? 0 : track->last.n;
 	if (python->layout.ts_cframe != NO_FIELD)
 		return begin_at_cframe(python, track, walk);
 	walk->at = word_at(track->state_bytes, python->layout.ts_frame);
@@ -210,31 +233,72 @@ static int take_interpreter_frame(struct python *python, struct track *track, st
 	return PYTHON_COMPLETE;
 }
 
-static uint32_t place_in_windows(const struct track *track, const uint8_t *bytes)
+/*
+ * The frame where the chain before had it: callers mostly stay where they are, so that most frames need no search.
+ * NULL: it was not met a little further out than the one before it.
+ */
+static const struct raw_frame *met_before(const struct track *track, struct walk *walk)
 {
-	uintptr_t at = (uintptr_t)bytes - (uintptr_t)track->window_bytes;
+	const struct chain *last = &track->last;
+	size_t end = min_of(walk->met + PASSED_OVER, last->n);
 
-	return at < track->n_bytes ? (uint32_t)at : NOT_IN_WINDOWS;
+	for (size_t i = walk->met; i < end; i++) {
+		if (last->frames[i].addr != walk->at)
+			continue;
+		if (i != walk->met)
+			walk->same = track->now.n;
+		walk->met = i + 1;
+		return last->frames[i].at == NOT_IN_WINDOWS ? NULL : &last->frames[i];
+	}
+	return NULL;
 }
 
-static int take_frame(struct python *python, struct track *track, struct walk *walk,
-		      const uint8_t *bytes)
+static void take_fields(const struct layout *layout, const uint8_t *bytes, struct raw_frame *frame)
 {
-	const struct layout *layout = &python->layout;
-	struct chain *chain = &track->now;
-	struct raw_frame frame = {
-		.addr = walk->at, .id = CODE_NONE, .at = place_in_windows(track, bytes)};
 	uint32_t offset;
 
-	frame.code = word_at(bytes, layout->frame_code) & ~(raddr_t)layout->frame_code_tag;
+	frame->code = word_at(bytes, layout->frame_code) & ~(raddr_t)layout->frame_code_tag;
 	if (layout->frame_tlbc_index != NO_FIELD)
-		__builtin_memcpy(&frame.copy, bytes + layout->frame_tlbc_index, sizeof(frame.copy));
+		__builtin_memcpy(&frame->copy, bytes + layout->frame_tlbc_index,
+				 sizeof(frame->copy));
 	if (layout->instr_unit) {
 		__builtin_memcpy(&offset, bytes + layout->frame_instr, sizeof(offset));
-		frame.instr = offset;
+		frame->instr = offset;
 	} else {
-		frame.instr = word_at(bytes, layout->frame_instr);
+		frame->instr = word_at(bytes, layout->frame_instr);
 	}
+}
+
+/* What is known of a frame that is as it was goes on: which code, which line. */
+static void compare_frame(struct track *track, struct walk *walk, const struct raw_frame *before,
+			  struct raw_frame *frame)
+{
+	if (before && track->last.has_codes && before->code == frame->code &&
+	    before->instr == frame->instr && before->copy == frame->copy &&
+	    before->is_entry == frame->is_entry)
+		*frame = *before;
+	else
+		walk->same = track->now.n + 1;
+}
+
+static int take_frame(struct python *python, struct track *track, struct walk *walk)
+{
+	const struct layout *layout = &python->layout;
+	const struct raw_frame *before = met_before(track, walk);
+	struct raw_frame frame = {.addr = walk->at, .id = CODE_NONE};
+	struct chain *chain = &track->now;
+	const uint8_t *bytes;
+
+	if (before) {
+		frame.at = before->at;
+		frame.is_inner = before->is_inner;
+		bytes = track->window_bytes + frame.at;
+	} else {
+		int r = frame_bytes(python, track, &frame, &bytes);
+		if (r < 0)
+			return track_outcome(python, r);
+	}
+	take_fields(layout, bytes, &frame);
 	if (!frame.code)
 		return broken(python, PYTHON_BREAK_FRAME);
 	if (layout->chain != CHAIN_OBJECTS) {
@@ -242,6 +306,7 @@ static int take_frame(struct python *python, struct track *track, struct walk *w
 		if (r != PYTHON_COMPLETE)
 			return r;
 	}
+	compare_frame(track, walk, before, &frame);
 	chain->frames = vec_grow(chain->frames, &chain->cap, chain->n + 1, sizeof(*chain->frames));
 	chain->frames[chain->n++] = frame;
 	walk->at = word_at(bytes, layout->frame_previous);
@@ -283,8 +348,6 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 	struct chain *chain = &track->now;
 
 	while (walk->at) {
-		const uint8_t *bytes;
-
 		if (chain->n >= PYTHON_MAX_DEPTH) {
 			chain->is_cut = true;
 			break;
@@ -295,10 +358,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 			track->fault = PYTHON_CYCLE;
 			return broken(python, PYTHON_BREAK_CYCLE);
 		}
-		int r = frame_bytes(python, track, walk->at, &bytes);
-		if (r < 0)
-			return track_outcome(python, r);
-		r = take_frame(python, track, walk, bytes);
+		int r = take_frame(python, track, walk);
 		if (r != PYTHON_COMPLETE)
 			return r;
 	}
@@ -314,7 +374,7 @@ static bool is_as_expected(const struct chain *a, const struct chain *b)
 {
 	if (a->n != b->n)
 		return false;
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i + a->n_same < a->n; i++)
 		if (a->frames[i].addr != b->frames[i].addr || a->frames[i].id != b->frames[i].id)
 			return false;
 	return true;
@@ -359,15 +419,19 @@ static bool is_cut_at_generator(const struct python *python, const struct chain 
 	return code_get(&python->codes, chain->frames[chain->n - 1].id)->is_generator;
 }
 
+/* The chains have to end together, too. */
+static size_t n_same(const struct track *track, const struct walk *walk)
+{
+	return walk->met == track->last.n ? track->now.n - walk->same : 0;
+}
+
 int track_walk(struct python *python, struct track *track)
 {
 	struct chain spare = track->last;
 	struct walk walk;
 
 	track->last = track->now;
-	track->now = spare;
-	track->now.n = 0;
-	track->now.is_cut = track->now.is_collecting = false;
+	track->now = (struct chain){.frames = spare.frames, .cap = spare.cap};
 	track->fault = PYTHON_SOUND;
 	if (!track->spans[1].ok ||
 	    word_at(track->state_bytes, python->layout.ts_interp) != track->interp)
@@ -381,7 +445,9 @@ int track_walk(struct python *python, struct track *track)
 		r = track_outcome(python, r);
 	else
 		r = walk_frames(python, track, &walk);
+	track->has_places = true;
 	if (r == PYTHON_COMPLETE) {
+		track->now.n_same = n_same(track, &walk);
 		track->fault = PYTHON_BAD_CODE;
 		r = track_find_codes(python, track);
 		if (r < 0)
@@ -395,6 +461,7 @@ int track_walk(struct python *python, struct track *track)
 		track->fault = PYTHON_SOUND;
 	else if (r == PYTHON_OVER_BUDGET)
 		track->fault = PYTHON_TOO_MUCH;
+	track->n_kept = min_of(track->n_kept, track->now.n_same);
 	track->is_warm = true;
 	track->is_dirty |= needs_learning(python, track);
 	return r;
