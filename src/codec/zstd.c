@@ -131,18 +131,84 @@ int zstd_decode(struct zstd_decoder *decoder, const void *data, size_t len, void
 	return ZSTD_isError(wrote) || wrote != out_len ? ERR_CORRUPT : 0;
 }
 
-int zstd_compress(const void *data, size_t len, int level, struct buf *out, struct err *err)
+static char *room_for(struct buf *out, size_t room, struct err *err)
 {
-	size_t room = ZSTD_compressBound(len), wrote;
 	char *into = buf_room(out, room);
 
 	if (!into)
-		return err_set(err, ERR_LIMIT, "the zstd output is over its limit of %zu bytes",
-			       out->ceiling);
-	wrote = ZSTD_compress(into, room, data, len, level);
+		err_set(err, ERR_LIMIT, "the zstd output is over its limit of %zu bytes",
+			out->ceiling);
+	return into;
+}
+
+static int note_wrote(size_t wrote, size_t len, struct buf *out, struct err *err)
+{
 	if (ZSTD_isError(wrote))
 		return err_set(err, ERR_LIMIT, "zstd cannot compress %zu bytes: %s", len,
 			       ZSTD_getErrorName(wrote));
 	buf_grew(out, wrote);
 	return 0;
+}
+
+struct zstd_encoder {
+	ZSTD_CCtx *context;
+};
+
+/*
+ * Longer matches only: in runs of few different symbols those of three to six are chance, and cost more than the
+ * Huffman codes that they replace (5 % of such runs).
+ */
+static void set_for_symbols(ZSTD_CCtx *context)
+{
+	const struct {
+		ZSTD_cParameter parameter;
+		int value;
+	} settings[] = {{ZSTD_c_strategy, ZSTD_dfast}, {ZSTD_c_minMatch, 7}};
+
+	for (size_t i = 0; i < array_len(settings); i++)
+		if (ZSTD_isError(ZSTD_CCtx_setParameter(context, settings[i].parameter,
+							settings[i].value)))
+			abort();
+}
+
+struct zstd_encoder *zstd_encoder_new(enum zstd_content content)
+{
+	struct zstd_encoder *encoder = malloc(sizeof(*encoder));
+
+	if (!encoder)
+		abort();
+	encoder->context = ZSTD_createCCtx();
+	if (!encoder->context)
+		abort();
+	if (content == ZSTD_OF_SYMBOLS)
+		set_for_symbols(encoder->context);
+	return encoder;
+}
+
+void zstd_encoder_free(struct zstd_encoder *encoder)
+{
+	if (encoder)
+		ZSTD_freeCCtx(encoder->context);
+	free(encoder);
+}
+
+int zstd_encode(struct zstd_encoder *encoder, const void *data, size_t len, struct buf *out,
+		struct err *err)
+{
+	size_t room = ZSTD_compressBound(len);
+	char *into = room_for(out, room, err);
+
+	if (!into)
+		return ERR_LIMIT;
+	return note_wrote(ZSTD_compress2(encoder->context, into, room, data, len), len, out, err);
+}
+
+int zstd_compress(const void *data, size_t len, int level, struct buf *out, struct err *err)
+{
+	size_t room = ZSTD_compressBound(len);
+	char *into = room_for(out, room, err);
+
+	if (!into)
+		return ERR_LIMIT;
+	return note_wrote(ZSTD_compress(into, room, data, len, level), len, out, err);
 }

@@ -27,6 +27,19 @@ void zstd_decoder_free(struct zstd_decoder *decoder);
 int zstd_decode(struct zstd_decoder *decoder, const void *data, size_t len, void *out,
 		size_t out_len) nodiscard;
 
+/* The same for making them. */
+struct zstd_encoder;
+enum zstd_content {
+	ZSTD_OF_ANYTHING,
+	ZSTD_OF_SYMBOLS, /* bytes of few values, in an order of chance */
+};
+
+struct zstd_encoder *zstd_encoder_new(enum zstd_content content) nodiscard;
+void zstd_encoder_free(struct zstd_encoder *encoder);
+/* Append one frame, with its size in the head. */
+int zstd_encode(struct zstd_encoder *encoder, const void *data, size_t len, struct buf *out,
+		struct err *err) nodiscard;
+
 /* Append one frame, with its size in the head.  Level 1 to 19. */
 int zstd_compress(const void *data, size_t len, int level, struct buf *out,
 		  struct err *err) nodiscard;

@@ -102,6 +102,7 @@ static int insert_piece(struct open_file *handle, struct item *item, int64_t *co
 		.n_samples = spread_part(item->n_samples, from, until, item->duration_ns),
 		.covered_ns = until - from,
 		.n_columns = item->n_columns,
+		.is_quick = true,
 		.id = item->profile_id,
 	};
 	struct exemplar_id_room made;

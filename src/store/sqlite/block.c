@@ -7,10 +7,12 @@
 #include "base/vec.h"
 #include "codec/zstd.h"
 #include "profile/hash.h"
+#include "store/sqlite/streams.h"
 
-enum { PACKED_PLAIN, PACKED_ZSTD };
+/* PACKED_ZSTD: of blocks in files of format 1. */
+enum { PACKED_PLAIN, PACKED_ZSTD, PACKED_STREAMS };
 
-#define PLAIN_BELOW_BYTES 96 /* shorter ones gain nothing */
+#define PLAIN_BELOW_NODES 8 /* fewer gain nothing */
 /* More stretches than these are joined over their shortest gaps: a window's head stays small. */
 #define COVER_MAX_STRETCHES 4096
 
@@ -23,6 +25,7 @@ void block_room_init(struct block_room *room)
 void block_room_done(struct block_room *room)
 {
 	zstd_decoder_free(room->decoder);
+	zstd_encoder_free(room->encoder);
 	buf_done(&room->raw);
 	free(room->nodes);
 	free(room->values);
@@ -92,25 +95,42 @@ static void write_head(const struct block *block, uint8_t packing, size_t raw_by
 		track_write(block->track, block->key.t_ns, block->n_columns, head);
 }
 
-int block_write(const struct block *block, struct cover *cover, struct buf *head, struct buf *data,
-		struct err *err)
+static int write_streams(const struct block *block, struct block_room *room, struct buf *data,
+			 size_t *ret_raw_bytes, struct err *err)
 {
-	cleanup(buf_done) struct buf raw = {0};
-	uint8_t packing = PACKED_PLAIN;
+	struct streams streams = {
+		.n_runs = 1 + block->n_columns, .n = block->n_nodes, .is_quick = block->is_quick};
+	cleanup_free uint64_t *deltas = xcalloc(block->n_nodes + 1u, sizeof(*deltas));
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < block->n_nodes; i++) {
+		deltas[i] = block->nodes[i] - last;
+		last = block->nodes[i];
+	}
+	streams.runs[0] = deltas;
+	for (size_t c = 0; c < block->n_columns; c++)
+		streams.runs[1 + c] = (const uint64_t *)block->values[c];
+	return streams_write(&streams, room, data, ret_raw_bytes, err);
+}
+
+int block_write(const struct block *block, struct cover *cover, struct block_room *room,
+		struct buf *head, struct buf *data, struct err *err)
+{
+	bool is_plain = block->n_nodes < PLAIN_BELOW_NODES;
+	size_t raw_bytes = 0;
 	int r = 0;
 
-	buf_init(&raw, BLOCK_MAX_BYTES);
-	write_raw(block, &raw);
-	if (raw.len < PLAIN_BELOW_BYTES) {
-		buf_put(data, raw.data, raw.len);
+	if (is_plain) {
+		write_raw(block, data);
+		raw_bytes = data->len;
 	} else {
-		packing = PACKED_ZSTD;
-		r = zstd_compress(raw.data, raw.len, ZSTD_DEFAULT_LEVEL, data, err);
+		r = write_streams(block, room, data, &raw_bytes, err);
 	}
 	if (r < 0)
 		return r;
-	write_head(block, packing, raw.len, hash_stable(data->data, data->len), cover, head);
-	if (raw.overflow || data->overflow || head->overflow)
+	write_head(block, is_plain ? PACKED_PLAIN : PACKED_STREAMS, raw_bytes,
+		   hash_stable(data->data, data->len), cover, head);
+	if (data->overflow || head->overflow)
 		return err_set(err, ERR_LIMIT, "a block of %u stacks and %zu columns is too large",
 			       block->n_nodes, block->n_columns);
 	return 0;
@@ -176,57 +196,75 @@ int block_read_head(struct block *block, const void *head, size_t len,
 	return in.bad ? ERR_CORRUPT : 0;
 }
 
-static int unpack(const struct block *block, const void *data, size_t len, struct block_room *room,
-		  struct cursor *ret_raw)
-{
-	int r;
+/* ---- nodes and values ---- */
 
-	if (block->packing == PACKED_PLAIN) {
-		*ret_raw = cursor_over(data, len);
-		return len == block->raw_bytes ? 0 : ERR_CORRUPT;
+/* Sums of deltas: ever larger, and numbers of nodes. */
+static bool add_deltas(const uint64_t *deltas, uint32_t n, uint32_t *nodes)
+{
+	uint64_t node = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		node += deltas[i];
+		if (deltas[i] >= TREE_MAX_NODES || node >= TREE_MAX_NODES || (i && !deltas[i]))
+			return false;
+		nodes[i] = (uint32_t)node;
 	}
-	if (block->packing != PACKED_ZSTD)
-		return ERR_CORRUPT;
-	r = block_room_unpack(room, data, len, block->raw_bytes);
-	if (r == 0)
-		*ret_raw = cursor_over(room->raw.data, room->raw.len);
-	return r;
+	return true;
 }
 
-/* Distances of nodes are mostly one byte. */
-static hot_inline uint64_t next_delta(struct cursor *in)
+/* Small numbers are mostly one byte. */
+static hot_inline uint64_t next(struct cursor *in)
 {
 	if (in->at < in->end && *in->at < 0x80)
 		return *in->at++;
 	return cursor_list_varint(in);
 }
 
+static int read_varints(const struct block *block, const void *data, size_t len,
+			struct block_room *room, uint64_t *out)
+{
+	struct cursor in = cursor_over(data, len);
+	size_t n = (size_t)block->n_nodes * (1 + block->n_columns);
+	int r = 0;
+
+	if (block->packing == PACKED_ZSTD) {
+		r = block_room_unpack(room, data, len, block->raw_bytes);
+		in = cursor_over(room->raw.data, room->raw.len);
+	} else if (len != block->raw_bytes) {
+		r = ERR_CORRUPT;
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		out[i] = next(&in);
+	return r == 0 && (in.bad || cursor_left(&in)) ? ERR_CORRUPT : r;
+}
+
+static int read_numbers(const struct block *block, const void *data, size_t len,
+			struct block_room *room, uint64_t *out)
+{
+	const struct streams_shape shape = {1 + block->n_columns, block->n_nodes, block->raw_bytes};
+
+	if (block->packing == PACKED_STREAMS)
+		return streams_read(data, len, &shape, room, out);
+	if (block->packing != PACKED_PLAIN && block->packing != PACKED_ZSTD)
+		return ERR_CORRUPT;
+	return read_varints(block, data, len, room, out);
+}
+
 int block_read_data(struct block *block, const void *data, size_t len, struct block_room *room)
 {
 	uint32_t n = block->n_nodes;
-	struct cursor in;
-	uint64_t node = 0;
 	int r = hash_stable(data, len) == block->data_hash ? 0 : ERR_CORRUPT;
 
-	if (r == 0)
-		r = unpack(block, data, len, room, &in);
 	if (r < 0)
 		return r;
 	room->nodes = vec_grow(room->nodes, &room->nodes_cap, n + 1, sizeof(*room->nodes));
-	room->values = vec_grow(room->values, &room->values_cap, n * block->n_columns + 1,
+	room->values = vec_grow(room->values, &room->values_cap, n * (1 + block->n_columns) + 1,
 				sizeof(*room->values));
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t delta = next_delta(&in);
-
-		node += delta;
-		if (node >= TREE_MAX_NODES || (i && !delta))
-			return ERR_CORRUPT;
-		room->nodes[i] = (uint32_t)node;
-	}
-	for (size_t i = 0; i < n * block->n_columns; i++)
-		room->values[i] = (int64_t)cursor_list_varint(&in);
+	r = read_numbers(block, data, len, room, (uint64_t *)room->values);
+	if (r < 0)
+		return r;
 	block->nodes = room->nodes;
 	for (size_t c = 0; c < block->n_columns; c++)
-		block->values[c] = room->values + c * n;
-	return in.bad || cursor_left(&in) ? ERR_CORRUPT : 0;
+		block->values[c] = room->values + (1 + c) * n;
+	return add_deltas((const uint64_t *)room->values, n, room->nodes) ? 0 : ERR_CORRUPT;
 }

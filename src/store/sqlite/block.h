@@ -11,8 +11,8 @@
  *			all that a timeline needs; at the finest level the profile's name (exemplar_id.h),
  *			in windows of series their profiles' totals (track.h)
  *	sum		64-bit hash of key and head: a damaged row is found before it is used
- *	data		zstd (or plain when short): nodes as sorted deltas, then one value per node for
- *			each column
+ *	data		nodes as sorted deltas, one value per node for each column: streams.h; in files of
+ *			format 1, and where there is little of it, varints of the same
  *
  * Decoding trusts nothing, even though the hash was right: every count is compared with its limit.
  */
@@ -42,6 +42,7 @@ struct block {
 	int64_t totals[PROFILE_MAX_COLUMNS];
 	size_t n_columns;
 	uint32_t n_nodes;
+	bool is_quick;		  /* encoding: while somebody waits; some 3 % larger */
 	struct track *track;	  /* encoding a window: sorted by it; NULL: none */
 	struct cursor track_head; /* decoding a window: borrowed from the head, for track_open() */
 	/* Encoding: the caller's.  Decoding: of the struct, from block_read_data(). */
@@ -55,9 +56,12 @@ struct block {
 
 struct zstd_decoder;
 
-/* Memory for decoding, kept from block to block. */
+struct zstd_encoder;
+
+/* Memory for decoding and encoding, kept from block to block. */
 struct block_room {
 	struct zstd_decoder *decoder; /* NULL until the first packed block */
+	struct zstd_encoder *encoder;
 	struct buf raw;
 	uint32_t *nodes;
 	size_t nodes_cap;
@@ -72,8 +76,8 @@ int block_room_unpack(struct block_room *room, const void *data, size_t len,
 		      size_t raw_bytes) nodiscard;
 
 /* Append head and data; cover is united by it.  Fails only with ERR_LIMIT. */
-int block_write(const struct block *block, struct cover *cover, struct buf *head, struct buf *data,
-		struct err *err) nodiscard;
+int block_write(const struct block *block, struct cover *cover, struct block_room *room,
+		struct buf *head, struct buf *data, struct err *err) nodiscard;
 uint64_t block_sum(const struct block_key *key, const void *head, size_t head_len) nodiscard;
 
 /*

@@ -21,7 +21,7 @@
 
 #define BATCH_MAX_ITEMS 4096
 #define BATCH_MAX_BYTES ((size_t)16 << 20)
-#define CHECKPOINT_PAGES 4096
+#define CHECKPOINT_BYTES ((int64_t)64 << 20)
 
 /* From nodes of a caller's tree to those of a dictionary, found as they are needed. */
 struct bulk_map {
@@ -292,7 +292,7 @@ static int flush(struct store_bulk *bulk, struct err *err)
 	rollup_begin_families(store);
 	while (!store->failed && !store->is_full && rollup_step(store, true))
 		;
-	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
+	files_checkpoint(&store->files, CHECKPOINT_BYTES, false);
 	turn_end(store->lock_fd);
 	dicts_evict(store);
 	note_state(bulk);

@@ -21,7 +21,7 @@
 #include "store/sqlite/catalogue.h"
 #include "store/sqlite/sql.h"
 
-#define BLOCK_FILE_VERSION 1
+#define BLOCK_FILE_VERSION 2 /* 1: blocks without streams.h */
 
 /* What a file of the level is made with. */
 struct sql_schema block_file_schema(int level) nodiscard;
@@ -41,11 +41,12 @@ enum file_statement {
 
 struct open_file {
 	struct block_file *file;
+	struct block_room *room; /* of the files */
 	sqlite3 *db;
 	sqlite3_stmt *statements[FILE_STATEMENTS];
 	bool in_transaction;
 	int64_t next_part; /* of blocks of the finest level: one more than any in the file */
-	int wal_pages;	   /* since the last checkpoint */
+	int64_t wal_bytes; /* since the last checkpoint, about */
 	uint64_t used;	   /* order of use */
 };
 
@@ -56,8 +57,10 @@ struct files {
 	bool is_bulk; /* nothing is synced, see store_bulk.h */
 	struct open_file *open[FILES_MAX_OPEN];
 	uint64_t uses;
+	struct block_room room; /* to pack in */
 };
 
+void files_init(struct files *files, const char *vfs_name); /* released by files_close_all() */
 /* The file's handle, opened (and the file created) when needed; of those idle the oldest is closed. */
 int files_open(struct files *files, struct block_file *file, struct open_file **ret_handle,
 	       struct err *err) nodiscard;
@@ -65,7 +68,7 @@ int file_begin(struct open_file *handle, struct err *err) nodiscard; /* when not
 int file_commit(struct open_file *handle, struct err *err) nodiscard;
 void file_rollback(struct open_file *handle);
 /* Move what is in the log to the file; `all` also empties the log. */
-void files_checkpoint(struct files *files, int from_pages, bool all);
+void files_checkpoint(struct files *files, int64_t from_bytes, bool all);
 void files_close(struct files *files, struct block_file *file); /* one */
 void files_close_all(struct files *files);
 

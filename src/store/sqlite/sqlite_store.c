@@ -160,7 +160,7 @@ int store_open_idle(const struct store_config *config, struct sqlite_store **ret
 	store->page_sums = page_sum_new(config->io ? config->io->vfs_name : NULL);
 	assert(store->page_sums); /* the caller registered what it names */
 	store->vfs_name = page_sum_name(store->page_sums);
-	store->files.vfs_name = store->vfs_name;
+	files_init(&store->files, store->vfs_name);
 	store->lock_fd = -1;
 	store->queue_end = &store->queue_first;
 	store->checkpoint_at_ns = clock_monotonic_ns() + 60 * NS_PER_S;

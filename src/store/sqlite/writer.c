@@ -23,7 +23,7 @@
 #define PACE_MAX_ITEMS 256 /* as many are worth a commit at once */
 #define ROLL_SLICE_NS (100 * NS_PER_MS)
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
-#define CHECKPOINT_PAGES 1000 /* 8 MB of log */
+#define CHECKPOINT_BYTES ((int64_t)8 << 20) /* of log */
 #define RETENTION_EVERY_NS (300 * NS_PER_S)
 #define RETENTION_SOON_NS                                                                          \
 	(10 * NS_PER_S) /* files wait for the last windows that are made of them */
@@ -172,7 +172,7 @@ static void keep_house(struct sqlite_store *store, bool force)
 		sql_checkpoint(store->catalogue.db, true);
 		dicts_evict(store);
 	}
-	files_checkpoint(&store->files, CHECKPOINT_PAGES, false);
+	files_checkpoint(&store->files, CHECKPOINT_BYTES, false);
 	if (force || now >= store->retention_at_ns) {
 		bool waits = retention_step(store, force);
 

@@ -21,6 +21,7 @@ struct written {
 static void write_sample(struct written *out, uint32_t n)
 {
 	struct cover cover = {0};
+	struct block_room room;
 
 	*out = (struct written){.block = {.key = {6, T0, 9, 3, 60000000000},
 					  .n_profiles = 4,
@@ -44,7 +45,9 @@ static void write_sample(struct written *out, uint32_t n)
 	cover_add(&cover, T0 + 30000000000, T0 + 60000000000);
 	buf_init(&out->head, 1 << 20);
 	buf_init(&out->data, 1 << 20);
-	assert_int_equal(block_write(&out->block, &cover, &out->head, &out->data, NULL), 0);
+	block_room_init(&room);
+	assert_int_equal(block_write(&out->block, &cover, &room, &out->head, &out->data, NULL), 0);
+	block_room_done(&room);
 	out->sum = block_sum(&out->block.key, out->head.data, out->head.len);
 	cover_done(&cover);
 }
