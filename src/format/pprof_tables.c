@@ -377,6 +377,21 @@ static int check_strings(const struct reading *reading, struct err *err)
 	return pprof_check_string(tables, reading->string_max, reading->string_max_of, err);
 }
 
+/*
+ * Early clients of Pyroscope for .NET (dotnetspy) leave the ids of functions out: there are as many as locations, and
+ * lines name them by the location's.
+ */
+static void number_functions(struct pprof_tables *tables)
+{
+	if (tables->n_functions != tables->n_locations)
+		return;
+	for (size_t i = 0; i < tables->n_functions; i++)
+		if (tables->functions[i].id)
+			return;
+	for (size_t i = 0; i < tables->n_functions; i++)
+		tables->functions[i].id = tables->locations[i].id;
+}
+
 static int index_ids(struct pprof_tables *tables, struct err *err)
 {
 	int r = pprof_ids_init(&tables->mapping_ids, tables->mappings, tables->n_mappings,
@@ -384,6 +399,7 @@ static int index_ids(struct pprof_tables *tables, struct err *err)
 
 	if (r < 0)
 		return err_prefix(err, r, "not a valid pprof: mappings");
+	number_functions(tables);
 	r = pprof_ids_init(&tables->function_ids, tables->functions, tables->n_functions,
 			   sizeof(*tables->functions), err);
 	if (r < 0)

@@ -100,27 +100,27 @@ uint64_t sample_types_counters(const struct profile *profile, const char *metric
 	return counters;
 }
 
-static void tidy(struct names *names, struct str_id *id)
+static void tidy(struct names *names, struct str_id *id, const char *unwanted)
 {
 	cleanup_free char *text = NULL;
 	const char *old = names_text(names, *id, NULL);
 
-	if (!strchr(old, ':'))
+	if (!strpbrk(old, unwanted))
 		return;
 	text = xstrdup(old);
-	for (char *at = text; (at = strchr(at, ':'));)
+	for (char *at = text; (at = strpbrk(at, unwanted));)
 		*at = '_';
 	*id = names_cstr(names, text);
 }
 
-void sample_types_tidy(struct profile *profile)
+void sample_types_tidy(struct profile *profile, const char *unwanted)
 {
 	for (size_t c = 0; c < profile->n_columns; c++) {
-		tidy(profile->names, &profile->columns[c].type.type);
-		tidy(profile->names, &profile->columns[c].type.unit);
+		tidy(profile->names, &profile->columns[c].type.type, unwanted);
+		tidy(profile->names, &profile->columns[c].type.unit, unwanted);
 	}
-	tidy(profile->names, &profile->period_type);
-	tidy(profile->names, &profile->period_unit);
+	tidy(profile->names, &profile->period_type, unwanted);
+	tidy(profile->names, &profile->period_unit, unwanted);
 }
 
 bool sample_types_are_all(const struct profile *profile, uint64_t columns)

@@ -29,8 +29,11 @@ uint64_t sample_types_gauges(const struct profile *profile, const struct upload_
  */
 uint64_t sample_types_counters(const struct profile *profile, const char *metric,
 			       const struct upload_type *types, bool may_be);
-/* Each ':' in a type or unit becomes '_' (perf's "cycles:u"): the five parts of a profile type are told apart by it. */
-void sample_types_tidy(struct profile *profile);
+/*
+ * Each of these characters in a type or unit becomes '_': ':' (perf's "cycles:u") tells the five parts of a profile type
+ * apart.
+ */
+void sample_types_tidy(struct profile *profile, const char *unwanted);
 bool sample_types_are_all(const struct profile *profile, uint64_t columns);
 /* Copy the columns of the bit set, with all of the tree, into an empty profile of the same names. */
 void sample_types_take(const struct profile *from, uint64_t columns, struct profile *into);

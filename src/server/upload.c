@@ -331,7 +331,7 @@ int upload_split_end(struct upload_split *split, struct err *err)
 		bool is_short = is_moment(&item->profile, origin);
 
 		count_spoilt_spans(split->upload, item);
-		sample_types_tidy(&item->profile);
+		sample_types_tidy(&item->profile, origin->has_dashes ? ":-" : ":");
 		set_times(&item->profile, origin);
 		r = set_metric(split->upload, item, origin, err);
 		if (r == 0)

@@ -50,6 +50,7 @@ struct upload_origin {
 	const char *metric;	     /* __name__; NULL: by the sample types (sample_types.h) */
 	int64_t from_ns, until_ns;   /* 0: the request does not say */
 	bool is_gauge;		     /* all of it, whatever the sample types */
+	bool has_dashes; /* in sample types, where others have '_': early clients for .NET */
 	/* Nobody says that it is a difference: sample types that count may do so since the program began. */
 	bool may_be_cumulative;
 	/* What sample types are by their names (sample_type_config), linked. */

@@ -17,8 +17,6 @@
 #include "server/rpc.h"
 #include "server/upload_ingest_private.h"
 
-#define UNKNOWN_SPY "unknown"
-
 /* ---- parameters ---- */
 
 const char *ingest_param(const struct ingest *ingest, const char *name)

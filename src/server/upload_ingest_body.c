@@ -83,10 +83,27 @@ static int read_config(struct ingest *ingest, const struct multipart_part *part,
 
 /* ---- pprof ---- */
 
+/*
+ * Early clients for .NET write "inuse-space" where all others write "inuse_space"; those that do not say who they are
+ * are known by it, as Pyroscope knows them.
+ */
+static bool is_dotnet(const struct ingest *ingest)
+{
+	const char *spy = ingest_param(ingest, "spyName");
+	const struct upload_type *type = ingest->origin.types;
+
+	if (spy && strcmp(spy, UNKNOWN_SPY) != 0)
+		return strcmp(spy, "dotnetspy") == 0;
+	while (type && strcmp(type->name, "inuse-space") != 0)
+		type = type->next;
+	return type;
+}
+
 static int read_pprof(struct ingest *ingest, const void *data, size_t len, struct err *err)
 {
 	int r = ingest_service(ingest, err);
 
+	ingest->origin.has_dashes = is_dotnet(ingest);
 	/* An SDK that had nothing to say: Pyroscope takes that, too. */
 	if (r < 0 || !len)
 		return r;

@@ -5,6 +5,8 @@
 
 #include "server/upload.h"
 
+#define UNKNOWN_SPY "unknown" /* of clients that do not say who they are */
+
 struct ingest {
 	struct server *server;
 	struct http_exchange *exchange;

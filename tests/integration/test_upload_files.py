@@ -2,6 +2,24 @@
 """
 Files that people send to /ingest with curl, and every parameter and answer that clients of Pyroscope rely on there; also what
 Pyroscope is known to get wrong.
+
+Where each part of the interface (docs/API.md, "Ingest") is tested:
+    name, labels in it                  test_ingest: labels_of_the_name; here: names_as_pyroscope_reads_them
+    profile_id in it                    here: a_profile_of_one_request_is_taken_and_forgotten
+    from, until                         test_ingest: times_in_any_unit, times_relative_to_now; here: …_in_every_unit; unit test attime
+    sampleRate                          test_ingest: sample_rate_gives_a_sample_its_time
+    spyName                             test_ingest_spies; here: the_spy_is_unknown_unless_it_says_so
+    units, last part of the name        here: units_tell_the_type_…, a_name_may_have_dots; test_ingest: the_last_part_of_the_name_…
+    aggregationType                     here: averages_are_of_the_requests_choice
+    format, Content-Type: groups, lines, trie, tree, speedscope     test_ingest: collapsed_text_becomes_cpu_time; unit test preorder
+    no format                           here: a_body_without_a_known_format_is_what_it_looks_like, a_format_that_is_said_is_not_guessed
+    pprof, raw, gzip, multipart         test_ingest: pprof_as_body_and_as_part_of_a_form; here: a_form_of_pprof_may_have_other_parts
+    sample_type_config, prev_profile    test_ingest: sample_type_config_…, bad_uploads_…; test_ingest_spies: clients_of_cumulative_…
+    pprof of 1970, empty                here: a_pprof_of_1970_gets_the_requests_time, an_empty_pprof_…
+    JFR, labels                         test_jfr
+    speedscope, profile_name            here: each_profile_of_a_speedscope_file_is_a_series
+    answers, limits                     here: "answers"; test_ingest: bad_uploads_are_refused_in_one_line, every_refusal_…
+    what SDKs sent to a real Pyroscope  test_recorded_calls; test_ingest: recorded_clients_are_understood; test_clients
 """
 
 import gzip

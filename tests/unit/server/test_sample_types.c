@@ -139,7 +139,7 @@ static void colons_leave_the_names_of_types(void **state)
 
 	(void)state;
 	world_init(&world, types, 2);
-	sample_types_tidy(&world.profile);
+	sample_types_tidy(&world.profile, ":");
 	assert_int_equal(profile_find_column(&world.profile, "sched_sched_switch_u", NULL, NULL),
 			 0);
 	assert_int_equal(profile_find_column(&world.profile, "cpu", NULL, NULL), 1);
