@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 #include "store/spread.h"
-#include "store/sqlite/exemplar_query.h"
+#include "store/sqlite/exemplar_sum.h"
 
 struct merge {
 	struct accum sums;

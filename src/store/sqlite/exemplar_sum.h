@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of what a query picks by id (store_query.pick): whole profiles, or what of them belongs to spans. */
-#ifndef STORE_SQLITE_EXEMPLAR_QUERY_H
-#define STORE_SQLITE_EXEMPLAR_QUERY_H
+#ifndef STORE_SQLITE_EXEMPLAR_SUM_H
+#define STORE_SQLITE_EXEMPLAR_SUM_H
 
 #include "store/sqlite/query.h"
 
