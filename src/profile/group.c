@@ -98,6 +98,22 @@ static struct frame_id frame_grouped(struct names *names, struct frame_id id,
 	return id;
 }
 
+/* Frames that were unlike still are: then so are siblings, and nobody has to look for a child. */
+static bool stay_apart(const struct profile *from, const uint32_t *frame_of)
+{
+	uint32_t n = names_frame_count(from->names);
+	cleanup_free uint32_t *source_of = xcalloc(n, sizeof(*source_of));
+
+	for (uint32_t i = 1; i < from->tree.n; i++) {
+		uint32_t frame = from->tree.frame[i], *source = &source_of[frame_of[frame]];
+
+		if (*source && *source != frame + 1)
+			return false;
+		*source = frame + 1;
+	}
+	return true;
+}
+
 /*
  * With `joins_neighbours` a frame below an equal one is the same frame: time stays within the file.
  */
@@ -106,8 +122,11 @@ static void frames_map(const struct profile *from, const uint32_t *frame_of, boo
 {
 	const struct tree *tree = &from->tree;
 	cleanup_free uint32_t *map = xcalloc(tree->n, sizeof(*map));
+	bool is_new = into->tree.n == 1 && !joins_neighbours && stay_apart(from, frame_of);
 
 	profile_copy_head(into, from);
+	if (!is_new)
+		tree_reserve(&into->tree, tree->n);
 	for (uint32_t i = 1; i < tree->n; i++) {
 		uint32_t parent = map[tree->parent[i]];
 		struct frame_id frame = {frame_of[tree->frame[i]]};
@@ -115,6 +134,8 @@ static void frames_map(const struct profile *from, const uint32_t *frame_of, boo
 		if (joins_neighbours && parent && !(parent & MAP_CUT) &&
 		    into->tree.frame[parent] == frame.v)
 			map[i] = parent;
+		else if (is_new)
+			map[i] = map_new_child(&into->tree, parent, frame);
 		else
 			map[i] = map_child(&into->tree, parent, frame);
 	}

@@ -35,6 +35,17 @@ static inline uint32_t map_child(struct tree *tree, uint32_t parent, struct fram
 	return node.v;
 }
 
+/* The same of a child that is known not to be there. */
+static inline uint32_t map_new_child(struct tree *tree, uint32_t parent, struct frame_id frame)
+{
+	struct node_id child;
+
+	if (parent & MAP_CUT)
+		return parent;
+	child = tree_append_child(tree, (struct node_id){parent}, frame);
+	return child.v == parent ? parent | MAP_CUT : child.v;
+}
+
 /* Add the values of one column, node by node along the map. */
 void map_values(const struct profile *from, size_t from_column, const uint32_t *map,
 		struct profile *into, size_t into_column);

@@ -103,20 +103,11 @@ static int load(struct merged_cache *cache, const struct store_query *query, str
 		struct err *err)
 {
 	struct store_merged *merged = &cached->pub.merged;
-	struct store_series *series;
 	char type[64], unit[64];
-	struct arena arena;
-	size_t n = 0;
-	int r;
+	int r = cache->store->ops->merge(cache->store, query, merged, err);
 
-	arena_init(&arena);
-	r = cache->store->ops->series(cache->store, query, &arena, &series, &n, err);
-	if (r == 0)
-		r = cache->store->ops->merge(cache->store, query, merged, err);
-	if (r < 0) {
-		arena_done(&arena);
+	if (r < 0)
 		return r;
-	}
 	asked_type(query, type, unit);
 	if (!merged->profile->n_columns)
 		(void)profile_column(merged->profile, type, unit, "");
@@ -125,10 +116,9 @@ static int load(struct merged_cache *cache, const struct store_query *query, str
 	if (!cached->unit)
 		abort();
 	cached->pub.unit = cached->unit;
-	cached->pub.is_gauge = n && series[0].is_gauge;
+	cached->pub.is_gauge = merged->is_gauge;
 	if (cached->pub.is_gauge)
 		average(merged);
-	arena_done(&arena);
 	return 0;
 }
 

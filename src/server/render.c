@@ -165,6 +165,17 @@ static int64_t step_s(const struct store_query *query)
 	return range_s / MOST_STEPS;
 }
 
+/*
+ * Steps of whole minutes begin on whole ones: these are the borders of blocks, so that a day of many series is some
+ * sums, and pictures do not shiver.  Shorter ones begin where the range does.
+ */
+static int64_t first_step_ns(const struct store_query *query)
+{
+	int64_t from_ns = query->range.from_ns, step_ns = step_s(query) * NS_PER_S;
+
+	return step_ns % (60 * NS_PER_S) == 0 ? from_ns - from_ns % step_ns : from_ns;
+}
+
 static void write_line(struct render *render, struct json_writer *json,
 		       const struct store_line *line)
 {
@@ -173,7 +184,7 @@ static void write_line(struct render *render, struct json_writer *json,
 	bool is_mean = aggregation && strcmp(aggregation, "avg") == 0;
 
 	json_object(json);
-	json_member_int(json, "startTime", query->range.from_ns / NS_PER_S);
+	json_member_int(json, "startTime", first_step_ns(query) / NS_PER_S);
 	json_key(json, "samples");
 	json_array(json);
 	for (size_t i = 0; line && i < line->n; i++)
@@ -190,9 +201,11 @@ static int read_lines(struct render *render, const char *const *names, size_t n_
 		      struct store_line **ret_lines, size_t *ret_n, struct err *err)
 {
 	struct store *store = render->server->store;
-	const struct store_query *query = &render->sides[0].query;
+	struct store_query query = render->sides[0].query;
+	int64_t step_ns = step_s(&query) * NS_PER_S;
 
-	return store->ops->timeline(store, query, step_s(query) * NS_PER_S, names, n_names,
+	query.range.from_ns = first_step_ns(&query);
+	return store->ops->timeline(store, &query, step_ns, names, n_names,
 				    &render->exchange->arena, ret_lines, ret_n, err);
 }
 

@@ -120,6 +120,7 @@ struct store_merged {
 	int64_t wall_covered_ns; /* time of the range in which at least one series has data */
 	int64_t n_profiles;
 	uint32_t n_series;
+	bool is_gauge;	   /* the values are levels, and the profile holds their sums */
 	uint32_t n_blocks; /* read for it, for the status line */
 	bool is_partial;   /* a damaged block was left out; `missing` says which ranges, sorted */
 	struct store_range *missing;

@@ -10,6 +10,7 @@ in all.  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 se
 """
 
 import gzip
+import json
 import os
 import pathlib
 import random
@@ -25,7 +26,7 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from serving import CPU, Server, cpu_seconds, field, pprof, push_request  # noqa: E402
+from serving import CPU, Server, cpu_seconds, field, push_request  # noqa: E402
 
 BINARY = os.environ.get("PYROMETER_BIN", ROOT / "build" / "src" / "cmd" / "pyrometer")
 TOOLS = pathlib.Path(os.environ.get("BENCH_TOOLS", ROOT / "build" / "tests" / "bench"))
@@ -295,46 +296,37 @@ def disk(table, directory, quick):
 
 # ---- questions ----
 
-STACKS, SAMPLES = 2000, 60
+SHOP = '{service_name="shop"'
 
 
-def make_history(rng, series, minutes, first):
-    """A profile a minute of each series, that begins somewhere inside it; stacks by Zipf's law."""
-    stacks = [tuple(f"pkg{rng.randrange(12)}.level{d}_{min(int(rng.paretovariate(1.1)), 9 + 4 * d)}" for d in range(12))
-              for _ in range(STACKS)]
-    history = []
-    for one in range(series):
-        phase = rng.randrange(60 * 10**9)
-        for minute in range(minutes):
-            values = {stacks[min(int(rng.paretovariate(0.6)) - 1, STACKS - 1)]: rng.randrange(10**3, 10**6) * 1000
-                      for _ in range(SAMPLES)}
-            history.append((one, first * 10**9 + phase + minute * 60 * 10**9, values))
-    return history
+class History:
+    """A store that store_fill filled with 100 series of a service, and what a brute force knows of it."""
 
+    def __init__(self, data, shape, series, step, seconds):
+        self.data, self.shape = data, (shape, series, step)
+        self.seconds, self.asked = seconds, []
+        self.first = int(tool("store_fill", data, *self.shape, seconds)["first_s"])
 
-def send_history(server, history):
-    for at in range(0, len(history), 50):
-        parts = []
-        for one, start, values in history[at:at + 50]:
-            labels = {"__name__": "process_cpu", "service_name": "ask", "host": f"h{one}", "side": "odd" if one % 2 else "even"}
-            parts.append((labels, [(pprof(values, time_ns=start, duration_ns=60 * 10**9), f"{one}-{start}")]))
-        assert server.push(parts).status == 200
+    def draw(self, rng, hours):
+        """A range of about so many hours that fits no window, in ms."""
+        begin = self.first * 1000 + rng.randrange(max(1, (self.seconds - hours * 3600) * 1000))
+        return begin, min(begin + hours * 3600 * 1000 - rng.randrange(1000), (self.first + self.seconds) * 1000)
 
+    def remember(self, question, answer):
+        self.asked.append((question, answer))
 
-def spread(value, until, length):
-    return 0 if until <= 0 else value if until >= length else (value * until + length // 2) // length
-
-
-def oracle(history, begin, end, odd_only):
-    """Self value of each function in [begin, end), in ns: whole microseconds, each divided over its minute."""
-    sums = {}
-    for one, start, values in history:
-        if (odd_only and one % 2 == 0) or start >= end or start + 60 * 10**9 <= begin:
-            continue
-        for stack, value in values.items():
-            part = spread(value // 1000, end - start, 60 * 10**9) - spread(value // 1000, begin - start, 60 * 10**9)
-            sums[stack[-1]] = sums.get(stack[-1], 0) + part * 1000
-    return {name: value for name, value in sums.items() if value}
+    def unlike(self):
+        """How many of the remembered answers are not what all profiles, made again and divided, come to."""
+        lines = "".join(" ".join(map(str, question)) + "\n" for question, _ in self.asked)
+        out = subprocess.run([TOOLS / "store_sums", *map(str, (*self.shape, self.first, self.seconds))], check=True, text=True,
+                             input=lines, stdout=subprocess.PIPE).stdout.splitlines()
+        wrong = 0
+        for ((*_, steps), answer), line in zip(self.asked, out, strict=True):
+            if steps:
+                wrong += [int(word) for word in line.split()] != answer
+            else:
+                wrong += {name: int(value) for name, value in (word.split("=") for word in line.split())} != answer
+        return wrong
 
 
 def self_values(answer):
@@ -348,44 +340,78 @@ def self_values(answer):
     return sums
 
 
-def query(table, directory, quick):
-    series, minutes, n = (20, 20, 40) if quick else (100, 70, 200)
+def timed(server, path, **params):
+    began = time.monotonic()
+    answer = server.get(path, **params)
+    took = (time.monotonic() - began) * 1000
+    assert answer.status == 200, answer.body
+    return took, answer
+
+
+def ask_flame(server, history, rng, hours, side, is_checked):
+    begin, end = history.draw(rng, hours)
+    selector = CPU + SHOP + (f',side="{side}"' if side != "all" else "") + "}"
+    took, _ = timed(server, "/api/v1/view", query=selector, **{"from": begin, "until": end})
+    if is_checked:
+        whole = server.get("/pyroscope/render", query=selector, format="json", maxNodes=10**6, **{"from": begin, "until": end})
+        history.remember((side, begin * 10**6, (end - begin) * 10**6, 0), self_values(whole))
+    return took
+
+
+def ask_lines(server, history, rng, hours, _side, is_checked):
+    """By a label, in the steps that a panel of a thousand points asks for: they fit no window either."""
+    begin, end = history.draw(rng, hours)
+    step = hours * 3600 * 1000 // 1000
+    body = {"profileTypeID": CPU, "labelSelector": SHOP + "}", "start": begin, "end": end, "groupBy": ["side"], "step": step / 1000}
+    began = time.monotonic()
+    answer = server.request("POST", "/querier.v1.QuerierService/SelectSeries", json.dumps(body),
+                            {"Content-Type": "application/json"})
+    took = (time.monotonic() - began) * 1000
+    assert answer.status == 200, answer.body
+    steps = (end - begin) // step  # the last one is short
+    for line in answer.json()["series"] if is_checked else []:
+        points = {int(point["timestamp"]): int(point["value"]) for point in line["points"]}
+        history.remember((line["labels"][0]["value"], begin * 10**6, step * 10**6, steps),
+                         [points.get(begin + (i + 1) * step, 0) for i in range(steps)])
+    return took
+
+
+def ask_all(table, server, history, rng, n, questions):
+    for title, ask, hours, side, bar in questions:
+        took = sorted(ask(server, history, rng, hours, side, i % max(1, n // 10) == 0) for i in range(n))
+        table.row(f"{title}, p99", took[int(n * 0.99)], "ms", bar, note=f"p50 {took[n // 2]:.1f}, {n} ranges")
+
+
+def ask_history(table, directory, history, n, questions):
     rng = random.Random(7)
-    first = int(time.time()) // 60 * 60 - (minutes + 5) * 60
-    history = make_history(rng, series, minutes, first)
-    server = Server(str(BINARY), directory / "ask-data")
-    bodies(directory / "beside", 20, 30, first)
-    noise = None
-    wrong = compared = 0
+    bodies(directory / "beside", 20, 30, int(time.time()) // 60 * 60 - 300)
+    server = Server(str(BINARY), history.data, "--keep", "all=forever")
+    noise = subprocess.Popen([TOOLS / "server_load", server.host, str(server.port), directory / "beside", "2", "50", "1000"],
+                             stdout=subprocess.DEVNULL)
     try:
-        send_history(server, history)
-        wait_until_idle(server)
-        noise = subprocess.Popen([TOOLS / "server_load", server.host, str(server.port), directory / "beside", "2", "50", "20"],
-                                 stdout=subprocess.DEVNULL)
-        took = {"whole service": [], "half of it by a label": []}
-        for i in range(n):
-            odd = i % 2 == 1
-            begin = first * 1000 + rng.randrange(minutes * 15000)
-            end = begin + min(3600, minutes * 45) * 1000 + rng.randrange(60000)
-            selector = f'{CPU}{{service_name="ask"{",side=" + chr(34) + "odd" + chr(34) if odd else ""}}}'
-            began = time.monotonic()
-            answer = server.get("/pyroscope/render", query=selector, format="json", maxNodes=10**6,
-                                **{"from": begin, "until": end})
-            took["half of it by a label" if odd else "whole service"].append((time.monotonic() - began) * 1000)
-            if i % 5 < 2:
-                compared += 1
-                wrong += self_values(answer) != oracle(history, begin * 10**6, end * 10**6, odd)
+        ask_all(table, server, history, rng, n, questions)
     finally:
-        if noise:
-            noise.kill()
-            noise.wait()
+        noise.kill()
+        noise.wait()
         server.stop()
-    print(f"Flame graphs of {series} series, up to {minutes} minutes, {n} seeded unaligned ranges while 50 profiles/s come in,"
-          f" by HTTP with all of their nodes:")
-    for name, bar in (("whole service", 20), ("half of it by a label", 150)):
-        times = sorted(took[name])
-        table.row(f"{name}, p99", times[int(len(times) * 0.99)], "ms", bar, note=f"p50 {times[len(times) // 2]:.1f}")
-    table.row(f"of {compared} answers, unlike an oracle by function", wrong, "", 0)
+    table.row(f"of {len(history.asked)} answers, unlike a brute force", history.unlike(), "", 0)
+
+
+def query(table, directory, quick):
+    series, hours, n = (20, 3, 40) if quick else (100, 25, 200)
+    day = min(hours - 1, 24)
+    history = History(directory / "day", "push", series, 10, hours * 3600)
+    print(f"{series} series, {hours} h of 10 s profiles of 300 samples, while 50 profiles/s come in; ranges fit no window:")
+    ask_history(table, directory, history, n, [
+        ("1 h, whole service", ask_flame, 1, "all", 20), ("1 h, half of it by a label", ask_flame, 1, "odd", None),
+        (f"{day} h, whole service", ask_flame, day, "all", 50), (f"{day} h, half of it by a label", ask_flame, day, "even", 150),
+        (f"{day} h, timeline by a label", ask_lines, day, "all", 50)])
+    days = 1 if quick else 30
+    history = History(directory / "month", "tail", series, 600 if quick else 60, days * 86400)
+    print(f"{series} series, {days} d of profiles with a Zipf tail of 20,000 stacks, the same:")
+    ask_history(table, directory, history, n, [
+        ("24 h, half of it by a label", ask_flame, 24, "odd", 150), (f"{days} d, whole service", ask_flame, days * 24, "all", 150),
+        (f"{days} d, half of it by a label", ask_flame, days * 24, "even", 400)])
 
 
 def main():

@@ -245,6 +245,7 @@ static int answer(struct query *query, struct merge *merge, struct store_merged 
 	merged->covered_ns = merge->covered_ns;
 	merged->n_profiles = merge->n_profiles;
 	merged->n_series = (uint32_t)query->n_series;
+	merged->is_gauge = query->is_gauge;
 	merged->n_blocks = query->n_blocks;
 	merged->wall_covered_ns =
 		cover_length(&merge->wall, query->ask->range.from_ns, query->ask->range.until_ns);

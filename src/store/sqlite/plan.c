@@ -147,6 +147,20 @@ static bool steps_fit_windows(const struct steps *steps)
 	       (steps->from_ns % minute == 0 && steps->step_ns % minute == 0);
 }
 
+/*
+ * A family's blocks are its members' where all that have data in the range are asked for: others come and go, as
+ * containers do.
+ */
+static size_t count_in(struct series *const *members, size_t n, struct store_range range)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += range.from_ns < members[i]->last_ns &&
+			 range.until_ns > members[i]->first_ns;
+	return count;
+}
+
 void plan_family(struct plan *plan, const struct sqlite_store *store, const struct steps *steps,
 		 struct series *const *members, size_t n_members, struct store_range range)
 {
@@ -161,7 +175,9 @@ void plan_family(struct plan *plan, const struct sqlite_store *store, const stru
 		.n_members = n_members,
 	};
 
-	if (n_members == family->n_members && family->is_rolled && steps_fit_windows(steps))
+	if (family->is_rolled && steps_fit_windows(steps) &&
+	    count_in(members, n_members, range) ==
+		    count_in(family->members, family->n_members, range))
 		plan_level(&planner, steps->max_level, range);
 	else
 		plan_members(&planner, range);

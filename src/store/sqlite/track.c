@@ -102,28 +102,46 @@ bool track_open(struct track_reader *reader, struct cursor head, int64_t t_ns, s
 	return !reader->in.bad;
 }
 
+/* A clock that goes on as it did: no change of the gap, none of the length, and a profile begins. */
+static inline bool is_steady(const struct cursor *in)
+{
+	return cursor_left(in) > 2 && in->at[0] == 0 && in->at[1] == 2;
+}
+
+/* The next beginning and length; false when they are none. */
+static inline bool next_time(struct track_reader *reader, struct cursor *in)
+{
+	int64_t longer;
+
+	if (is_steady(in) && reader->len_ns) {
+		in->at += 2;
+		reader->begins = true;
+		reader->t_ns += reader->gap_ns;
+		return true;
+	}
+	reader->gap_ns = (int64_t)((uint64_t)reader->gap_ns + (uint64_t)cursor_list_zigzag(in));
+	longer = cursor_list_zigzag(in);
+	reader->begins = longer & 1;
+	reader->len_ns = (int64_t)((uint64_t)reader->len_ns + (uint64_t)(longer >> 1));
+	/* A profile is at most a day long, and a window too: nothing below can overflow then. */
+	if (reader->gap_ns < -STORE_MAX_DURATION_NS || reader->gap_ns > STORE_MAX_DURATION_NS ||
+	    reader->len_ns <= 0 || reader->len_ns > STORE_MAX_DURATION_NS)
+		return false;
+	reader->t_ns += reader->gap_ns;
+	return true;
+}
+
 bool track_next(struct track_reader *reader)
 {
 	struct cursor in = reader->in;
-	int64_t gap, longer;
 
 	if (!reader->left || in.bad)
 		return false;
 	reader->left--;
-	gap = (int64_t)((uint64_t)reader->gap_ns + (uint64_t)cursor_list_zigzag(&in));
-	longer = cursor_list_zigzag(&in);
+	in.bad |= !next_time(reader, &in);
 	for (size_t c = 0; c < reader->n_columns; c++)
 		reader->totals[c] =
 			(int64_t)((uint64_t)reader->totals[c] + (uint64_t)cursor_list_zigzag(&in));
-	reader->begins = longer & 1;
-	reader->len_ns = (int64_t)((uint64_t)reader->len_ns + (uint64_t)(longer >> 1));
-	reader->gap_ns = gap;
-	/* A profile is at most a day long, and a window too: nothing below can overflow then. */
-	if (gap < -STORE_MAX_DURATION_NS || gap > STORE_MAX_DURATION_NS || reader->len_ns <= 0 ||
-	    reader->len_ns > STORE_MAX_DURATION_NS)
-		in.bad = true;
-	else
-		reader->t_ns += gap;
 	reader->in = in;
 	return !in.bad;
 }

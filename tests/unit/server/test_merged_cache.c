@@ -19,19 +19,6 @@ struct counting_store {
 	uint32_t n_series;
 };
 
-static int series(struct store *base, const struct store_query *query, struct arena *arena,
-		  struct store_series **ret_series, size_t *ret_n, struct err *err)
-{
-	const struct counting_store *store = container_of(base, struct counting_store, base);
-
-	(void)query, (void)err;
-	*ret_series = arena_array(arena, 1, sizeof(**ret_series));
-	(*ret_series)->is_gauge = store->is_gauge;
-	(*ret_series)->profile_type = "x:y:z::";
-	*ret_n = 1;
-	return 0;
-}
-
 static int merge(struct store *base, const struct store_query *query,
 		 struct store_merged *ret_merged, struct err *err)
 {
@@ -45,7 +32,8 @@ static int merge(struct store *base, const struct store_query *query,
 	*ret_merged = (struct store_merged){.profile = profile,
 					    .names = names,
 					    .n_profiles = store->n_profiles,
-					    .n_series = store->n_series};
+					    .n_series = store->n_series,
+					    .is_gauge = store->is_gauge};
 	if (store->fails) {
 		store_merged_done(ret_merged);
 		return err_set(err, store->fails, "made to fail");
@@ -62,7 +50,7 @@ static int merge(struct store *base, const struct store_query *query,
 	return 0;
 }
 
-static const struct store_ops ops = {.series = series, .merge = merge};
+static const struct store_ops ops = {.merge = merge};
 
 static void store_init(struct counting_store *store)
 {
