@@ -82,6 +82,31 @@ static void varints_round_trip(void **state)
 	buf_done(&buf);
 }
 
+/* Of every length, with much and with nothing behind them, and where they are cut off. */
+static void list_varints_are_those_of_the_cursor(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 1 << 16);
+	for (int bits = 0; bits < 64; bits++) {
+		buf_put_varint(&buf, UINT64_C(1) << bits);
+		buf_put_varint(&buf, (UINT64_C(1) << bits) * 3 / 2 - 1);
+		buf_put_zigzag(&buf, -(int64_t)((UINT64_C(1) << bits) / 2));
+	}
+	buf_put_varint(&buf, UINT64_MAX);
+	for (size_t len = 0; len <= buf.len; len++) {
+		struct cursor list = cursor_over(buf.data, len), plain = list;
+
+		while (!plain.bad) {
+			assert_int_equal(cursor_list_varint(&list), cursor_varint(&plain));
+			assert_int_equal(list.bad, plain.bad);
+			assert_ptr_equal(list.at, plain.at);
+		}
+	}
+	buf_done(&buf);
+}
+
 static void cursor_past_the_end_or_malformed_turns_bad(void **state)
 {
 	static const uint8_t endless[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -144,6 +169,7 @@ int main(void)
 		cmocka_unit_test(buf_drop_moves_the_rest_to_the_front),
 		cmocka_unit_test(buf_past_its_ceiling_appends_nothing_and_remembers),
 		cmocka_unit_test(varints_round_trip),
+		cmocka_unit_test(list_varints_are_those_of_the_cursor),
 		cmocka_unit_test(cursor_past_the_end_or_malformed_turns_bad),
 		cmocka_unit_test(cursor_reads_little_endian),
 		cmocka_unit_test(buf_take_hands_the_bytes_over),

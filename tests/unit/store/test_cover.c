@@ -46,6 +46,22 @@ static void cover_stays_small_under_many_additions_in_any_order(void **state)
 	cover_done(&cover);
 }
 
+/* One run a series, as timelines add them: each sorted, and all over the same time. */
+static void cover_unites_runs_that_overlap(void **state)
+{
+	struct cover cover = {0};
+
+	(void)state;
+	for (int64_t series = 0; series < 7; series++)
+		for (int64_t at = 0; at < 100; at++)
+			cover_add(&cover, at * 70 + series * 10, at * 70 + series * 10 + 9);
+	assert_int_equal(cover_length(&cover, 0, 7000), 6300);
+	assert_int_equal(cover.n, 700);
+	for (size_t i = 1; i < cover.n; i++)
+		assert_true(cover.items[i - 1].until_ns < cover.items[i].from_ns);
+	cover_done(&cover);
+}
+
 static void cover_closes_only_gaps_below_the_limit(void **state)
 {
 	struct cover cover = {0};
@@ -99,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cover_counts_each_moment_once),
 		cmocka_unit_test(cover_stays_small_under_many_additions_in_any_order),
+		cmocka_unit_test(cover_unites_runs_that_overlap),
 		cmocka_unit_test(cover_closes_only_gaps_below_the_limit),
 		cmocka_unit_test(spread_parts_add_up_wherever_it_is_cut),
 		cmocka_unit_test(spread_is_proportional_within_one),
