@@ -215,6 +215,42 @@ void opt_set_standards(const struct opt *opts, void *into)
 	}
 }
 
+static int set_flag(const struct opt *opt, const char *text, void *into, struct err *err)
+{
+	bool *place = (bool *)((char *)into + opt->offset);
+
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return err_set(err, ERR_USAGE, "%s is true or false, not '%s'", opt->name, text);
+	*place = strcmp(text, "true") == 0;
+	return 0;
+}
+
+int opt_set(const struct opt *opts, const char *name, const char *text, void *into, struct err *err)
+{
+	int r;
+
+	for (; opts->name; opts++)
+		if (strcmp(opts->name, name) == 0)
+			break;
+	if (!opts->name)
+		return err_set(err, ERR_USAGE, "there is no option %s", name);
+	if (opts->kind == OPT_FLAG)
+		return set_flag(opts, text, into, err);
+	r = store_value(opts, text, into, err);
+	return r < 0 ? err_prefix(err, r, "%s", name) : 0;
+}
+
+void opt_replace_lists(const struct opt *opts, const void *given, void *into)
+{
+	for (; opts->name; opts++) {
+		const struct opt_list *list =
+			(const struct opt_list *)((const char *)given + opts->offset);
+
+		if (opts->kind == OPT_LIST && list->n)
+			((struct opt_list *)((char *)into + opts->offset))->n = 0;
+	}
+}
+
 static bool takes_value(const struct opt *opt)
 {
 	return opt->kind != OPT_FLAG && opt->kind != OPT_COUNT;

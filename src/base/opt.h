@@ -83,6 +83,15 @@ struct opt_command {
 int opt_parse(const struct opt_command *command, int argc, char **argv, void *into,
 	      struct err *err) nodiscard;
 
+/*
+ * Set one option by its whole name, as a configuration file does; flags are "true" or "false".  `text` is borrowed as
+ * argv is.  ERR_USAGE for a name that there is not, and for a value that the row refuses.
+ */
+int opt_set(const struct opt *opts, const char *name, const char *text, void *into,
+	    struct err *err) nodiscard;
+/* Empty in `into` each list of which `given` has something: it replaces what was there. */
+void opt_replace_lists(const struct opt *opts, const void *given, void *into);
+
 /* Store the default of every row that has one; a default that its row refuses is our own mistake. */
 void opt_set_standards(const struct opt *opts, void *into);
 

@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/config_file.h"
 #include "cmd/data_dir.h"
 #include "server/keep_rules.h"
 #include "server/server.h"
@@ -28,6 +30,7 @@
 static const char *const otlp_default[] = {"127.0.0.1:4317", "127.0.0.1:4318"};
 
 struct serve_opts {
+	const char *config;
 	struct opt_list listen;
 	struct opt_list otlp;
 	struct opt_list hosts;
@@ -55,6 +58,11 @@ static const struct opt opts[] = {
 	 .help = "listen here as well, for what sends OpenTelemetry's profiles, by gRPC or HTTP; "
 		 "may be given again; none: nowhere (default, without --listen: ports 4317 and "
 		 "4318 of this machine, if they are free)"},
+	{.name = "config",
+	 .kind = OPT_STR,
+	 .offset = offsetof(struct serve_opts, config),
+	 .arg = "FILE",
+	 .help = "take options from this YAML file (retention: 30d); those given here win"},
 	{.letter = 'd',
 	 .name = "data",
 	 .kind = OPT_STR,
@@ -68,7 +76,7 @@ static const struct opt opts[] = {
 	 .offset = offsetof(struct serve_opts, scrape),
 	 .arg = "FILE",
 	 .help = "read /debug/pprof of the targets in this YAML file again and again; "
-		 "/api/v1/targets shows how that goes"},
+		 "the page /targets shows how that goes; SIGHUP reads the file again"},
 	{.name = "retention",
 	 .kind = OPT_DURATION,
 	 .offset = offsetof(struct serve_opts, retention_ns),
@@ -181,7 +189,7 @@ static void announce(const struct server *server, const struct server_config *co
 	fflush(stdout);
 }
 
-/* Certificate and tokens; says how it went. */
+/* Certificate, tokens and what is scraped; says how it went. */
 static void reload(struct server *server)
 {
 	struct err err;
@@ -189,7 +197,7 @@ static void reload(struct server *server)
 	if (server_reload(server, &err) < 0)
 		log_error("%s: goes on with what it has", err.text);
 	else
-		log_info("certificate and tokens are read again");
+		log_info("certificate, tokens and what is scraped are read again");
 }
 
 /*
@@ -204,7 +212,8 @@ static void wait_for_signal(const sigset_t *signals, struct server *server,
 	for (;;) {
 		if (sigwait(signals, &number) != 0)
 			continue;
-		if (number != SIGHUP || (!config->tls_cert && !server_asks_token(server)))
+		if (number != SIGHUP ||
+		    (!config->tls_cert && !config->scrape_file && !server_asks_token(server)))
 			break;
 		reload(server);
 	}
@@ -276,18 +285,41 @@ static int set_listeners(struct serve_opts *given, struct server_config *config,
 	return 0;
 }
 
+/* The command line, over what the file says that it may name; as command_parse(). */
+static int parse(int argc, char **argv, struct arena *arena, struct serve_opts *given)
+{
+	struct serve_opts here = {.base = ""};
+	struct err err;
+	int r;
+
+	*given = (struct serve_opts){.base = ""};
+	limits_init(&here.limits);
+	limits_init(&given->limits);
+	r = command_parse(&command_serve, argc, argv, &here);
+	if (r <= 0 || !here.config) {
+		*given = here;
+		return r;
+	}
+	if (config_file_read(here.config, opts, arena, given, &err) < 0) {
+		log_error("%s", err.text);
+		return ERR_USAGE;
+	}
+	opt_replace_lists(opts, &here, given);
+	return command_parse(&command_serve, argc, argv, given);
+}
+
 static int run(int argc, char **argv)
 {
-	struct serve_opts given = {.base = ""};
+	cleanup(arena_done) struct arena arena;
+	struct serve_opts given;
 	struct keep_rules rules = {0};
 	struct server_config config;
 	char dir[DATA_DIR_BYTES];
 	struct err err;
 	int r;
 
-	limits_init(&given.limits);
-	r = command_parse(&command_serve, argc, argv, &given);
-
+	arena_init(&arena);
+	r = parse(argc, argv, &arena, &given);
 	if (r <= 0)
 		return r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
 	if (r < argc) {

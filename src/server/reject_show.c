@@ -182,7 +182,8 @@ void handle_rejections_page(void *ctx, struct http_exchange *exchange)
 			put_row(out, &rejects[i]);
 		buf_puts(out, "</tbody>\n</table>\n");
 	}
-	buf_printf(out, "<p><a href=\"%s/\">Profiles</a></p>\n", server->config.base);
+	buf_printf(out, "<p><a href=\"%s/status\">Status</a> <a href=\"%s/\">Profiles</a></p>\n",
+		   server->config.base, server->config.base);
 	plain_page_end(exchange);
 	http_exchange_finish(exchange);
 }

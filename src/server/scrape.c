@@ -5,8 +5,6 @@
  */
 #include "server/scrape.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,58 +14,15 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "base/vec.h"
-#include "codec/json.h"
 #include "http/fetcher.h"
-#include "server/scrape_config.h"
+#include "server/scrape_private.h"
 #include "server/upload.h"
 
 #define IN_FLIGHT_BYTES ((size_t)128 << 20) /* answers of all targets together */
 #define MAX_WAIT_NS (NS_PER_S)
 #define URL_MAX_BYTES 8192
 
-enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
-
-/* One profile of one target. */
-struct entry {
-	struct scraper *scraper;
-	const struct scrape_target *target;
-	const struct scrape_profile *profile;
-	struct caller caller;
-	char *url;
-	int64_t due_ns; /* monotonic */
-	atomic_bool is_busy;
-
-	/* Under the lock. */
-	enum health health;
-	int64_t time_ns, duration_ns; /* of the last scrape */
-	uint64_t scrapes, failures;
-	size_t bytes; /* of the last answer */
-	char error[ERR_TEXT_MAX];
-};
-
-struct scraper {
-	struct server *server;
-	struct scrape_config config;
-	struct http_fetcher *fetcher;
-	struct entry *entries;
-	size_t n_entries;
-	size_t n_fetching; /* the thread's own */
-	pthread_t thread;
-	bool has_thread;
-	atomic_bool is_stopping;
-	pthread_mutex_t lock;
-	struct scraper_stats stats;
-};
-
 /* ---- what became of it ---- */
-
-static const char *health_name(enum health health)
-{
-	static const char *const names[] = {
-		[HEALTH_UNKNOWN] = "unknown", [HEALTH_UP] = "up", [HEALTH_DOWN] = "down"};
-
-	return names[health];
-}
 
 /* Once when it goes, once when it comes back; the profiles of a target that is gone fail together. */
 static void say_change(const struct entry *entry, enum health before, enum health after,
@@ -275,8 +230,57 @@ static void add_entries(struct scraper *scraper)
 	scraper->stats.profiles = scraper->n_entries;
 }
 
-int scraper_start(struct server *server, const char *file, struct scraper **ret_scraper,
-		  struct err *err)
+/* ---- again ---- */
+
+static int by_place(const void *a, const void *b)
+{
+	const struct entry *x = *(const struct entry *const *)a;
+	const struct entry *y = *(const struct entry *const *)b;
+	int order = strcmp(x->url, y->url);
+
+	order = order ? order : strcmp(x->target->job->name, y->target->job->name);
+	return order ? order : strcmp(x->profile->name, y->profile->name);
+}
+
+static void inherit(struct entry *entry, const struct entry *from)
+{
+	entry->health = from->health;
+	entry->time_ns = from->time_ns;
+	entry->duration_ns = from->duration_ns;
+	entry->scrapes = from->scrapes;
+	entry->failures = from->failures;
+	entry->bytes = from->bytes;
+	memcpy(entry->error, from->error, sizeof(entry->error));
+}
+
+/* What is known of targets that stay, and the sums since the server's start. */
+static void inherit_all(struct scraper *scraper, struct scraper *before)
+{
+	struct entry **sorted = xcalloc(before->n_entries + 1, sizeof(*sorted));
+	struct scraper_stats sums;
+
+	for (size_t i = 0; i < before->n_entries; i++)
+		sorted[i] = &before->entries[i];
+	qsort(sorted, before->n_entries, sizeof(*sorted), by_place);
+	pthread_mutex_lock(&before->lock);
+	for (size_t i = 0; i < scraper->n_entries; i++) {
+		struct entry *entry = &scraper->entries[i];
+		struct entry **found =
+			bsearch(&entry, sorted, before->n_entries, sizeof(*sorted), by_place);
+
+		if (found)
+			inherit(entry, *found);
+	}
+	sums = before->stats;
+	pthread_mutex_unlock(&before->lock);
+	sums.targets = scraper->stats.targets;
+	sums.profiles = scraper->stats.profiles;
+	scraper->stats = sums;
+	free(sorted);
+}
+
+int scraper_start(struct server *server, const char *file, struct scraper *before,
+		  struct scraper **ret_scraper, struct err *err)
 {
 	struct scraper *scraper = xcalloc(1, sizeof(*scraper));
 	int r;
@@ -288,6 +292,9 @@ int scraper_start(struct server *server, const char *file, struct scraper **ret_
 		r = http_fetcher_new(IN_FLIGHT_BYTES, &scraper->fetcher, err);
 	if (r == 0) {
 		add_entries(scraper);
+		scraper_stop(before);
+		if (before)
+			inherit_all(scraper, before);
 		r = -pthread_create(&scraper->thread, NULL, run, scraper);
 		scraper->has_thread = r == 0;
 		if (r < 0)
@@ -297,6 +304,7 @@ int scraper_start(struct server *server, const char *file, struct scraper **ret_
 		scraper_free(scraper);
 		return r;
 	}
+	scraper->before = before;
 	*ret_scraper = scraper;
 	return 0;
 }
@@ -311,10 +319,8 @@ void scraper_stop(struct scraper *scraper)
 	scraper->has_thread = false;
 }
 
-void scraper_free(struct scraper *scraper)
+static void free_one(struct scraper *scraper)
 {
-	if (!scraper)
-		return;
 	scraper_stop(scraper);
 	http_fetcher_free(scraper->fetcher);
 	for (size_t i = 0; i < scraper->n_entries; i++)
@@ -325,67 +331,12 @@ void scraper_free(struct scraper *scraper)
 	free(scraper);
 }
 
-/* ---- what others see ---- */
-
-void scraper_stats(struct scraper *scraper, struct scraper_stats *ret_stats)
+void scraper_free(struct scraper *scraper)
 {
-	*ret_stats = (struct scraper_stats){0};
-	if (!scraper)
-		return;
-	pthread_mutex_lock(&scraper->lock);
-	*ret_stats = scraper->stats;
-	for (size_t i = 0; i < scraper->n_entries; i++)
-		ret_stats->profiles_up += scraper->entries[i].health == HEALTH_UP;
-	pthread_mutex_unlock(&scraper->lock);
-}
+	while (scraper) {
+		struct scraper *before = scraper->before;
 
-static void write_labels(struct json_writer *json, const struct labels *labels)
-{
-	json_key(json, "labels");
-	json_object(json);
-	for (size_t i = 0; i < labels->n; i++)
-		json_member_str(json, labels->items[i].name, labels->items[i].value);
-	json_end(json);
-}
-
-static void write_entry(struct json_writer *json, const struct entry *entry)
-{
-	const struct scrape_job *job = entry->target->job;
-
-	json_object(json);
-	json_member_str(json, "job", job->name);
-	json_member_str(json, "profile", entry->profile->name);
-	json_member_str(json, "url", entry->url);
-	write_labels(json, &entry->target->labels);
-	json_member_str(json, "health", health_name(entry->health));
-	json_member_str(json, "error", entry->error);
-	json_member_int(json, "interval", job->interval_ns / NS_PER_MS);
-	json_member_int(json, "last", entry->time_ns / NS_PER_MS);
-	json_member_int(json, "duration", entry->duration_ns / NS_PER_MS);
-	json_member_uint(json, "bytes", entry->bytes);
-	json_member_uint(json, "scrapes", entry->scrapes);
-	json_member_uint(json, "failures", entry->failures);
-	json_end(json);
-}
-
-void handle_targets(void *ctx, struct http_exchange *exchange)
-{
-	struct server *server = ctx;
-	struct scraper *scraper = server->scraper;
-	struct json_writer json;
-
-	exchange->response.content_type = "application/json";
-	json_writer_init(&json, &exchange->response.body, JSON_ESCAPE_MARKUP);
-	json_object(&json);
-	json_key(&json, "targets");
-	json_array(&json);
-	if (scraper) {
-		pthread_mutex_lock(&scraper->lock);
-		for (size_t i = 0; i < scraper->n_entries; i++)
-			write_entry(&json, &scraper->entries[i]);
-		pthread_mutex_unlock(&scraper->lock);
+		free_one(scraper);
+		scraper = before;
 	}
-	json_end(&json);
-	json_end(&json);
-	http_exchange_finish(exchange);
 }

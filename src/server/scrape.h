@@ -21,8 +21,12 @@
 struct server;
 struct scraper;
 
-int scraper_start(struct server *server, const char *file, struct scraper **ret_scraper,
-		  struct err *err) nodiscard;
+/*
+ * `before`: the one that it replaces (NULL: none), which is stopped, goes on being looked at by whoever does, and is
+ * freed with the new one.  When the file cannot be used it runs on.
+ */
+int scraper_start(struct server *server, const char *file, struct scraper *before,
+		  struct scraper **ret_scraper, struct err *err) nodiscard;
 /* Gives up what is under way; returns when the thread has ended.  NULL is fine. */
 void scraper_stop(struct scraper *scraper);
 /* After the store's last answer. */
@@ -36,6 +40,7 @@ struct scraper_stats {
 };
 void scraper_stats(struct scraper *scraper, struct scraper_stats *ret_stats);
 
-http_handler_fn handle_targets; /* GET /api/v1/targets */
+http_handler_fn handle_targets;	     /* GET /api/v1/targets */
+http_handler_fn handle_targets_page; /* GET /targets */
 
 #endif

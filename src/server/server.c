@@ -113,6 +113,11 @@ static const struct http_route routes[] = {
 	{"/api/v1/jobs", HTTP_ALLOW_GET, HTTP_LANE_QUERY, handle_jobs, 0, SCOPE_ADMIN},
 	{"/api/v1/targets", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_targets, 0,
 	 SCOPE_QUERY | SCOPE_WHOLE},
+	{"/targets", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_targets_page, 0,
+	 SCOPE_QUERY | SCOPE_WHOLE | SCOPE_PAGE},
+	{"/api/v1/status", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_status, 0, SCOPE_QUERY},
+	{"/status", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_status_page, 0,
+	 SCOPE_QUERY | SCOPE_PAGE},
 	{"/api/v1/openapi.json", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_openapi, 0, SCOPE_QUERY},
 	{"/api/swagger.json", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_openapi, 0, SCOPE_QUERY},
 	{"/ready", HTTP_ALLOW_GET, HTTP_LANE_QUICK, handle_ready, 0, SCOPE_OPEN},
@@ -228,6 +233,18 @@ static void server_free(struct server *server)
 	free(server);
 }
 
+/* What the file says now, instead of what it said before. */
+static int scrape(struct server *server, struct err *err)
+{
+	struct scraper *scraper = NULL;
+	int r = scraper_start(server, server->config.scrape_file, atomic_load(&server->scraper),
+			      &scraper, err);
+
+	if (r == 0)
+		atomic_store(&server->scraper, scraper);
+	return r;
+}
+
 int server_start(const struct server_config *config, struct server **ret_server, struct err *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
@@ -249,7 +266,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 		server->keep = keep_new(config->given_store ? NULL : config->store.dir);
 		server->delta = delta_table_new(config->limits.max_delta_bytes);
 		if (config->scrape_file)
-			r = scraper_start(server, config->scrape_file, &server->scraper, err);
+			r = scrape(server, err);
 	}
 	if (r == 0)
 		r = start_http(server, err);
@@ -289,5 +306,7 @@ int server_reload(struct server *server, struct err *err)
 {
 	int r = http_server_reload_tls(server->http, err);
 
-	return r < 0 ? r : access_reload(server->access, err);
+	if (r == 0)
+		r = access_reload(server->access, err);
+	return r < 0 || !server->config.scrape_file ? r : scrape(server, err);
 }

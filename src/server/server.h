@@ -54,7 +54,7 @@ int server_start(const struct server_config *config, struct server **ret_server,
 void server_stop(struct server *server);
 
 uint16_t server_port(const struct server *server, size_t i);
-/* Read the certificate and the tokens again (SIGHUP); what cannot be read stays as it was. */
+/* Read the certificate, the tokens and what to scrape again (SIGHUP); what cannot be read stays as it was. */
 int server_reload(struct server *server, struct err *err) nodiscard;
 /* Is a token needed for everything but /ready? */
 bool server_asks_token(const struct server *server);

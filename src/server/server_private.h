@@ -60,7 +60,7 @@ struct server {
 	struct codec_budget budget; /* of everything that is inflated */
 	struct merged_cache *cache;
 	struct keep *keep;	   /* of clients, beside the store */
-	struct scraper *scraper;   /* NULL: nothing is scraped */
+	_Atomic(struct scraper *) scraper; /* NULL: nothing is scraped */
 	struct delta_table *delta; /* counters that uploads are compared with */
 	struct access *access;
 	struct rejects *rejects;
@@ -102,6 +102,7 @@ http_handler_fn handle_version, handle_features, handle_debuginfo_list, handle_b
 	handle_status_config, handle_unknown_method, handle_unimplemented; /* services.c */
 http_handler_fn handle_ready;						   /* health.c */
 http_handler_fn handle_healthz;
+http_handler_fn handle_status, handle_status_page; /* status.c */
 http_handler_fn handle_metrics;						  /* metrics.c */
 http_handler_fn handle_page;						  /* page.c */
 http_handler_fn handle_login, handle_logout;				  /* login.c */

@@ -177,6 +177,16 @@ struct store_job {
 	const char *error;		/* of a failed one, else "" */
 };
 
+/* What is damaged, and so left out of answers: found since the start, or set aside before. */
+struct store_damage {
+	const char *file;  /* below the store's directory */
+	const char *level; /* "10s" */
+	const char *
+		owner; /* labels of the block's series, or the service of a roll-up; "": all of the file */
+	struct store_range range; /* the time that it held, or may have held */
+};
+#define STORE_MAX_DAMAGE 1000 /* listed; all are counted */
+
 struct store_stats {
 	uint64_t puts, duplicates, rejected, commits;
 	uint64_t blocks, bytes_on_disk, series, stack_nodes, strings;
@@ -241,6 +251,9 @@ struct store_ops {
 	/* Jobs of the tenant, the newest first, with the last STORE_MAX_JOBS that are over. */
 	int (*jobs)(struct store *store, const char *tenant, struct arena *arena,
 		    struct store_job **ret_jobs, size_t *ret_n, struct err *err);
+	/* Of the tenant, at most STORE_MAX_DAMAGE, the files first. */
+	int (*damage)(struct store *store, const char *tenant, struct arena *arena,
+		      struct store_damage **ret_damage, size_t *ret_n, struct err *err);
 	void (*stats)(struct store *store, struct store_stats *ret_stats);
 	/* Finish what is queued, write everything, stop the writer, free. */
 	void (*close)(struct store *store);

@@ -143,6 +143,7 @@ static const struct store_ops sqlite_ops = {
 	.get_source = sqlite_get_source,
 	.delete = sqlite_delete,
 	.jobs = sqlite_jobs,
+	.damage = sqlite_damage,
 	.stats = stats,
 	.close = store_close,
 };

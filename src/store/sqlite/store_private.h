@@ -218,6 +218,10 @@ bool forget_is_due(struct sqlite_store *store);
 /* The catalogue says on disk which files are deleted: they leave the disk, and what only they named goes. */
 int forget_deleted(struct sqlite_store *store, int64_t now_ns, struct err *err) nodiscard;
 
+/* ---- damage.c ---- */
+int sqlite_damage(struct store *base, const char *tenant, struct arena *arena,
+		  struct store_damage **ret_damage, size_t *ret_n, struct err *err);
+
 /* ---- queries ---- */
 int sqlite_series(struct store *base, const struct store_query *query, struct arena *arena,
 		  struct store_series **ret_series, size_t *ret_n, struct err *err);

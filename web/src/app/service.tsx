@@ -27,6 +27,15 @@ export interface ServiceProps {
 	servicesError: Answer<Services>;
 }
 
+const RANGES_SHOWN = 3;
+
+/** Which part of the range is damaged, as a sentence. */
+export function missingText(missing: Range[], now: number): string {
+	const shown = missing.slice(0, RANGES_SHOWN).map((range) => `${clock(range.from, now)} – ${clock(range.until, now)}`);
+	const more = missing.length > RANGES_SHOWN ? ` and ${missing.length - RANGES_SHOWN} more` : "";
+	return `Part of this range could not be read${shown.length ? ` (${shown.join(", ")}${more})` : ""}; totals leave it out.`;
+}
+
 /** The main screen: one service over time, and what it did in the chosen range. */
 export function Service(props: ServiceProps) {
 	const { state, type, now, navigate } = props;
@@ -95,7 +104,7 @@ export function Service(props: ServiceProps) {
 			)}
 			{picture?.view.is_partial && (
 				<p class="notice warn" role="status">
-					Part of this range could not be read; totals leave it out.
+					{missingText(picture.view.missing ?? [], props.now)} <a href={`${base}/status`}>Status</a>
 				</p>
 			)}
 			{isEmpty && <Empty state={state} known={props.known} range={shown} navigate={navigate} />}

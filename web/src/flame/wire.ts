@@ -53,7 +53,8 @@ export interface WireView {
 	samples_b?: number;
 	series?: number;
 	is_partial?: boolean;
-	missing?: unknown[];
+	/** What of the range could not be read, in milliseconds. */
+	missing?: { from: number; until: number }[];
 	strings: string[];
 	frames: WireFrames;
 	flame: WireFlame;
