@@ -66,6 +66,12 @@ static hot_inline uint32_t idtab_find(const struct idtab *tab, uint64_t hash, id
 	return UINT32_MAX;
 }
 
+/* Where a search for that hash begins, in a table that is not empty: for who looks up many things in step. */
+static inline const struct idtab_slot *idtab_slot(const struct idtab *tab, uint64_t hash)
+{
+	return &tab->slots[(uint32_t)hash & (tab->cap - 1)];
+}
+
 /* Room for `n` ids without growing on the way; n must not come from outside unchecked. */
 void idtab_reserve(struct idtab *tab, size_t n);
 /* Add an id that is known to be absent. */

@@ -1,80 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "profile/names.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/map.h"
 #include "base/utf8.h"
 #include "base/vec.h"
-#include "profile/hash.h"
-#include "profile/hash_private.h"
+#include "profile/names_private.h"
 
 #define OVER_LIMIT_NAME "[names over limit]"
 #define ELLIPSIS "\xe2\x80\xa6"
 /* What a shortened name keeps of each end; both and the ellipsis fit into NAME_MAX_BYTES. */
 #define NAME_END_BYTES ((NAME_MAX_BYTES - sizeof(ELLIPSIS)) / 2)
 
-struct text {
-	const char *data;
-	uint32_t len;
-	uint32_t hash; /* kept for import: tables of one process share their seed */
-};
-
-struct func {
-	uint32_t first_frame;
-	uint32_t plain_frame; /* the one without line and address, + 1; 0: not made yet */
-};
-
-/* An object with new and free; texts live in its arena, as long as it does. */
-struct names {
-	uint64_t seed;
-	struct arena arena;
-	size_t text_bytes;
-
-	struct text *strings;
-	size_t strings_cap;
-	uint32_t n_strings;
-	uint32_t max_strings;
-
-	struct frame *frames;
-	size_t frames_cap;
-	uint32_t *func_of; /* per frame */
-	size_t func_of_cap;
-	uint32_t n_frames;
-	uint32_t max_frames;
-
-	struct func *funcs;
-	size_t funcs_cap;
-	uint32_t n_funcs;
-
-	struct idtab string_tab, frame_tab, func_tab;
-	uint64_t over_limit;
-};
-
 /* ---- strings ---- */
-
-static bool text_equal(const void *things, uint32_t id, const void *key)
-{
-	const struct text *mine = &((const struct names *)things)->strings[id], *other = key;
-
-	return mine->len == other->len && !memcmp(mine->data, other->data, other->len);
-}
-
-static struct text text_over(const struct names *names, const char *data, size_t len)
-{
-	return (struct text){data, (uint32_t)len, (uint32_t)hash_here(names->seed, data, len)};
-}
 
 static struct str_id string_add(struct names *names, const struct text *text)
 {
 	struct str_id id = {names->n_strings};
 	char *copy = arena_strndup(&names->arena, text->data, text->len);
 
-	names->strings =
-		vec_grow(names->strings, &names->strings_cap, id.v + 1u, sizeof(*names->strings));
+	names->strings = vec_grow_raw(names->strings, &names->strings_cap, id.v + 1u,
+				      sizeof(*names->strings));
 	names->strings[id.v] = (struct text){copy, text->len, text->hash};
 	names->text_bytes += text->len;
 	names->n_strings++;
@@ -101,7 +47,7 @@ static struct str_id string_add_new(struct names *names, const struct text *text
 	return string_add(names, text);
 }
 
-static struct str_id string_intern(struct names *names, const struct text *text)
+struct str_id names_intern_text(struct names *names, const struct text *text)
 {
 	uint32_t id = idtab_find(&names->string_tab, text->hash, text_equal, names, text);
 
@@ -150,7 +96,7 @@ static struct str_id string_repaired(struct names *names, const char *text, size
 		repaired = shortened;
 	}
 	out = text_over(names, repaired, len);
-	return string_intern(names, &out);
+	return names_intern_text(names, &out);
 }
 
 struct str_id names_str(struct names *names, const char *text, size_t len)
@@ -191,46 +137,6 @@ uint32_t names_str_count(const struct names *names)
 
 /* ---- frames and functions ---- */
 
-static uint64_t two_of(uint32_t high, uint32_t low)
-{
-	return (uint64_t)high << 32 | low;
-}
-
-/*
- * In registers: hashing a struct as bytes would first wait for the stores that filled it.  What a function
- * is made of comes first, so that a frame's hash costs one product more.
- */
-static uint64_t func_hash(uint64_t seed, const struct frame *frame)
-{
-	uint64_t other = seed << 32 | seed >> 32;
-
-	return hash_fold(two_of(frame->name.v, frame->qualname.v) ^ seed ^ 0x9e3779b97f4a7c15u,
-			 two_of(frame->file.v, frame->module.v) ^ other ^ 0xd1b54a32d192ed03u) +
-	       hash_fold(two_of(frame->build_id.v, frame->first_line) ^ seed ^ 0x8bb84b93962eacc9u,
-			 frame->kind ^ other ^ 0x2d358dccaa6c78a5u);
-}
-
-static uint64_t frame_hash(uint64_t seed, uint64_t func, const struct frame *frame)
-{
-	return func + hash_fold(two_of(frame->line, frame->column) ^ seed ^ 0x4b33a62ed433d4a3u,
-				frame->address ^ (seed << 32 | seed >> 32) ^ 0x4d5a2da51de1aa47u);
-}
-
-static bool is_of_func(const struct frame *a, const struct frame *b)
-{
-	return a->name.v == b->name.v && a->file.v == b->file.v && a->qualname.v == b->qualname.v &&
-	       a->module.v == b->module.v && a->build_id.v == b->build_id.v &&
-	       a->first_line == b->first_line && a->kind == b->kind;
-}
-
-static bool frame_equal(const void *things, uint32_t id, const void *key)
-{
-	const struct frame *mine = &((const struct names *)things)->frames[id], *other = key;
-
-	return mine->line == other->line && mine->column == other->column &&
-	       mine->address == other->address && is_of_func(mine, other);
-}
-
 static bool func_equal(const void *things, uint32_t id, const void *key)
 {
 	const struct names *names = things;
@@ -247,8 +153,8 @@ static uint32_t func_intern(struct names *names, const struct frame *frame, uint
 	if (func != UINT32_MAX)
 		return func;
 	func = names->n_funcs++;
-	names->funcs =
-		vec_grow(names->funcs, &names->funcs_cap, names->n_funcs, sizeof(*names->funcs));
+	names->funcs = vec_grow_raw(names->funcs, &names->funcs_cap, names->n_funcs,
+				    sizeof(*names->funcs));
 	names->funcs[func] = (struct func){.first_frame = id};
 	idtab_add(&names->func_tab, hash, func);
 	return func;
@@ -259,10 +165,10 @@ static struct frame_id frame_add(struct names *names, const struct frame *frame,
 {
 	struct frame_id id = {names->n_frames++};
 
-	names->frames = vec_grow(names->frames, &names->frames_cap, names->n_frames,
-				 sizeof(*names->frames));
-	names->func_of = vec_grow(names->func_of, &names->func_of_cap, names->n_frames,
-				  sizeof(*names->func_of));
+	names->frames = vec_grow_raw(names->frames, &names->frames_cap, names->n_frames,
+				     sizeof(*names->frames));
+	names->func_of = vec_grow_raw(names->func_of, &names->func_of_cap, names->n_frames,
+				      sizeof(*names->func_of));
 	names->frames[id.v] = *frame;
 	names->func_of[id.v] = func_intern(names, frame, func, id.v);
 	if (!frame->line && !frame->address)
@@ -271,10 +177,12 @@ static struct frame_id frame_add(struct names *names, const struct frame *frame,
 	return id;
 }
 
-/* `is_limited` is false for the frames that may stand above the ceiling. */
-static struct frame_id frame_intern(struct names *names, const struct frame *frame, bool is_limited)
+static struct frame_id frame_intern(struct names *names, const struct frame *frame,
+				    bool is_limited);
+
+struct frame_id names_intern_frame(struct names *names, const struct frame *frame, uint64_t func,
+				   uint64_t hash, bool is_limited)
 {
-	uint64_t func = func_hash(names->seed, frame), hash = frame_hash(names->seed, func, frame);
 	uint32_t id = idtab_find(&names->frame_tab, hash, frame_equal, names, frame);
 
 	if (id != UINT32_MAX)
@@ -285,6 +193,14 @@ static struct frame_id frame_intern(struct names *names, const struct frame *fra
 		return frame_intern(names, &marker, false);
 	}
 	return frame_add(names, frame, func, hash);
+}
+
+static struct frame_id frame_intern(struct names *names, const struct frame *frame, bool is_limited)
+{
+	uint64_t func = func_hash(names->seed, frame);
+
+	return names_intern_frame(names, frame, func, frame_hash(names->seed, func, frame),
+				  is_limited);
 }
 
 struct frame_id names_frame(struct names *names, const struct frame *frame)
@@ -351,49 +267,6 @@ const struct frame *names_func_get(const struct names *names, struct func_id id)
 	return &names->frames[names->funcs[id.v].first_frame];
 }
 
-/* ---- import ---- */
-
-static struct str_id string_import(struct names *names, struct names_map *map,
-				   const struct names *source, struct str_id id)
-{
-	const struct text *text = &source->strings[id.v];
-	uint32_t *known = &map->strings[id.v];
-
-	if (!*known)
-		*known = string_intern(names, text).v + 1;
-	return (struct str_id){*known - 1};
-}
-
-struct frame_id names_import_new(struct names *names, struct names_map *map,
-				 const struct names *source, struct frame_id id)
-{
-	struct frame frame;
-
-	if (names == source)
-		return id;
-	if (map->cap < source->n_frames || map->strings_cap < source->n_strings) {
-		map->frames =
-			vec_grow(map->frames, &map->cap, source->n_frames, sizeof(*map->frames));
-		map->strings = vec_grow(map->strings, &map->strings_cap, source->n_strings,
-					sizeof(*map->strings));
-	}
-	frame = *names_frame_get(source, id);
-	frame.name = string_import(names, map, source, frame.name);
-	frame.qualname = string_import(names, map, source, frame.qualname);
-	frame.file = string_import(names, map, source, frame.file);
-	frame.module = string_import(names, map, source, frame.module);
-	frame.build_id = string_import(names, map, source, frame.build_id);
-	id.v = (map->frames[id.v] = names_frame(names, &frame).v + 1) - 1;
-	return id;
-}
-
-void names_map_done(struct names_map *map)
-{
-	free(map->frames);
-	free(map->strings);
-	*map = (struct names_map){0};
-}
-
 /* ---- life ---- */
 
 struct names *names_new(void)
@@ -437,10 +310,11 @@ void names_reserve(struct names *names, uint32_t strings, uint32_t frames)
 	strings = names->n_strings + min_of(strings, names->max_strings - names->n_strings);
 	frames = names->n_frames + min_of(frames, names->max_frames - names->n_frames);
 	names->strings =
-		vec_grow(names->strings, &names->strings_cap, strings, sizeof(*names->strings));
-	names->frames = vec_grow(names->frames, &names->frames_cap, frames, sizeof(*names->frames));
+		vec_grow_raw(names->strings, &names->strings_cap, strings, sizeof(*names->strings));
+	names->frames =
+		vec_grow_raw(names->frames, &names->frames_cap, frames, sizeof(*names->frames));
 	names->func_of =
-		vec_grow(names->func_of, &names->func_of_cap, frames, sizeof(*names->func_of));
+		vec_grow_raw(names->func_of, &names->func_of_cap, frames, sizeof(*names->func_of));
 	idtab_reserve(&names->string_tab, strings);
 	idtab_reserve(&names->frame_tab, frames);
 	idtab_reserve(&names->func_tab, frames / 2);

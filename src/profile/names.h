@@ -123,6 +123,9 @@ static inline struct frame_id names_import(struct names *names, struct names_map
 		return (struct frame_id){map->frames[id.v] - 1};
 	return names_import_new(names, map, source, id);
 }
+/* All frames that are used, by id of the source: for what comes by the thousand, cheaper than one by one. */
+void names_import_used(struct names *names, struct names_map *map, const struct names *source,
+		       const uint8_t *is_used);
 void names_map_done(struct names_map *map);
 
 #endif

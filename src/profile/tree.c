@@ -14,7 +14,7 @@ struct tree_slot {
 	uint32_t node; /* 0: free, since the root is nobody's child */
 };
 
-/* Where the child is, or would be.  A tree that has children has a free slot. */
+/* Where the child is, or would be.  A table that is there has a free slot. */
 static inline struct tree_slot *slot_of(const struct tree *tree, uint32_t parent, uint32_t frame)
 {
 	size_t mask = tree->slots_cap - 1;
@@ -44,22 +44,29 @@ static void slots_grow(struct tree *tree, size_t n)
 	free(old);
 }
 
-/* Slots for all nodes that were appended, and room for one more. */
-static void catch_up_slowly(struct tree *tree)
+/* Its slot is the one that slot_of() found, unless the table has to grow. */
+static void slot_add(struct tree *tree, struct tree_slot *slot, struct tree_slot child)
 {
-	slots_grow(tree, tree->n);
-	for (; tree->n_found < tree->n; tree->n_found++) {
-		uint32_t node = tree->n_found, parent = tree->parent[node];
-		uint32_t frame = tree->frame[node];
-
-		*slot_of(tree, parent, frame) = (struct tree_slot){parent, frame, node};
+	if (tree->n_slots >= tree->slots_cap / 4 * 3) {
+		slots_grow(tree, tree->n_slots + 1u);
+		slot = slot_of(tree, child.parent, child.frame);
 	}
+	*slot = child;
+	tree->n_slots++;
 }
 
-static inline void catch_up(struct tree *tree)
+/* Slots for all nodes that were appended and need one. */
+static void catch_up(struct tree *tree)
 {
-	if (tree->n_found < tree->n || tree->n > tree->slots_cap / 4 * 3)
-		catch_up_slowly(tree);
+	for (; tree->n_found < tree->n; tree->n_found++) {
+		struct tree_slot child = {tree->parent[tree->n_found], tree->frame[tree->n_found],
+					  tree->n_found};
+
+		if (child.parent + 1 != child.node)
+			slot_add(tree,
+				 tree->slots_cap ? slot_of(tree, child.parent, child.frame) : NULL,
+				 child);
+	}
 }
 
 /* The three arrays have one capacity. */
@@ -67,9 +74,9 @@ static void tree_grow(struct tree *tree, size_t need)
 {
 	size_t parent_cap = tree->cap, frame_cap = tree->cap, depth_cap = tree->cap;
 
-	tree->parent = vec_grow(tree->parent, &parent_cap, need, sizeof(*tree->parent));
-	tree->frame = vec_grow(tree->frame, &frame_cap, need, sizeof(*tree->frame));
-	tree->depth = vec_grow(tree->depth, &depth_cap, need, sizeof(*tree->depth));
+	tree->parent = vec_grow_raw(tree->parent, &parent_cap, need, sizeof(*tree->parent));
+	tree->frame = vec_grow_raw(tree->frame, &frame_cap, need, sizeof(*tree->frame));
+	tree->depth = vec_grow_raw(tree->depth, &depth_cap, need, sizeof(*tree->depth));
 	tree->cap = parent_cap;
 }
 
@@ -77,6 +84,7 @@ void tree_init(struct tree *tree)
 {
 	*tree = (struct tree){.max_nodes = TREE_MAX_NODES, .seed = hash_seed()};
 	tree_grow(tree, 1);
+	tree->parent[0] = tree->frame[0] = tree->depth[0] = 0;
 	tree->n = tree->n_found = 1;
 }
 
@@ -94,18 +102,7 @@ void tree_reserve(struct tree *tree, uint32_t n)
 	n = min_of(n, min_of(tree->max_nodes, TREE_MAX_NODES));
 	if (n > tree->cap)
 		tree_grow(tree, n);
-	slots_grow(tree, n);
-}
-
-/*
- * A stack that is new is a chain of new nodes: mostly the next node is the child, and its keys lie
- * beside those of the parent, which were just looked at.
- */
-static bool is_next(const struct tree *tree, struct node_id parent, struct frame_id frame)
-{
-	uint32_t next = parent.v + 1;
-
-	return next < tree->n && tree->parent[next] == parent.v && tree->frame[next] == frame.v;
+	slots_grow(tree, n / 4);
 }
 
 /* Of nodes that were appended, which have no slot yet. */
@@ -122,7 +119,9 @@ bool tree_find_child(const struct tree *tree, struct node_id parent, struct fram
 {
 	uint32_t node = parent.v + 1;
 
-	if (!is_next(tree, parent, frame))
+	if (node >= tree->n)
+		return false;
+	if (tree->parent[node] != parent.v || tree->frame[node] != frame.v)
 		node = tree->slots_cap ? slot_of(tree, parent.v, frame.v)->node : 0;
 	if (!node)
 		node = search(tree, parent, frame);
@@ -131,7 +130,7 @@ bool tree_find_child(const struct tree *tree, struct node_id parent, struct fram
 	return node != 0;
 }
 
-static bool has_room(struct tree *tree, struct node_id parent)
+static inline bool has_room(struct tree *tree, struct node_id parent)
 {
 	if (tree->n < tree->max_nodes && tree->n < TREE_MAX_NODES &&
 	    tree->depth[parent.v] < TREE_MAX_DEPTH)
@@ -140,7 +139,7 @@ static bool has_room(struct tree *tree, struct node_id parent)
 	return false;
 }
 
-static uint32_t add_node(struct tree *tree, struct node_id parent, struct frame_id frame)
+static inline uint32_t add_node(struct tree *tree, struct node_id parent, struct frame_id frame)
 {
 	uint32_t id = tree->n++;
 
@@ -152,25 +151,42 @@ static uint32_t add_node(struct tree *tree, struct node_id parent, struct frame_
 	return id;
 }
 
+/* One that is not the next node: in the table, or new. */
+static bool try_other_child(struct tree *tree, struct node_id parent, struct frame_id frame,
+			    struct node_id *ret_child)
+{
+	struct tree_slot *slot = NULL;
+
+	if (tree->n_found < tree->n)
+		catch_up(tree);
+	if (tree->slots_cap)
+		slot = slot_of(tree, parent.v, frame.v);
+	*ret_child = slot && slot->node ? (struct node_id){slot->node} : parent;
+	if (slot && slot->node)
+		return true;
+	if (!has_room(tree, parent))
+		return false;
+	ret_child->v = add_node(tree, parent, frame);
+	slot_add(tree, slot, (struct tree_slot){parent.v, frame.v, ret_child->v});
+	tree->n_found = tree->n;
+	return true;
+}
+
 /* tree_try_child(), inline for the walk along a path. */
 static inline bool try_child(struct tree *tree, struct node_id parent, struct frame_id frame,
 			     struct node_id *ret_child)
 {
-	struct tree_slot *slot;
+	uint32_t next = parent.v + 1;
 
-	*ret_child = (struct node_id){parent.v + 1};
-	if (is_next(tree, parent, frame))
-		return true;
-	catch_up(tree);
-	slot = slot_of(tree, parent.v, frame.v);
-	*ret_child = slot->node ? (struct node_id){slot->node} : parent;
-	if (slot->node)
-		return true;
+	*ret_child = (struct node_id){next};
+	if (next < tree->n)
+		return (tree->parent[next] == parent.v && tree->frame[next] == frame.v) ||
+		       try_other_child(tree, parent, frame, ret_child);
+	/* Of the last node: it has no children. */
+	*ret_child = parent;
 	if (!has_room(tree, parent))
 		return false;
-	*ret_child = (struct node_id){add_node(tree, parent, frame)};
-	*slot = (struct tree_slot){parent.v, frame.v, ret_child->v};
-	tree->n_found = tree->n;
+	ret_child->v = add_node(tree, parent, frame);
 	return true;
 }
 

@@ -9,8 +9,11 @@
  *   3. Siblings differ in their frame.
  * A tree has a ceiling of nodes; past it tree_child() gives the parent back, so that the time stays
  * at the deepest frame that there was room for, and `over_limit` counts it.  Depth is limited
- * likewise (TREE_MAX_DEPTH).  One thread owns a tree.  Memory: 10 bytes a node and 16 to 32 for
- * finding children.
+ * likewise (TREE_MAX_DEPTH).  One thread owns a tree.
+ *
+ * Finding children: a child that was made right after its parent has the next number and is found there; stacks
+ * are chains of such nodes.  Only the others, a tenth mostly, are in a hash table.  Memory: 10 bytes a
+ * node, and 16 to 32 for each of those.
  */
 #ifndef PROFILE_TREE_H
 #define PROFILE_TREE_H
@@ -44,8 +47,9 @@ struct tree {
 	uint64_t seed;
 	/* (parent, frame) -> node.  Keys lie in the slots: looking one up touches one cache line. */
 	struct tree_slot *slots;
-	size_t slots_cap; /* power of two, 0 before the first child */
-	uint32_t n_found; /* nodes below this have their slot */
+	size_t slots_cap; /* power of two, 0 before the first that needs one */
+	uint32_t n_slots;
+	uint32_t n_found; /* nodes below this have their slot where they need one */
 };
 
 void tree_init(struct tree *tree);
