@@ -77,8 +77,13 @@ static bool are_plain(const char *bytes)
 
 bool utf8_is_valid(const char *text, size_t len)
 {
-	for (; len >= sizeof(uint64_t) && are_plain(text); len -= sizeof(uint64_t))
-		text += sizeof(uint64_t);
+	size_t word = sizeof(uint64_t), whole = len;
+
+	for (; len >= word && are_plain(text); len -= word)
+		text += word;
+	/* The rest with some of what was looked at. */
+	if (len < word && whole >= word && are_plain(text + len - word))
+		return true;
 	while (len) {
 		uint32_t code;
 		size_t n = utf8_next(text, len, &code);

@@ -12,6 +12,7 @@
 
 #define UNKNOWN_NAME "[unknown]"
 #define RESERVE_MAX 4096u
+#define FUNCTION_FRAMES_MAX 1024u /* 64 KiB */
 
 void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
 		       struct names *names, struct stack *stack)
@@ -23,6 +24,12 @@ void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *t
 		      min_of(n_used, RESERVE_MAX));
 	frames->strings = xcalloc(tables->n_strings, sizeof(*frames->strings));
 	frames->file_kinds = xcalloc(tables->n_strings, sizeof(*frames->file_kinds));
+	frames->n_function_frames = 1;
+	while (frames->n_function_frames < FUNCTION_FRAMES_MAX &&
+	       frames->n_function_frames <= tables->n_functions)
+		frames->n_function_frames *= 2;
+	frames->function_frames =
+		xcalloc(frames->n_function_frames, sizeof(*frames->function_frames));
 	frames->line_frames = xcalloc(tables->n_lines, sizeof(*frames->line_frames));
 	frames->location_frames = xcalloc(tables->n_locations, sizeof(*frames->location_frames));
 }
@@ -31,6 +38,7 @@ void pprof_frames_done(struct pprof_frames *frames)
 {
 	free(frames->strings);
 	free(frames->file_kinds);
+	free(frames->function_frames);
 	free(frames->line_frames);
 	free(frames->location_frames);
 	*frames = (struct pprof_frames){0};
@@ -97,30 +105,58 @@ static void set_module(struct pprof_frames *frames, const struct pprof_mapping *
 	frame->build_id = pprof_string_id(frames, mapping->build_id);
 }
 
-static struct frame_id make_line_frame(struct pprof_frames *frames,
-				       const struct pprof_location *location,
-				       const struct pprof_line *line)
+static struct frame make_function_frame(struct pprof_frames *frames,
+					const struct pprof_location *location,
+					const struct pprof_function *function)
 {
 	const struct pprof_mapping *mapping = mapping_of(frames, location);
-	struct pprof_function none = {0}, *function = &none;
-	struct frame frame = {.line = line->line, .column = line->column};
-	uint32_t name;
+	struct frame frame = {.first_line = function->start_line, .kind = location->kind};
+	uint32_t name = function->name ? function->name : function->system_name;
 
-	if (line->function)
-		function = &frames->tables->functions[line->function - 1];
-	name = function->name ? function->name : function->system_name;
 	frame.name = name ? pprof_string_id(frames, name) : names_cstr(frames->names, UNKNOWN_NAME);
 	frame.file = pprof_string_id(frames, function->file);
-	frame.first_line = function->start_line;
-	frame.kind = location->kind;
 	if (frame.kind == FRAME_OTHER)
 		frame.kind = (uint8_t)kind_of(frames, mapping, frame.name, function->file);
 	if (frame.kind == FRAME_PYTHON && function->system_name &&
 	    pprof_string_id(frames, function->system_name).v != frame.name.v)
 		frame.qualname = pprof_string_id(frames, function->system_name);
 	if (frame.kind == FRAME_MARKER)
-		frame.line = frame.first_line = 0;
+		frame.first_line = 0;
 	set_module(frames, mapping, &frame);
+	return frame;
+}
+
+/* What the frames of one function have in common; made again where another function, mapping or kind took its place. */
+static const struct frame *function_frame(struct pprof_frames *frames,
+					  const struct pprof_location *location, uint32_t function)
+{
+	static const struct pprof_function none = {0};
+	struct pprof_function_frame *known =
+		&frames->function_frames[function & (frames->n_function_frames - 1)];
+	uint64_t made_for = (uint64_t)location->mapping << 8 | location->kind;
+
+	if (!known->is_made || known->function != function || known->made_for != made_for)
+		*known = (struct pprof_function_frame){
+			.frame = make_function_frame(
+				frames, location,
+				function ? &frames->tables->functions[function - 1] : &none),
+			.made_for = made_for,
+			.function = function,
+			.is_made = true,
+		};
+	return &known->frame;
+}
+
+static struct frame_id make_line_frame(struct pprof_frames *frames,
+				       const struct pprof_location *location,
+				       const struct pprof_line *line)
+{
+	struct frame frame = *function_frame(frames, location, line->function);
+
+	if (frame.kind != FRAME_MARKER) {
+		frame.line = line->line;
+		frame.column = line->column;
+	}
 	return names_frame(frames->names, &frame);
 }
 

@@ -157,6 +157,13 @@ static inline uint32_t pprof_ids_find(const struct pprof_ids *ids, uint64_t id)
 
 /* ---- names and frames of a file's tables: pprof_frames.c ---- */
 
+struct pprof_function_frame {
+	struct frame frame; /* without a line */
+	uint64_t made_for;  /* mapping and kind */
+	uint32_t function;
+	bool is_made;
+};
+
 /* By index, id + 1; made on first use. */
 struct pprof_frames {
 	const struct pprof_tables *tables;
@@ -165,8 +172,11 @@ struct pprof_frames {
 	uint32_t *strings, *line_frames;
 	uint32_t *
 		location_frames; /* of locations that are one frame, as all but those with inlined ones are */
-	uint8_t *file_kinds; /* by string: what a file of that name holds */
-	uint64_t pushed;     /* frames so far, inlined ones counted */
+	struct pprof_function_frame
+		*function_frames;   /* by the lower bits of index + 1, 0: of lines without one */
+	uint32_t n_function_frames; /* power of two */
+	uint8_t *file_kinds;	    /* by string: what a file of that name holds */
+	uint64_t pushed;	    /* frames so far, inlined ones counted */
 };
 
 void pprof_frames_init(struct pprof_frames *frames, const struct pprof_tables *tables,
