@@ -32,20 +32,21 @@ struct window {
 	bool ok;       /* was readable this time */
 };
 
-/* A frame as it was found: not text yet. */
+/* A frame as it was found: not text yet.  A cache line: chains are copied all the time. */
 struct raw_frame {
 	raddr_t addr;
 	raddr_t code; /* 0: a shim, which is no frame of the program */
 	uint64_t instr;
-	bool is_entry; /* 3.11: a call of the evaluation function begins with it */
-	bool is_inner; /* lies where windows are read twice */
-	int32_t copy;  /* of the bytecode that instr points into: layout.frame_tlbc_index */
 	int64_t offset;
-	uint32_t id; /* in the code cache */
+	int32_t copy; /* of the bytecode that instr points into: layout.frame_tlbc_index */
+	uint32_t id;  /* in the code cache */
 	uint32_t
 		at; /* where it lies in the track's window bytes; NOT_IN_WINDOWS: read on its own */
 	uint32_t known;		 /* its frame id, 0: not asked for yet */
 	uint32_t n_ids, n_evals; /* of python_stack(), up to this frame from the outermost on */
+	uint8_t owner;		 /* 3.11+: enum owner of walk.c */
+	bool is_entry;		 /* 3.11: a call of the evaluation function begins with it */
+	bool is_inner;		 /* lies where windows are read twice */
 };
 
 #define NOT_IN_WINDOWS UINT32_MAX

@@ -133,9 +133,7 @@ struct walk {
 	raddr_t before;	     /* current frame of the _PyCFrame before (3.11, 3.12) */
 	bool has_before;     /* rule 2 still has to be checked */
 	bool has_seen_stack; /* rule 3 was checked */
-	uint8_t last_owner;
-	bool last_is_entry;
-	size_t met; /* frames of the chain before up to here were met, or passed over */
+	size_t met;	     /* frames of the chain before up to here were met, or passed over */
 	size_t same; /* from this frame on (of this chain) all are as they were, one after the other */
 	raddr_t marked; /* Brent: an address that a cycle must meet again */
 	size_t marked_at;
@@ -173,7 +171,7 @@ static int begin_at_cframe(struct python *python, struct track *track, struct wa
 
 static int walk_begin(struct python *python, struct track *track, struct walk *walk)
 {
-	*walk = (struct walk){.last_owner = OWNER_SHIM};
+	*walk = (struct walk){0};
 	walk->met = track->has_places && !track->has_holes ? 0 : track->last.n;
 	if (python->layout.ts_cframe != NO_FIELD)
 		return begin_at_cframe(python, track, walk);
@@ -228,29 +226,31 @@ static int take_interpreter_frame(struct python *python, struct track *track, st
 	if (is_shim)
 		frame->code = 0;
 	frame->is_entry = is_entry;
-	walk->last_owner = owner;
-	walk->last_is_entry = is_entry;
+	frame->owner = owner;
 	return PYTHON_COMPLETE;
 }
 
 /*
- * The frame where the chain before had it: callers mostly stay where they are, so that most frames need no search.
- * NULL: it was not met a little further out than the one before it.
+ * Where in the chain before the next frame is: callers mostly stay where they are, so that most frames need no search.
+ * Not there: it was not met a little further out than the one before it.
  */
-static const struct raw_frame *met_before(const struct track *track, struct walk *walk)
+static bool meet(const struct track *track, const struct walk *walk, size_t *ret_i)
 {
-	const struct chain *last = &track->last;
-	size_t end = min_of(walk->met + PASSED_OVER, last->n);
+	size_t end = min_of(walk->met + PASSED_OVER, track->last.n);
 
-	for (size_t i = walk->met; i < end; i++) {
-		if (last->frames[i].addr != walk->at)
-			continue;
-		if (i != walk->met)
-			walk->same = track->now.n;
-		walk->met = i + 1;
-		return last->frames[i].at == NOT_IN_WINDOWS ? NULL : &last->frames[i];
-	}
-	return NULL;
+	for (size_t i = walk->met; i < end; i++)
+		if (track->last.frames[i].addr == walk->at) {
+			*ret_i = i;
+			return track->last.frames[i].at != NOT_IN_WINDOWS;
+		}
+	return false;
+}
+
+static void pass_over(const struct track *track, struct walk *walk, size_t i)
+{
+	if (i != walk->met)
+		walk->same = track->now.n;
+	walk->met = i + 1;
 }
 
 static void take_fields(const struct layout *layout, const uint8_t *bytes, struct raw_frame *frame)
@@ -281,15 +281,24 @@ static void compare_frame(struct track *track, struct walk *walk, const struct r
 		walk->same = track->now.n + 1;
 }
 
+static void add_frames(struct chain *chain, const struct raw_frame *frames, size_t n)
+{
+	chain->frames = vec_grow(chain->frames, &chain->cap, chain->n + n, sizeof(*chain->frames));
+	memcpy(chain->frames + chain->n, frames, n * sizeof(*frames));
+	chain->n += n;
+}
+
 static int take_frame(struct python *python, struct track *track, struct walk *walk)
 {
 	const struct layout *layout = &python->layout;
-	const struct raw_frame *before = met_before(track, walk);
+	const struct raw_frame *before = NULL;
 	struct raw_frame frame = {.addr = walk->at, .id = CODE_NONE};
-	struct chain *chain = &track->now;
 	const uint8_t *bytes;
+	size_t i;
 
-	if (before) {
+	if (meet(track, walk, &i)) {
+		pass_over(track, walk, i);
+		before = &track->last.frames[i];
 		frame.at = before->at;
 		frame.is_inner = before->is_inner;
 		bytes = track->window_bytes + frame.at;
@@ -307,26 +316,84 @@ static int take_frame(struct python *python, struct track *track, struct walk *w
 			return r;
 	}
 	compare_frame(track, walk, before, &frame);
-	chain->frames = vec_grow(chain->frames, &chain->cap, chain->n + 1, sizeof(*chain->frames));
-	chain->frames[chain->n++] = frame;
+	add_frames(&track->now, &frame, 1);
 	walk->at = word_at(bytes, layout->frame_previous);
 	return PYTHON_COMPLETE;
 }
 
+/* ---- many steps ---- */
+
+/* Do the bytes say what they said of this frame?  A shim's code is no matter: its owner says that it is one. */
+static bool is_as_it_was(const struct layout *layout, const uint8_t *bytes,
+			 const struct raw_frame *frame)
+{
+	struct raw_frame now = {.copy = frame->copy};
+
+	take_fields(layout, bytes, &now);
+	if (now.instr != frame->instr || now.copy != frame->copy ||
+	    (frame->code && now.code != frame->code))
+		return false;
+	if (layout->frame_owner == NO_FIELD)
+		return true;
+	return bytes[layout->frame_owner] == frame->owner &&
+	       (layout->frame_is_entry == NO_FIELD ||
+		!bytes[layout->frame_is_entry] == !frame->is_entry);
+}
+
+/* Has a rule to be applied when the walk comes by it? */
+static bool is_ruled(const struct layout *layout, const struct walk *walk,
+		     const struct raw_frame *frame)
+{
+	if (layout->chain == CHAIN_OBJECTS)
+		return false;
+	return (!walk->has_seen_stack && frame->owner == OWNER_THREAD) ||
+	       (walk->has_before && (!frame->code || frame->is_entry));
+}
+
+/*
+ * Frames that are as they were are taken over together.  Their chain was whole and without a cycle then, and leads
+ * where it led.
+ */
+static void take_run(const struct python *python, struct track *track, struct walk *walk)
+{
+	const struct layout *layout = &python->layout;
+	const struct chain *last = &track->last;
+	size_t from, i, most = PYTHON_MAX_DEPTH - track->now.n;
+	raddr_t at = walk->at;
+
+	if (!last->has_codes || !meet(track, walk, &from))
+		return;
+	for (i = from; i < last->n && i - from < most; i++) {
+		const struct raw_frame *frame = &last->frames[i];
+		const uint8_t *bytes = track->window_bytes + frame->at;
+
+		if (frame->addr != at || frame->at == NOT_IN_WINDOWS ||
+		    is_ruled(layout, walk, frame) || !is_as_it_was(layout, bytes, frame))
+			break;
+		at = word_at(bytes, layout->frame_previous);
+	}
+	if (i == from)
+		return;
+	pass_over(track, walk, from);
+	add_frames(&track->now, last->frames + from, i - from);
+	walk->met = i;
+	walk->at = at;
+}
+
 /* Rule 1. */
-static bool is_base(const struct python *python, const struct track *track, const struct walk *walk)
+static bool is_base(const struct python *python, const struct track *track)
 {
 	const struct chain *chain = &track->now;
 	raddr_t base = track_base(python, track);
+	const struct raw_frame *last = chain->n ? &chain->frames[chain->n - 1] : NULL;
 
-	if (!chain->n || chain->is_cut)
+	if (!last || chain->is_cut)
 		return true;
 	switch (python->layout.chain) {
 	case CHAIN_ENTRIES:
-		return walk->last_owner == OWNER_THREAD && walk->last_is_entry;
+		return last->owner == OWNER_THREAD && last->is_entry;
 	case CHAIN_SHIMS:
-		return walk->last_owner >= OWNER_SHIM &&
-		       (!base || chain->frames[chain->n - 1].addr == base);
+		return last->owner >= OWNER_SHIM && (!base || last->addr == base);
 	default:
 		return true;
 	}
@@ -347,7 +414,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 {
 	struct chain *chain = &track->now;
 
-	while (walk->at) {
+	for (take_run(python, track, walk); walk->at; take_run(python, track, walk)) {
 		if (chain->n >= PYTHON_MAX_DEPTH) {
 			chain->is_cut = true;
 			break;
@@ -365,7 +432,7 @@ static int walk_frames(struct python *python, struct track *track, struct walk *
 	track->fault = PYTHON_NO_BASE;
 	if (walk->has_before && !chain->is_cut)
 		return broken(python, PYTHON_BREAK_CFRAME);
-	return is_base(python, track, walk) ? PYTHON_COMPLETE : broken(python, PYTHON_BREAK_BASE);
+	return is_base(python, track) ? PYTHON_COMPLETE : broken(python, PYTHON_BREAK_BASE);
 }
 
 /* ---- all of it ---- */
