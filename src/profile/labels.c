@@ -97,14 +97,16 @@ const char *labels_get(const struct labels *labels, const char *name)
 static void string_format(const char *text, struct buf *out)
 {
 	buf_putc(out, '"');
-	for (; *text; text++) {
-		if (*text == '\n') {
-			buf_puts(out, "\\n");
-			continue;
-		}
-		if (*text == '"' || *text == '\\')
-			buf_putc(out, '\\');
-		buf_putc(out, *text);
+	for (;;) {
+		size_t plain = strcspn(text, "\n\"\\");
+
+		buf_put(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		buf_putc(out, '\\');
+		buf_putc(out, *text == '\n' ? 'n' : *text);
+		text++;
 	}
 	buf_putc(out, '"');
 }

@@ -146,6 +146,21 @@ static int insert_pieces(struct open_file *handle, struct item *item, struct err
 	return r;
 }
 
+/* Was all of that time marked in the open transaction, by the series' profile before?  From now on it is. */
+static bool is_marked(struct series *series, const struct open_file *handle,
+		      struct store_range time)
+{
+	struct series_mark *mark = &series->marked;
+	int64_t from_ns = level_window(LEVEL_1M, time.from_ns);
+	int64_t until_ns = level_window(LEVEL_1M, time.until_ns - 1) + levels[LEVEL_1M].window_ns;
+
+	if (mark->file == handle->file && mark->batch == handle->file->batch &&
+	    mark->time.from_ns <= from_ns && mark->time.until_ns >= until_ns)
+		return true;
+	*mark = (struct series_mark){handle->file, handle->file->batch, {from_ns, until_ns}};
+	return false;
+}
+
 static int mark_windows(struct sqlite_store *store, struct open_file *handle,
 			const struct item *item, struct err *err)
 {
@@ -155,6 +170,9 @@ static int mark_windows(struct sqlite_store *store, struct open_file *handle,
 	uint32_t now_s = (uint32_t)(clock_monotonic_ns() / NS_PER_S);
 	int r = 0;
 
+	/* Profiles that follow one another are of one minute mostly, which has its mark by the first of them. */
+	if (is_marked(item->series, handle, time))
+		return 0;
 	pthread_mutex_lock(&store->lock);
 	dirty_mark(&store->dirty, owner, LEVEL_1M, time, now_s);
 	if (family->wants_rollup)
@@ -293,16 +311,10 @@ static void place_files(struct sqlite_store *store, struct item *items)
 	pthread_mutex_unlock(&store->lock);
 }
 
-static bool is_first_of_file(const struct item *items, const struct item *item)
-{
-	while (items != item && items->file != item->file)
-		items = items->next;
-	return items == item;
-}
-
 /* Catalogue first, then every file that has items to write.  Returns the commits, or why none. */
 static int write_batch(struct sqlite_store *store, struct item *items, struct err *err)
 {
+	uint64_t batch = ++store->n_batches;
 	int n_commits = 0, r;
 
 	place_files(store, items);
@@ -312,9 +324,12 @@ static int write_batch(struct sqlite_store *store, struct item *items, struct er
 		writer_note_error(store, NULL, r, err->text);
 		return r;
 	}
-	for (struct item *item = items; item; item = item->next)
-		if (item->file && !item->is_written && is_first_of_file(items, item))
-			n_commits += write_file(store, item->file, items) == 0;
+	for (struct item *item = items; item; item = item->next) {
+		if (!item->file || item->is_written || item->file->batch == batch)
+			continue;
+		item->file->batch = batch;
+		n_commits += write_file(store, item->file, items) == 0;
+	}
 	return n_commits;
 }
 

@@ -55,6 +55,7 @@ struct column {
 };
 
 struct series;
+struct block_file;
 
 struct family {
 	uint32_t id;
@@ -77,6 +78,13 @@ struct span_count {
 	uint32_t n;
 };
 
+/* The writer's: windows that it marked for the series in a batch's transaction, see batch.c. */
+struct series_mark {
+	const struct block_file *file;
+	uint64_t batch;
+	struct store_range time;
+};
+
 struct series {
 	uint32_t id;
 	struct family *family;
@@ -91,6 +99,7 @@ struct series {
 	int64_t carry[PROFILE_MAX_COLUMNS]; /* the writer's: below one stored unit, by column */
 	struct span_count *span_counts;	    /* of the last minutes; NULL: no spans yet */
 	atomic_uint refs;		    /* puts on their way */
+	struct series_mark marked;
 };
 
 enum file_state { FILE_NEW = 0, FILE_LIVE = 1, FILE_DAMAGED = 2, FILE_DELETED = 3 };
@@ -112,6 +121,7 @@ struct block_file {
 	uint32_t *dicts; /* that its blocks name */
 	size_t n_dicts, dicts_cap, n_saved_dicts;
 	struct open_file *handle; /* the writer's */
+	uint64_t batch;		  /* the writer's: number of the last one that wrote here */
 };
 
 /* Things of one kind by id; index 0 is not used, gaps are NULL. */

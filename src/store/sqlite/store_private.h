@@ -117,6 +117,7 @@ struct sqlite_store {
 	struct clock_guard clock_guard;
 	int64_t retention_at_ns, checkpoint_at_ns, tick_at_ns; /* monotonic */
 	int64_t batch_at_ns;				       /* not before, see writer.c */
+	uint64_t n_batches;
 };
 
 static inline struct sqlite_store *sqlite_store_of(struct store *store)
