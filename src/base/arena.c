@@ -44,7 +44,6 @@ void arena_reset(struct arena *arena)
 	if (arena->top) {
 		chunks_free(arena->top->below);
 		arena->top->below = NULL;
-		memset(arena->top->data, 0, arena->top->used);
 		arena->top->used = 0;
 	}
 	arena->used_bytes = 0;
@@ -57,15 +56,17 @@ static void chunk_push(struct arena *arena, size_t len)
 
 	cap = min_of(cap, (size_t)ARENA_MAX_CHUNK_BYTES);
 	cap = max_of(cap, len);
-	chunk = calloc(1, sizeof(*chunk) + cap);
+	chunk = malloc(sizeof(*chunk) + cap);
 	if (!chunk)
 		abort();
 	chunk->cap = cap;
+	chunk->used = 0;
 	chunk->below = arena->top;
 	arena->top = chunk;
 }
 
-void *arena_alloc(struct arena *arena, size_t len)
+/* Memory as it comes.  It is cleared when it is handed out: most of a short arena's only chunk never is. */
+static void *take(struct arena *arena, size_t len)
 {
 	struct arena_chunk *chunk = arena->top;
 	void *out;
@@ -83,6 +84,11 @@ void *arena_alloc(struct arena *arena, size_t len)
 	return out;
 }
 
+void *arena_alloc(struct arena *arena, size_t len)
+{
+	return memset(take(arena, len), 0, len);
+}
+
 void *arena_array(struct arena *arena, size_t n, size_t elem)
 {
 	size_t len;
@@ -94,10 +100,11 @@ void *arena_array(struct arena *arena, size_t n, size_t elem)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t len)
 {
-	char *out = arena_alloc(arena, len + 1);
+	char *out = take(arena, len + 1);
 
 	if (len)
 		memcpy(out, text, len);
+	out[len] = '\0';
 	return out;
 }
 
@@ -112,7 +119,7 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	len = vsnprintf(NULL, 0, fmt, args);
 	if (len < 0)
 		abort();
-	out = arena_alloc(arena, (size_t)len + 1);
+	out = take(arena, (size_t)len + 1);
 	vsnprintf(out, (size_t)len + 1, fmt, again);
 	va_end(again);
 	va_end(args);
