@@ -15,89 +15,17 @@
  *is too slow is shut down from the acceptor's thread, under `lock`, which closing takes first.
  */
 #include <errno.h>
-#include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "http/http_private.h"
-#include "http/late_private.h"
+#include "http/h1_private.h"
 #include "http/tls_private.h"
 
 /* Beside headers and URI: what libmicrohttpd keeps of each header, and the head of the answer. */
-#define H1_SPARE_BYTES ((size_t)16 << 10)
+#define H1_SPARE_BYTES ((size_t)8 << 10)
 #define H1_CHUNK_BYTES ((size_t)32 << 10)
-#define SLOW_BODY_AFTER_NS (5 * NS_PER_S)
-#define SLOW_ANSWER_AFTER_NS (30 * NS_PER_S)
-
-enum h1_phase { H1_IDLE, H1_BODY, H1_RUNNING, H1_WRITING };
-
-struct h1_conn {
-	struct front_h1 *front;
-	uint64_t id;
-	int fd;
-	char peer[HTTP_PEER_BYTES];
-	struct exchange *exchange; /* NULL while IDLE */
-	struct h1_conn *prev, *next;
-	bool must_linger;
-
-	/* Written under the front's lock, and read under it by the acceptor's thread. */
-	enum h1_phase phase;
-	bool is_watched;       /* the acceptor looks for a hang-up */
-	bool is_counted;       /* bytes_acked is set */
-	int64_t since_ns;      /* the phase began */
-	uint64_t bytes_before; /* received until the last answer was sent */
-	uint64_t bytes_acked;  /* in WRITING, when it was first looked at */
-	int64_t first_byte_ns; /* of the next request, in IDLE; 0: not seen */
-};
-
-struct front_h1 {
-	struct late_mhd lib;
-	struct http_server *server;
-	struct MHD_Daemon *daemon;
-	pthread_mutex_t lock; /* of the list */
-	struct h1_conn *list;
-	uint64_t last_id;
-};
-
-/* Bytes that the kernel has received for (sent and got acknowledged by) the other side. */
-static uint64_t socket_bytes(const struct h1_conn *conn, bool sent)
-{
-	int fd = tls_relay_wire(conn->front->server->relay, conn->fd);
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return 0;
-	return sent ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
-}
-
-/* The front's lock is held; does the client's leaving show from now on? */
-static void set_watched(struct h1_conn *conn, bool is_watched)
-{
-	struct acceptor *acceptor = conn->front->server->acceptor;
-
-	if (is_watched && !conn->is_watched)
-		acceptor_watch(acceptor, conn->fd, conn->id);
-	else if (!is_watched && conn->is_watched)
-		acceptor_unwatch(acceptor, conn->fd);
-	conn->is_watched = is_watched;
-}
-
-static void enter(struct h1_conn *conn, enum h1_phase phase)
-{
-	uint64_t bytes = phase == H1_IDLE ? socket_bytes(conn, false) : conn->bytes_before;
-
-	pthread_mutex_lock(&conn->front->lock);
-	conn->bytes_before = bytes;
-	conn->is_counted = false;
-	conn->since_ns = clock_monotonic_ns();
-	conn->phase = phase;
-	conn->first_byte_ns = 0;
-	set_watched(conn, phase == H1_RUNNING && conn->exchange->route->lane != HTTP_LANE_INGEST);
-	pthread_mutex_unlock(&conn->front->lock);
-}
 
 static struct h1_conn *conn_of(const struct front_h1 *front, struct MHD_Connection *handle)
 {
@@ -237,7 +165,7 @@ static enum MHD_Result answer(struct h1_conn *conn, struct MHD_Connection *handl
 	struct MHD_Response *response;
 	enum MHD_Result r;
 
-	enter(conn, H1_WRITING); /* the exchange is this thread's again: it may be another one */
+	h1_enter(conn, H1_WRITING); /* the exchange is this thread's again: it may be another one */
 	if (atomic_load(&conn->exchange->state) == EXCHANGE_ABANDONED)
 		conn->exchange = exchange_late(conn->exchange);
 	exchange = conn->exchange;
@@ -277,9 +205,9 @@ static enum MHD_Result dispatch(struct h1_conn *conn, struct MHD_Connection *han
 {
 	struct http_server *server = conn->front->server;
 
-	enter(conn, H1_RUNNING);
+	h1_enter(conn, H1_RUNNING);
 	/*
-	 * Looked at after enter(): front_h1_abandon() comes after the flag and sees every
+	 * Looked at after h1_enter(): front_h1_abandon() comes after the flag and sees every
 	 * connection that is RUNNING by then, so that none stays suspended for ever.
 	 */
 	if (atomic_load(&server->is_abandoning))
@@ -305,7 +233,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *handle, cons
 							 exchange);
 		if (!exchange_admit(exchange))
 			return answer_early(conn, handle);
-		enter(conn, H1_BODY);
+		h1_enter(conn, H1_BODY);
 		return MHD_YES;
 	case H1_BODY:
 		if (!*len)
@@ -333,7 +261,7 @@ static void on_completed(void *ctx, struct MHD_Connection *handle, void **con_cl
 	if (!exchange)
 		return;
 	/* First out of the acceptor's sight: a client that left ends here straight from RUNNING. */
-	enter(conn, H1_IDLE);
+	h1_enter(conn, H1_IDLE);
 	conn->exchange = NULL;
 	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		exchange_cancel(exchange);
@@ -355,94 +283,6 @@ void front_h1_hangup(struct front_h1 *front, uint64_t id)
 	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
 		if (conn->id == id && conn->phase == H1_RUNNING)
 			exchange_cancel(conn->exchange);
-	pthread_mutex_unlock(&front->lock);
-}
-
-static void time_out_headers(struct h1_conn *conn)
-{
-	answer_raw(conn->fd, 408, "header_timeout", "the headers did not come in time");
-	atomic_fetch_add(&conn->front->server->refused[HTTP_REFUSED_TIMEOUT], 1);
-	shutdown(conn->fd, SHUT_RDWR);
-}
-
-static void time_out_body(struct h1_conn *conn)
-{
-	struct exchange *refused = exchange_refused_for(conn->exchange, HTTP_REFUSED_TIMEOUT, 408,
-							"body_timeout", "the body came too slowly");
-
-	answer_send_raw(conn->fd, refused);
-	exchange_drop(refused);
-	shutdown(conn->fd, SHUT_RDWR);
-}
-
-static void tick_idle(struct h1_conn *conn, int64_t now_ns)
-{
-	const struct http_limits *limits = &conn->front->server->limits;
-	bool has_begun = socket_bytes(conn, false) > conn->bytes_before;
-
-	if (has_begun && !conn->first_byte_ns)
-		conn->first_byte_ns = now_ns;
-	if (has_begun && now_ns - conn->first_byte_ns > limits->header_ns)
-		time_out_headers(conn);
-	else if (now_ns - conn->since_ns > limits->idle_ns)
-		shutdown(conn->fd, SHUT_RDWR);
-}
-
-/* Bytes of the body and its headers (WRITING: of the answer, but what the first look found) that came through. */
-static uint64_t phase_bytes(struct h1_conn *conn)
-{
-	bool sent = conn->phase == H1_WRITING;
-	uint64_t bytes = socket_bytes(conn, sent);
-
-	if (sent && !conn->is_counted) {
-		conn->bytes_acked = bytes;
-		conn->is_counted = true;
-	}
-	return bytes - (sent ? conn->bytes_acked : conn->bytes_before);
-}
-
-/* Is the mean rate since the phase began too low? */
-static bool is_slow(struct h1_conn *conn, int64_t elapsed_ns, int64_t after_ns)
-{
-	uint64_t bytes = phase_bytes(conn);
-	uint64_t least = conn->front->server->limits.min_rate_bytes *
-			 (uint64_t)(max_of(elapsed_ns - after_ns, 0) / NS_PER_S);
-
-	return elapsed_ns > after_ns && bytes < least;
-}
-
-static void tick(struct h1_conn *conn, int64_t now_ns)
-{
-	const struct http_limits *limits = &conn->front->server->limits;
-	int64_t elapsed_ns = now_ns - conn->since_ns;
-
-	switch (conn->phase) {
-	case H1_IDLE:
-		tick_idle(conn, now_ns);
-		break;
-	case H1_BODY:
-		if (elapsed_ns > limits->request_ns ||
-		    is_slow(conn, elapsed_ns, SLOW_BODY_AFTER_NS))
-			time_out_body(conn);
-		break;
-	case H1_RUNNING:
-		if (elapsed_ns > limits->request_ns)
-			exchange_abandon(conn->exchange);
-		/* Uploads are mostly over by now: two system calls less for each. */
-		set_watched(conn, true);
-		break;
-	case H1_WRITING:
-		if (is_slow(conn, elapsed_ns, SLOW_ANSWER_AFTER_NS))
-			shutdown(conn->fd, SHUT_RDWR);
-		break;
-	}
-}
-
-void front_h1_tick(struct front_h1 *front, int64_t now_ns)
-{
-	pthread_mutex_lock(&front->lock);
-	for (struct h1_conn *conn = front->list; conn; conn = conn->next)
-		tick(conn, now_ns);
 	pthread_mutex_unlock(&front->lock);
 }
 

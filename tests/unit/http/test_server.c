@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "http_fixture.h"
 
@@ -172,6 +173,22 @@ static void large_answer_is_gzipped_for_who_accepts_it(void **state)
 				    &world->answer),
 			 200);
 	assert_true(world->answer.len > FIXTURE_BIG_BYTES);
+}
+
+static void headers_and_target_at_both_their_limits_are_taken(void **state)
+{
+	struct world *world = *state;
+	cleanup(buf_done) struct buf request;
+	char filler[8000];
+
+	buf_init(&request, 1 << 16);
+	memset(filler, 'a', sizeof(filler));
+	buf_printf(&request, "GET /hello?x=%.8000s HTTP/1.1\r\n" HOST, filler);
+	for (int i = 0; i < 98; i++)
+		buf_printf(&request, "x-h%03d: %.150s\r\n", i, filler);
+	buf_puts(&request, "\r\n");
+	for (int again = 0; again < 2; again++)
+		assert_int_equal(client_ask(&world->fixture, request.data, &world->answer), 200);
 }
 
 static void wait_for_cancelled(const struct fixture *fixture, uint64_t n)
@@ -361,6 +378,7 @@ int main(void)
 		in_world(handler_may_finish_later_from_another_thread),
 		in_world(trailers_follow_a_chunked_body),
 		in_world(large_answer_is_gzipped_for_who_accepts_it),
+		in_world(headers_and_target_at_both_their_limits_are_taken),
 		in_world(client_that_leaves_cancels_its_request),
 		in_world(client_that_leaves_its_upload_cancels_it),
 		in_world(slow_lane_does_not_hold_up_another),
