@@ -93,18 +93,84 @@ def test_a_newer_catalogue_is_refused_and_left_alone(open_store, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_a_catalogue_of_the_format_before_is_brought_to_the_present_one(open_store, tmp_path):
+def streams(data, n, n_runs):
+    """Numbers of short runs (src/store/sqlite/streams.h), by the letter of the format."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    n_bits = varint()
+    assert data[at] == 0, "runs of a few numbers are not compressed"
+    at += 1
+    heads = []
+    for _ in range(n_runs):
+        form = data[at]
+        at += 1
+        heads.append((form & 127, varint() if form & 128 else 1))
+        if not form & 127:
+            varint()
+    bits = int.from_bytes(data[len(data) - n_bits:], "little")
+    for run, (form, divisor) in enumerate(heads):
+        numbers = []
+        for _ in range(n):
+            if not form:
+                numbers.append(varint())
+                continue
+            symbol = data[at] ^ (255 if run else 0)
+            at += 1
+            if symbol >= 1 << form:
+                below = (symbol >> form) - 1
+                number = ((1 << form) | symbol & ((1 << form) - 1)) << below | bits & ((1 << below) - 1)
+                bits >>= below
+                numbers.append(number)
+            else:
+                numbers.append(symbol)
+        yield [number * divisor for number in numbers]
+    assert at == len(data) - n_bits
+
+
+def old_nodes(path):
+    """Statements that give a catalogue its stacks in the form of versions 1 and 2."""
+    yield ("CREATE TABLE node(dictionary INTEGER, id INTEGER, parent INTEGER NOT NULL, frame INTEGER NOT NULL,"
+           " PRIMARY KEY(dictionary, id)) WITHOUT ROWID")
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        for row, n, data in db.execute("SELECT id, n, data FROM nodes"):
+            distances, frames = streams(data, n, 2)
+            for at in range(n):
+                node = (row & 0xffffffff) + at
+                if node:
+                    yield f"INSERT INTO node VALUES({row >> 32}, {node}, {node - distances[at]}, {frames[at]})"
+    yield "DROP TABLE nodes"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_catalogue_of_a_format_before_is_brought_to_the_present_one(open_store, tmp_path, version):
     store = open_store(NOW)
     store.ask("put", **profile(1))
     store.ask("wait")
     store.close()
     path = tmp_path / "data" / "catalogue.db"
-    change_database(path, "DROP TABLE job_series", "DROP TABLE job", "PRAGMA user_version=1")
+    if version == 1:
+        change_database(path, "DROP TABLE job_series", "DROP TABLE job")
+    change_database(path, *old_nodes(path), f"PRAGMA user_version={version}")
     store = open_store(NOW)
     assert everything(store) == {1: 2000}
     store.ask("put", **profile(2))
     assert store.ask("wait")["codes"] == [0]
     store.close()
+    store = open_store(NOW)
+    assert everything(store) == {1: 2000, 2: 3000}
+    store.close()
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-        assert db.execute("PRAGMA user_version").fetchone()[0] > 1
+        assert db.execute("PRAGMA user_version").fetchone()[0] > 2
         assert db.execute("SELECT count(*) FROM job").fetchone()[0] == 0
+        assert db.execute("SELECT count(*) FROM nodes").fetchone()[0] == 1

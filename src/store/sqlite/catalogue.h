@@ -23,7 +23,7 @@
 #include "base/map.h"
 #include "store/sqlite/level.h"
 
-#define CATALOGUE_VERSION 2 /* of catalogue.db: see struct sql_schema */
+#define CATALOGUE_VERSION 3 /* of catalogue.db: see struct sql_schema */
 #define CATALOGUE_MAX_TENANTS 10000
 #define FAMILY_ROLLED_FROM 4 /* series: a copy for fewer buys nothing */
 

@@ -42,7 +42,7 @@ static const char schema_text[] =
 	" text BLOB NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(service, file));" DICT_SCHEMA
 		JOBS_SCHEMA;
 
-static const char *const catalogue_steps[] = {JOBS_SCHEMA, NULL};
+static const char *const catalogue_steps[] = {JOBS_SCHEMA, DICT_NODES_SCHEMA, NULL};
 
 static const struct sql_schema catalogue_schema = {.version = CATALOGUE_VERSION,
 						   .page_bytes = 4096,

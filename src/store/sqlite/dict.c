@@ -101,20 +101,6 @@ static int load_frame(struct dict *dict, sqlite3_stmt *row)
 		       : ERR_CORRUPT;
 }
 
-static int load_node(struct dict *dict, sqlite3_stmt *row)
-{
-	uint64_t parent = (uint64_t)sqlite3_column_int64(row, 1);
-	uint64_t frame = (uint64_t)sqlite3_column_int64(row, 2);
-
-	if (parent >= dict->tree.n || frame >= names_frame_count(dict->names))
-		return ERR_CORRUPT;
-	return tree_child(&dict->tree, (struct node_id){(uint32_t)parent},
-			  (struct frame_id){(uint32_t)frame})
-				       .v == (uint64_t)sqlite3_column_int64(row, 0)
-		       ? 0
-		       : ERR_CORRUPT;
-}
-
 static int load_rows(struct dict *dict, sqlite3 *catalogue, const char *query, load_fn *load,
 		     struct err *err)
 {
@@ -151,9 +137,7 @@ int dict_load(struct dict *dict, sqlite3 *catalogue, uint32_t max_nodes, struct 
 			      " first_line, kind FROM frame WHERE dictionary=? ORDER BY id",
 			      load_frame, err);
 	if (r == 0)
-		r = load_rows(dict, catalogue,
-			      "SELECT id, parent, frame FROM node WHERE dictionary=? ORDER BY id",
-			      load_node, err);
+		r = dict_nodes_load(dict, catalogue, err);
 	if (r < 0) {
 		leave_memory(dict);
 		return r;
@@ -270,19 +254,6 @@ static int save_frames(struct dict *dict, sqlite3 *catalogue, uint32_t until, st
 	return r;
 }
 
-static int save_nodes(struct dict *dict, sqlite3 *catalogue, uint32_t until, struct err *err)
-{
-	sqlite3_stmt *stmt;
-	int r = sql_prepare(catalogue, "INSERT OR REPLACE INTO node VALUES(?,?,?,?)", &stmt, err);
-
-	for (uint32_t id = dict->saved.nodes; id < until && r == 0; id++) {
-		sql_bind(stmt, dict->id, id, dict->tree.parent[id], dict->tree.frame[id]);
-		r = sql_run(stmt, err);
-	}
-	sqlite3_finalize(stmt);
-	return r;
-}
-
 void dict_set_saved(struct dict *dict, struct dict_counts counts)
 {
 	__atomic_store_n(&dict->saved.strings, counts.strings, __ATOMIC_RELAXED);
@@ -306,7 +277,7 @@ int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_cou
 	if (r == 0 && dict->saved.frames < now.frames)
 		r = save_frames(dict, catalogue, now.frames, err);
 	if (r == 0 && dict->saved.nodes < now.nodes)
-		r = save_nodes(dict, catalogue, now.nodes, err);
+		r = dict_nodes_save(dict, catalogue, dict->saved.nodes, err);
 	*ret_counts = now;
 	return r;
 }
@@ -314,12 +285,13 @@ int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_cou
 int dict_delete(uint32_t id, sqlite3 *catalogue, struct err *err)
 {
 	char text[256];
+	int r = dict_nodes_delete(id, catalogue, err);
 
 	snprintf(text, sizeof(text),
-		 "DELETE FROM node WHERE dictionary=%u; DELETE FROM frame WHERE dictionary=%u;"
-		 "DELETE FROM string WHERE dictionary=%u; DELETE FROM dictionary WHERE id=%u;",
-		 id, id, id, id);
-	return sql_exec(catalogue, text, err);
+		 "DELETE FROM frame WHERE dictionary=%u; DELETE FROM string WHERE dictionary=%u;"
+		 "DELETE FROM dictionary WHERE id=%u;",
+		 id, id, id);
+	return r == 0 ? sql_exec(catalogue, text, err) : r;
 }
 
 /* ---- memory ---- */

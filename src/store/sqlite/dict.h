@@ -4,7 +4,7 @@
  *
  * Its ids are those of a `struct names` and a `struct tree`, and rows of the catalogue:
  *
- *	string(dictionary, id, text)	frame(dictionary, id, ...)	node(dictionary, id, parent, frame)
+ *	string(dictionary, id, text)	frame(dictionary, id, ...)	nodes: see dict_nodes.c
  *
  * New ones are made in memory by whoever puts a profile; the writer saves them before it commits a
  * block that names them.  A month has up to DICT_MAX_PARTS dictionaries: a full one is followed by
@@ -24,6 +24,11 @@
 #define DICT_MAX_PARTS 4
 #define DICT_OVER_LIMIT 1u /* the first node of every dictionary */
 
+/* From version 3 of the catalogue on: see dict_nodes.c. */
+#define DICT_NODES_SCHEMA                                                                          \
+	"CREATE TABLE nodes(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, raw_bytes INTEGER NOT "    \
+	"NULL,"                                                                                    \
+	" data BLOB NOT NULL);"
 #define DICT_SCHEMA                                                                                \
 	"CREATE TABLE dictionary(id INTEGER PRIMARY KEY AUTOINCREMENT, service INTEGER NOT NULL,"  \
 	" month INTEGER NOT NULL, part INTEGER NOT NULL);"                                         \
@@ -31,9 +36,8 @@
 	" PRIMARY KEY(dictionary, id)) WITHOUT ROWID;"                                             \
 	"CREATE TABLE frame(dictionary INTEGER, id INTEGER, name INTEGER, qualname INTEGER,"       \
 	" file INTEGER, module INTEGER, build_id INTEGER, address INTEGER, line INTEGER,"          \
-	" first_line INTEGER, kind INTEGER, PRIMARY KEY(dictionary, id)) WITHOUT ROWID;"           \
-	"CREATE TABLE node(dictionary INTEGER, id INTEGER, parent INTEGER NOT NULL,"               \
-	" frame INTEGER NOT NULL, PRIMARY KEY(dictionary, id)) WITHOUT ROWID;"
+	" first_line INTEGER, kind INTEGER, PRIMARY KEY(dictionary, id)) WITHOUT "                 \
+	"ROWID;" DICT_NODES_SCHEMA
 
 struct dict_counts {
 	uint32_t strings, frames, nodes;
@@ -79,6 +83,14 @@ int dict_save(struct dict *dict, sqlite3 *catalogue, struct dict_counts *ret_cou
 void dict_set_saved(struct dict *dict, struct dict_counts counts);
 /* Inside a transaction: delete all rows. */
 int dict_delete(uint32_t id, sqlite3 *catalogue, struct err *err) nodiscard;
+
+/* ---- dict_nodes.c: its stacks; for dict.c ---- */
+/* From node `from` on, in the writer's transaction. */
+int dict_nodes_save(const struct dict *dict, sqlite3 *catalogue, uint32_t from,
+		    struct err *err) nodiscard;
+/* Behind the frames that they name. */
+int dict_nodes_load(struct dict *dict, sqlite3 *catalogue, struct err *err) nodiscard;
+int dict_nodes_delete(uint32_t id, sqlite3 *catalogue, struct err *err) nodiscard;
 
 /* Bytes in memory, about. */
 size_t dict_bytes(const struct dict *dict);

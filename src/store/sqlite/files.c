@@ -18,18 +18,19 @@
  * are large leave a part of one page empty, since SQLite fills the pages behind the first.  What wastes is a
  * row of a fourth of a page to four: 10 to 40 % (mean over sizes, by SQLite's rules; measured 33 % for windows
  * of a minute of 6 kB in pages of 16 kB).  Profiles are of 0.3 to 2 kB: 6 to 11 % in 8 kB.  Windows of a
- * minute of 0.3 to 8 kB: 20 to 4 % in 512 bytes, whoever has large ones has most.  Longer ones are of 2 to 64 kB: 4 kB,
- * since a reader fetches page by page.  A commit writes whole pages of the index, too.
+ * minute of 0.3 to 8 kB: 20 to 4 % in 512 bytes, whoever has large ones has most.  Longer ones are of 2 to 64 kB: 1 and
+ * 4 kB, since a reader fetches page by page.  A commit writes whole pages of the index, too.
  */
 #define FINE_PAGE_BYTES 8192
 #define MINUTE_PAGE_BYTES 512
+#define TEN_MINUTES_PAGE_BYTES 1024
 #define LONG_PAGE_BYTES 4096
 #define SPANS_PAGE_BYTES 16384
 
 static const int page_bytes[LEVEL_FILES] = {
-	[LEVEL_FINE] = FINE_PAGE_BYTES, [LEVEL_1M] = MINUTE_PAGE_BYTES,
-	[LEVEL_10M] = LONG_PAGE_BYTES,	[LEVEL_1H] = LONG_PAGE_BYTES,
-	[LEVEL_1D] = LONG_PAGE_BYTES,	[LEVEL_SPANS] = SPANS_PAGE_BYTES,
+	[LEVEL_FINE] = FINE_PAGE_BYTES,	      [LEVEL_1M] = MINUTE_PAGE_BYTES,
+	[LEVEL_10M] = TEN_MINUTES_PAGE_BYTES, [LEVEL_1H] = LONG_PAGE_BYTES,
+	[LEVEL_1D] = LONG_PAGE_BYTES,	      [LEVEL_SPANS] = SPANS_PAGE_BYTES,
 };
 
 static const char block_tables[] =
