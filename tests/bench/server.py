@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server under load: what it takes, how soon it says so, what that costs in memory and on disk, how fast it answers.
 
-	server.py [--quick] [PART...]	parts: ingest sdk acknowledge memory disk query (default: all)
+	server.py [--quick] [--gb N] [PART...]	parts: ingest sdk acknowledge memory disk first query (default: all)
 
 Each figure stands beside its bar; the last lines say which bars were missed.  --quick: less of everything, a minute
-in all.  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 series, 15 minutes, gzipped pprofs of
+in all.  --gb: how large a store `first` makes (10, quick 1).  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 series, 15 minutes, gzipped pprofs of
 48 KB with 300 samples of 3,000 locations through Push): 98-111 profiles a CPU second, 0.6-0.8 s to acknowledge,
 490 MB, 137 bytes a sample, and 182 ms for the flame graph of all twenty series.
 """
@@ -270,28 +270,65 @@ def memory(table, directory, quick):
 
 # ---- disk ----
 
+LEVELS = ("10s", "1m", "10m", "1h", "1d")
+
+
 def level_bytes(directory, level):
     return disk_bytes(*pathlib.Path(directory).glob(f"blocks/*/{level}"))
 
 
 def disk(table, directory, quick):
-    """Through the store's own interface, 24 h at least: sums of days count as well."""
-    seconds = 86400
-    for title, series, stacks, step, total_bar in (("20 series of 300 samples", 20, 300, 10, 1.5),
-                                                   ("one series, Zipf over 20,000 stacks", 1, 5000, 10, 1.9)):
-        if quick:
-            step *= 30 if series > 1 else 6
-        data = directory / f"disk-{series}"
-        made = tool("store_generate", data, seconds, step, series, stacks, "batch")
-        fine = level_bytes(data, "10s")
-        whole = disk_bytes(data)
-        samples = made["profiles"] * made["stacks_per_profile"]
-        print(f"Disk, {title}, a day of {step} s profiles, after truncating checkpoints:")
-        table.row("bytes a sample at the 10 s level", fine / samples, "B/sample", 4)
-        table.row("all levels and the catalogue, times the 10 s level", whole / fine, "x", total_bar,
-                  note=", ".join(f"{level} {level_bytes(data, level) / fine:.2f}" for level in ("1m", "10m", "1h", "1d")))
-        table.row("puts a CPU second, roll-ups apart", made["puts_per_cpu_s"], "/CPU s",
-                  note=f"rolling up {made['rollup_cpu_us_per_profile']:.0f} us a profile")
+    """A day of 10 s profiles by the store's bulk writer, summed up at all levels; see store_fill.c for the shapes."""
+    seconds = 4 * 3600 if quick else 86400
+    for title, shape, series, bar in (("20 series, 300 of 500 stacks a profile", "bench", 20, 1.5),
+                                      ("20 series, 300 samples of 3,000 stacks by Zipf's law, as `ingest` sends", "push", 20, None),
+                                      ("one series, 1,000 samples of 20,000 stacks by Zipf's law", "zipf", 1, 1.9)):
+        data = directory / f"disk-{shape}"
+        made = tool("store_fill", data, shape, series, STEP, seconds)
+        fine, whole, catalogue = level_bytes(data, "10s"), disk_bytes(data), disk_bytes(data) - disk_bytes(data / "blocks")
+        print(f"Disk, {title}, {seconds // 3600} h of 10 s profiles with jittered nanoseconds:")
+        table.row("bytes a stack of a profile, finest level, catalogue", (fine + catalogue) / made["nodes"], "B/stack", 4,
+                  note=f"a sample {(fine + catalogue) / made['samples']:.2f} B, baseline {BASELINE['disk']} B")
+        table.row("all levels and the catalogue, times the 10 s level", whole / fine, "x", bar,
+                  note=", ".join(f"{level} {level_bytes(data, level) / fine:.3f}" for level in LEVELS[1:])
+                  + f", catalogue {catalogue / fine:.3f}")
+        table.row("written in bulk, roll-ups with it", made["profiles"] / made["cpu_s"], "/CPU s",
+                  note=f"{whole / 1e6 / made['cpu_s']:.0f} MB a CPU second, {made['rss_mb']:.0f} MB of memory")
+
+
+# ---- the first question ----
+
+def forget_pages(directory):
+    """Out of the kernel's cache, as after a boot."""
+    os.sync()
+    for path in pathlib.Path(directory).rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def first(table, directory, quick):
+    """From exec to the first flame graph, on a store that is large and not in memory."""
+    gigabytes = float(option("--gb", 1 if quick else 10))
+    data = directory / "large"
+    made = tool("store_fill", data, "zipf", 20, STEP, 30 * 86400, gigabytes)
+    until = int(made["last_s"])
+    print(f"First flame graph on {disk_bytes(data) / 1e9:.1f} GB, 20 series of 20,000 stacks over"
+          f" {(until - made['first_s']) / 86400:.1f} days, written in {made['cpu_s']:.0f} CPU seconds:")
+    for title, hours in (("an hour", 1), ("a day", 24), ("all of it", (until - int(made["first_s"])) // 3600)):
+        forget_pages(data)
+        began = time.monotonic()
+        server = Server(str(BINARY), data, "--keep", "all=forever")
+        try:
+            ready = time.monotonic()
+            answer = server.get("/pyroscope/render", query=f'{CPU}{{service_name="shop"}}', format="json",
+                                **{"from": (until - hours * 3600) * 1000 + 1234, "until": until * 1000 - 4321})
+            took = time.monotonic() - began
+            assert answer.status == 200 and answer.json()["flamebearer"]["numTicks"] > 0
+            table.row(f"exec to flame graph of {title}, files not in memory", took, "s", 1,
+                      note=f"{(ready - began) * 1000:.0f} ms until it listens, {high_water_mb(server):.0f} MB")
+        finally:
+            server.stop()
 
 
 # ---- questions ----
@@ -414,13 +451,18 @@ def query(table, directory, quick):
         (f"{days} d, half of it by a label", ask_flame, days * 24, "even", 400)])
 
 
+def option(name, default):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
+
+
 def main():
     quick = "--quick" in sys.argv
-    wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
+    parts = (ingest, sdk, acknowledge, memory, disk, first, query)
+    wanted = [part.__name__ for part in parts if part.__name__ in sys.argv[1:]]
     table, rate = Table(), None
     with tempfile.TemporaryDirectory(prefix="bench-server-") as name:
         directory = pathlib.Path(name)
-        for part in (ingest, sdk, acknowledge, memory, disk, query):
+        for part in parts:
             if wanted and part.__name__ not in wanted:
                 continue
             if part is ingest:

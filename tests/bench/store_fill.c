@@ -47,6 +47,7 @@ static struct bulk_series *make_series(struct fill *fill, struct store_bulk *bul
 
 struct extent {
 	int64_t first_s, until_s, step_s, max_bytes;
+	int64_t last_s; /* where the newest profile ends */
 };
 
 static struct bulk_profile make_profile(struct fill *fill, int64_t series, int64_t at_s)
@@ -62,11 +63,12 @@ static struct bulk_profile make_profile(struct fill *fill, int64_t series, int64
 }
 
 static int put_all(struct fill *fill, struct store_bulk *bulk, struct bulk_series **series,
-		   int64_t n_series, const struct extent *extent, struct err *err)
+		   int64_t n_series, struct extent *extent, struct err *err)
 {
 	int64_t steps = 0;
 	int r = 0;
 
+	extent->last_s = extent->first_s;
 	for (int64_t at = extent->first_s; at < extent->until_s && r == 0; at += extent->step_s) {
 		for (int64_t i = 0; i < n_series && r == 0; i++) {
 			struct bulk_profile profile = make_profile(fill, i, at);
@@ -75,6 +77,7 @@ static int put_all(struct fill *fill, struct store_bulk *bulk, struct bulk_serie
 			profile.duration_ns = extent->step_s * NS_PER_S;
 			r = store_bulk_put(bulk, series[i], &profile, err);
 		}
+		extent->last_s = at + extent->step_s;
 		if (extent->max_bytes && ++steps % LOOK_EVERY == 0 &&
 		    store_bulk_bytes(bulk) >= extent->max_bytes)
 			break;
@@ -82,7 +85,7 @@ static int put_all(struct fill *fill, struct store_bulk *bulk, struct bulk_serie
 	return r;
 }
 
-static int run(struct fill *fill, const char *dir, int64_t n_series, const struct extent *extent,
+static int run(struct fill *fill, const char *dir, int64_t n_series, struct extent *extent,
 	       struct err *err)
 {
 	struct bulk_series **series = xcalloc((size_t)n_series, sizeof(*series));
@@ -110,9 +113,10 @@ static void print(const struct fill *fill, const struct extent *extent)
 	struct rusage used;
 
 	getrusage(RUSAGE_SELF, &used);
-	printf("first_s %lld\nprofiles %llu\nsamples %llu\nnodes %llu\n",
-	       (long long)extent->first_s, (unsigned long long)fill->profiles,
-	       (unsigned long long)fill->samples, (unsigned long long)fill->all_nodes);
+	printf("first_s %lld\nlast_s %lld\nprofiles %llu\nsamples %llu\nnodes %llu\n",
+	       (long long)extent->first_s, (long long)extent->last_s,
+	       (unsigned long long)fill->profiles, (unsigned long long)fill->samples,
+	       (unsigned long long)fill->all_nodes);
 	printf("cpu_s %.2f\nrss_mb %.0f\n", (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9,
 	       (double)used.ru_maxrss / 1e3);
 }

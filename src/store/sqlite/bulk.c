@@ -380,7 +380,15 @@ static int finish(struct store_bulk *bulk, struct err *err)
 		bulk->now_ns = clock_real_ns();
 		r = flush(bulk, err);
 	}
-	return r == 0 ? save_times(bulk, err) : r;
+	/* Files that are over need not be looked into when the store opens; what is too old goes. */
+	if (r == 0) {
+		turn_take(bulk->store->lock_fd);
+		(void)retention_step(bulk->store, true);
+		turn_end(bulk->store->lock_fd);
+		note_state(bulk);
+		r = bulk->failure.code;
+	}
+	return r == 0 ? save_times(bulk, err) : err_set(err, r, "%s", bulk->failure.text);
 }
 
 int store_bulk_close(struct store_bulk *bulk, struct err *err)
