@@ -121,6 +121,8 @@ static bool read_line(struct manifest *manifest, const char *line)
 	    !name_at || !is_name_inside(line + name_at))
 		return false;
 	file.is_damaged = strcmp(kind, "damaged") == 0;
+	if (!file.is_damaged && strcmp(kind, "file") != 0)
+		return false;
 	into = manifest_add(manifest, line + name_at);
 	file.name = into->name;
 	*into = file;
@@ -142,6 +144,15 @@ static char *proven_end(char *text, size_t len)
 	return end;
 }
 
+static bool names_differ(const struct manifest *manifest)
+{
+	for (size_t i = 1; i < manifest->n; i++)
+		if (strcmp(manifest->files[i - 1].name, manifest->files[i].name) == 0)
+			return false;
+	return true;
+}
+
+/* `text` has a NUL at its end, and is cut into lines. */
 static int read_text(struct manifest *manifest, char *text, size_t len)
 {
 	char *end = proven_end(text, len);
@@ -154,11 +165,25 @@ static int read_text(struct manifest *manifest, char *text, size_t len)
 		is_good = read_line(manifest, line);
 		line = newline + 1;
 	}
-	if (!is_good)
-		return ERR_CORRUPT;
 	if (manifest->n)
 		qsort(manifest->files, manifest->n, sizeof(*manifest->files), by_name);
-	return 0;
+	return is_good && names_differ(manifest) ? 0 : ERR_CORRUPT;
+}
+
+int manifest_read_text(struct manifest *manifest, const void *text, size_t len)
+{
+	cleanup_free char *copy = calloc(1, len + 1);
+	int r;
+
+	if (!copy)
+		abort();
+	if (len)
+		memcpy(copy, text, len);
+	*manifest = (struct manifest){0};
+	r = read_text(manifest, copy, len);
+	if (r < 0)
+		manifest_done(manifest);
+	return r;
 }
 
 static int slurp(const char *path, struct buf *text)
@@ -186,11 +211,8 @@ int manifest_read(struct manifest *manifest, const char *dir, struct err *err)
 			       MANIFEST_NAME);
 	if (r < 0)
 		return err_sys(err, r, "cannot read %s", path);
-	r = read_text(manifest, text.data, text.len - 1);
-	if (r < 0) {
-		manifest_done(manifest);
-		return err_set(err, r, "%s is no whole backup: its %s is damaged", dir,
-			       MANIFEST_NAME);
-	}
-	return 0;
+	r = manifest_read_text(manifest, text.data, text.len - 1);
+	return r == 0 ? 0
+		      : err_set(err, r, "%s is no whole backup: its %s is damaged", dir,
+				MANIFEST_NAME);
 }

@@ -34,6 +34,8 @@ struct manifest_file *manifest_find(const struct manifest *manifest, const char 
 int manifest_write(const struct manifest *manifest, const char *dir, struct err *err) nodiscard;
 /* ERR_CORRUPT when it is missing, cut short or changed; names lead nowhere else. */
 int manifest_read(struct manifest *manifest, const char *dir, struct err *err) nodiscard;
+/* The same of its bytes. */
+int manifest_read_text(struct manifest *manifest, const void *text, size_t len) nodiscard;
 
 /* ---- copy.c: whole files, onto the disk; ENOSPC and the like come back as they are ---- */
 
