@@ -168,10 +168,33 @@ static int check_file(int fd, const char *path, size_t *ret_size, struct err *er
 	return 0;
 }
 
+int token_list_read(const void *text, size_t len, const char *path, struct token_list *ret_list,
+		    struct err *err)
+{
+	struct token_list list = {.items = calloc(TOKEN_MAX + 1, sizeof(*list.items))};
+	char *lines = calloc(1, len + 1);
+	int r;
+
+	if (!lines || !list.items)
+		abort();
+	if (len)
+		memcpy(lines, text, len);
+	if (strlen(lines) != len)
+		r = err_set(err, ERR_CORRUPT, "%s holds a NUL", path);
+	else
+		r = read_lines(lines, path, &list, err);
+	free(lines);
+	if (r < 0)
+		token_list_done(&list);
+	else
+		*ret_list = list;
+	return r;
+}
+
 int token_list_load(const char *dir, struct token_list *ret_list, struct err *err)
 {
-	struct token_list list = {0};
-	char path[PATH_BYTES], *text;
+	char path[PATH_BYTES];
+	struct buf text;
 	size_t size = 0;
 	ssize_t n = 0;
 	int fd, r;
@@ -182,22 +205,13 @@ int token_list_load(const char *dir, struct token_list *ret_list, struct err *er
 		return errno == ENOENT ? err_set(err, -ENOENT, "there are no tokens in %s", dir)
 				       : err_sys(err, -errno, "cannot open %s", path);
 	r = check_file(fd, path, &size, err);
-	text = calloc(1, size + 1);
-	list.items = calloc(TOKEN_MAX + 1, sizeof(*list.items));
-	if (!text || !list.items)
-		abort();
-	if (r == 0 && (n = read(fd, text, size)) < 0)
+	buf_init(&text, FILE_MAX_BYTES + 1);
+	if (r == 0 && (n = read(fd, buf_room(&text, size + 1), size)) < 0)
 		r = err_sys(err, -errno, "cannot read %s", path);
-	if (r == 0 && strlen(text) != (size_t)n)
-		r = err_set(err, ERR_CORRUPT, "%s holds a NUL", path);
 	if (r == 0)
-		r = read_lines(text, path, &list, err);
+		r = token_list_read(text.data, (size_t)n, path, ret_list, err);
 	close(fd);
-	free(text);
-	if (r < 0)
-		token_list_done(&list);
-	else
-		*ret_list = list;
+	buf_done(&text);
 	return r;
 }
 

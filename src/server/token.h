@@ -46,6 +46,9 @@ struct token_list {
 
 /* All tokens of a data directory.  -ENOENT: it has no token file; ERR_CORRUPT, -EPERM: it cannot be trusted. */
 int token_list_load(const char *dir, struct token_list *ret_list, struct err *err) nodiscard;
+/* The same of a file's bytes; `path` is for the words of the error. */
+int token_list_read(const void *text, size_t len, const char *path, struct token_list *ret_list,
+		    struct err *err) nodiscard;
 void token_list_done(struct token_list *list); /* all-zero is fine */
 /* The token of that text that is valid at `now_s`, or NULL; as long for a wrong id as for a wrong secret. */
 const struct token *token_find(const struct token_list *list, const char *text, int64_t now_s);
