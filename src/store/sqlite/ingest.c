@@ -79,7 +79,7 @@ static int check_values(const struct profile *profile, struct err *err)
 			sum = sum_of(sum, column->values[i]);
 		}
 		if (sum > VALUE_MAX)
-			return err_set(err, ERR_LIMIT,
+			return err_set(err, ERR_USAGE,
 				       "the values of a profile add up to more than %lld",
 				       (long long)VALUE_MAX);
 	}
