@@ -124,6 +124,29 @@ static void utf8_codes_say_whether_they_run_left_and_print(void **state)
 		     utf8_code_is_printable(0xad));
 }
 
+/* Words of eight bytes are looked at at once: a bad byte must not hide in any place of one. */
+static void utf8_is_valid_finds_a_bad_byte_anywhere(void **state)
+{
+	static const char bad[] = {'\0', '\x80', '\xff', '\xc3'};
+	char text[25];
+
+	(void)state;
+	for (size_t len = 1; len < sizeof(text); len++) {
+		memset(text, 'a', sizeof(text));
+		assert_true(utf8_is_valid(text, len));
+		for (size_t at = 0; at < len * array_len(bad); at++) {
+			memset(text, 'a', sizeof(text));
+			text[at / array_len(bad)] = bad[at % array_len(bad)];
+			assert_false(utf8_is_valid(text, len));
+		}
+		for (size_t at = 0; at + 2 <= len; at++) {
+			memset(text, '\x01', sizeof(text));
+			memcpy(text + at, "\xc3\xa9", 2);
+			assert_true(utf8_is_valid(text, len));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +158,7 @@ int main(void)
 		cmocka_unit_test(utf8_columns_counts_wide_and_combining),
 		cmocka_unit_test(utf8_code_columns_knows_the_database),
 		cmocka_unit_test(utf8_codes_say_whether_they_run_left_and_print),
+		cmocka_unit_test(utf8_is_valid_finds_a_bad_byte_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,6 +161,75 @@ static void proto_over_the_ceiling_sets_overflow(void **state)
 	buf_done(&out);
 }
 
+/* Whether eight bytes follow decides how a long one is read. */
+static void varints_of_any_length_are_the_same_before_anything(void **state)
+{
+	(void)state;
+	for (unsigned int bits = 0; bits <= 64; bits++)
+		for (size_t more = 0; more < 12; more++) {
+			uint64_t value = bits ? UINT64_MAX >> (64 - bits) : 0;
+			struct proto_varint back;
+			struct buf out;
+
+			buf_init(&out, 64);
+			buf_put_varint(&out, value);
+			size_t len = out.len;
+			buf_put(&out, "\xff\x80\xff\x80\xff\x80\xff\x80\xff\x80\xff\x80", more);
+			back = proto_varint((const uint8_t *)out.data,
+					    (const uint8_t *)out.data + out.len);
+			assert_ptr_equal(back.end, out.data + len);
+			assert_true(back.value == value);
+			for (size_t cut = 0; cut < len; cut++)
+				assert_null(proto_varint((const uint8_t *)out.data,
+							 (const uint8_t *)out.data + cut)
+						    .end);
+			buf_done(&out);
+		}
+}
+
+static void tags_give_what_fields_give(void **state)
+{
+	struct cursor message = cursor_over("\x08\x96\x01\x12\x02\x08\x07\x1d"
+					    "abcd"
+					    "\x80\x01\x05",
+					    15);
+	struct cursor inner;
+
+	(void)state;
+	assert_int_equal(proto_tag(&message), PROTO_TAG(1, PROTO_VARINT));
+	assert_int_equal(proto_take_number(&message), 150);
+	assert_int_equal(proto_tag(&message), PROTO_TAG(2, PROTO_BYTES));
+	inner = proto_take_message(&message);
+	assert_int_equal(proto_tag(&inner), PROTO_TAG(1, PROTO_VARINT));
+	assert_int_equal(proto_take_number(&inner), 7);
+	assert_int_equal(proto_tag(&inner), 0);
+	assert_false(inner.bad);
+	assert_int_equal(proto_tag(&message), PROTO_TAG(3, PROTO_FIXED32));
+	proto_skip(&message, PROTO_TAG(3, PROTO_FIXED32));
+	assert_int_equal(proto_tag(&message), PROTO_TAG(16, PROTO_VARINT));
+	assert_int_equal(proto_take_number(&message), 5);
+	assert_int_equal(proto_tag(&message), 0);
+	assert_false(message.bad);
+}
+
+static void tags_refuse_what_is_malformed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_len(malformed); i++) {
+		struct cursor message = cursor_over(malformed[i].bytes, malformed[i].len);
+		uint32_t tag = proto_tag(&message);
+
+		if (tag == PROTO_TAG(1, PROTO_VARINT))
+			(void)proto_take_number(&message);
+		else if (tag == PROTO_TAG(1, PROTO_BYTES))
+			assert_true(proto_take_message(&message).bad);
+		else if (tag)
+			proto_skip(&message, tag);
+		assert_true(message.bad);
+		assert_int_equal(proto_tag(&message), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +239,9 @@ int main(void)
 		cmocka_unit_test(proto_refuses_what_is_malformed),
 		cmocka_unit_test(proto_message_of_a_number_is_bad),
 		cmocka_unit_test(proto_over_the_ceiling_sets_overflow),
+		cmocka_unit_test(varints_of_any_length_are_the_same_before_anything),
+		cmocka_unit_test(tags_give_what_fields_give),
+		cmocka_unit_test(tags_refuse_what_is_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,48 @@ static void import_gives_equal_frames_and_remembers_them(void **state)
 	names_free(into);
 }
 
+static void importing_many_is_importing_each_that_is_used(void **state)
+{
+	struct names *from = names_new(), *each = names_new(), *many = names_new();
+	struct names_map each_map = {0}, many_map = {0};
+	uint8_t is_used[201] = {0};
+	char name[16];
+
+	(void)state;
+	for (uint32_t i = 1; i < array_len(is_used); i++) {
+		snprintf(name, sizeof(name), "f%u", i / 3);
+		struct frame frame = frame_named(from, name, i);
+		assert_int_equal(names_frame(from, &frame).v, i);
+		is_used[i] = i % 4 != 0;
+	}
+	/* One is there already, and a part of the map is known. */
+	(void)names_import(many, &many_map, from, (struct frame_id){77});
+	names_import_used(many, &many_map, from, is_used);
+	for (uint32_t i = 1; i < array_len(is_used); i++) {
+		if (!is_used[i])
+			continue;
+		const struct frame *a = names_frame_get(
+			each, names_import(each, &each_map, from, (struct frame_id){i}));
+		uint32_t n = names_frame_count(many);
+		const struct frame *b = names_frame_get(
+			many, names_import(many, &many_map, from, (struct frame_id){i}));
+
+		assert_int_equal(names_frame_count(many), n);
+		assert_string_equal(names_text(each, a->name, NULL),
+				    names_text(many, b->name, NULL));
+		assert_string_equal(names_text(each, a->file, NULL),
+				    names_text(many, b->file, NULL));
+		assert_true(a->line == b->line && a->first_line == b->first_line);
+	}
+	assert_int_equal(names_frame_count(many), names_frame_count(each));
+	assert_int_equal(names_str_count(many), names_str_count(each));
+	names_map_done(&each_map);
+	names_map_done(&many_map);
+	names_free(from);
+	names_free(each);
+	names_free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +278,7 @@ int main(void)
 		cmocka_unit_test(markers_have_no_line_and_unknown_kinds_are_other),
 		cmocka_unit_test(past_the_ceilings_everything_new_is_one_marker_and_counted),
 		cmocka_unit_test(import_gives_equal_frames_and_remembers_them),
+		cmocka_unit_test(importing_many_is_importing_each_that_is_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

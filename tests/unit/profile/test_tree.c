@@ -124,6 +124,62 @@ static void tree_finds_children_that_were_appended(void **state)
 	tree_done(&tree);
 }
 
+/* Three ways to the same nodes: step by step, down a path, and from a copy that nobody has looked into. */
+static void walking_down_finds_what_single_steps_made(void **state)
+{
+	struct frame_id path[12];
+	struct node_id nodes[12], at;
+	struct tree steps, walks, copy;
+	uint32_t random = 7;
+
+	(void)state;
+	tree_init(&steps);
+	tree_init(&walks);
+	for (int stack = 0; stack < 500; stack++) {
+		for (size_t i = 0; i < array_len(path); i++) {
+			random = random * 1664525 + 1013904223;
+			path[i].v = 1 + (random >> 24) % (i < 4 ? 2 : 5);
+		}
+		tree_descend(&walks, (struct node_id){0}, path, array_len(path), nodes);
+		at = (struct node_id){0};
+		for (size_t i = 0; i < array_len(path); i++) {
+			at = tree_child(&steps, at, path[i]);
+			assert_int_equal(at.v, nodes[i].v);
+		}
+	}
+	tree_init(&copy);
+	for (uint32_t i = 1; i < walks.n; i++)
+		(void)tree_append_child(&copy, (struct node_id){walks.parent[i]},
+					(struct frame_id){walks.frame[i]});
+	for (uint32_t i = walks.n; i-- > 1;)
+		assert_int_equal(tree_child(&copy, (struct node_id){walks.parent[i]},
+					    (struct frame_id){walks.frame[i]})
+					 .v,
+				 i);
+	assert_int_equal(copy.n, walks.n);
+	tree_done(&steps);
+	tree_done(&walks);
+	tree_done(&copy);
+}
+
+static void a_walk_stays_where_there_is_no_room(void **state)
+{
+	const struct frame_id abc[] = {{1}, {2}, {3}}, adb[] = {{1}, {4}, {2}};
+	struct node_id nodes[3];
+	struct tree tree;
+
+	(void)state;
+	tree_init(&tree);
+	tree.max_nodes = 4;
+	tree_descend(&tree, (struct node_id){0}, abc, 3, nodes);
+	tree_descend(&tree, (struct node_id){0}, adb, 3, nodes);
+	assert_int_equal(nodes[0].v, 1);
+	assert_int_equal(nodes[1].v, 1);
+	assert_int_equal(nodes[2].v, 1); /* not b below a, which is there */
+	assert_int_equal(tree.over_limit, 1);
+	tree_done(&tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +188,8 @@ int main(void)
 		cmocka_unit_test(a_full_tree_gives_the_parent_and_counts),
 		cmocka_unit_test(depth_has_a_ceiling),
 		cmocka_unit_test(tree_finds_children_that_were_appended),
+		cmocka_unit_test(walking_down_finds_what_single_steps_made),
+		cmocka_unit_test(a_walk_stays_where_there_is_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
