@@ -2,9 +2,9 @@
 /*
  * Counting recursion once: a stack counts for a row when the row is somewhere on it, however often.
  *
- * The walk goes through the tree in depth-first order by way of parent links and one cursor per
- * node, so no depth of stack can exhaust ours.  For every row it knows how often the row is on the
- * path; a node adds its total to the row only where it is the first.
+ * The walk goes through the tree in depth-first order, which is made beforehand, so that no depth of stack can
+ * exhaust ours.  For every row it knows how often the row is on the path; a node adds its total to the row only
+ * where it is the first.
  */
 #include "profile/table.h"
 
@@ -22,15 +22,41 @@ struct row_sums {
 	int64_t *self, *total;	/* per row, the caller's, zeroed */
 };
 
-/* The next child of `node` that was not visited yet, or 0 (which is nobody's child). */
-static uint32_t walk_next(const struct tree_index *index, uint32_t *visited, uint32_t node)
+/*
+ * All nodes in depth-first order.  Since parents come first, a pass backward counts what lies below each, and a pass
+ * forward gives each its place: nothing jumps about in a tree that does not fit the caches.
+ */
+static uint32_t *depth_first(const struct tree *tree, struct arena *arena)
 {
-	uint32_t at = index->start[node] + visited[node];
+	uint32_t *order = arena_array(arena, tree->n, sizeof(*order));
+	/* Nodes below and itself, until its turn comes; from then on the place of its next child. */
+	uint32_t *next = arena_array(arena, tree->n, sizeof(*next));
 
-	if (at == index->start[node + 1])
-		return 0;
-	visited[node]++;
-	return index->list[at];
+	for (uint32_t i = tree->n; i-- > 1;)
+		next[tree->parent[i]] += ++next[i];
+	next[0] = 1;
+	for (uint32_t i = 1; i < tree->n; i++) {
+		uint32_t *parent = &next[tree->parent[i]], place = *parent;
+
+		*parent += next[i];
+		next[i] = place + 1;
+		order[place] = i;
+	}
+	return order;
+}
+
+/* Rows of the path that the walk stands on, by depth. */
+struct row_path {
+	uint32_t rows[TREE_MAX_DEPTH + 1], depth;
+	uint32_t *times; /* per row: how often it is on the path */
+};
+
+static void path_go(struct row_path *path, uint32_t depth, uint32_t row)
+{
+	for (; path->depth >= depth; path->depth--)
+		if (path->rows[path->depth] != NO_ROW)
+			path->times[path->rows[path->depth]]--;
+	path->rows[++path->depth] = row;
 }
 
 static void rows_sum(const struct row_sums *sums, size_t column, uint32_t n_rows,
@@ -38,32 +64,20 @@ static void rows_sum(const struct row_sums *sums, size_t column, uint32_t n_rows
 {
 	const struct tree *tree = &sums->profile->tree;
 	const int64_t *totals = profile_totals(sums->profile, column, arena);
-	uint32_t *on_path = arena_array(arena, n_rows, sizeof(*on_path));
-	uint32_t *visited = arena_array(arena, tree->n, sizeof(*visited));
-	struct tree_index index;
-	uint32_t node = 0, row, child;
+	const uint32_t *order = depth_first(tree, arena);
+	struct row_path path = {.times = arena_array(arena, n_rows, sizeof(uint32_t))};
 
-	tree_index(tree, arena, &index);
-	for (;;) {
-		child = walk_next(&index, visited, node);
-		if (child) {
-			node = child;
-			row = sums->row_of[tree->frame[node]];
-			if (row == NO_ROW)
-				continue;
-			if (!on_path[row]++)
-				sums->total[row] = sum_saturated(sums->total[row], totals[node]);
-			sums->self[row] = sum_saturated(
-				sums->self[row],
-				profile_value(sums->profile, column, (struct node_id){node}));
+	for (uint32_t at = 1; at < tree->n; at++) {
+		uint32_t node = order[at], row = sums->row_of[tree->frame[node]];
+
+		path_go(&path, tree->depth[node], row);
+		if (row == NO_ROW)
 			continue;
-		}
-		if (!node)
-			return;
-		row = sums->row_of[tree->frame[node]];
-		if (row != NO_ROW)
-			on_path[row]--;
-		node = tree->parent[node];
+		if (!path.times[row]++)
+			sums->total[row] = sum_saturated(sums->total[row], totals[node]);
+		sums->self[row] =
+			sum_saturated(sums->self[row],
+				      profile_value(sums->profile, column, (struct node_id){node}));
 	}
 }
 

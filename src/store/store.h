@@ -212,8 +212,8 @@ struct store_ops {
 		      struct store_series **ret_series, size_t *ret_n, struct err *err);
 	/*
 	 * Sums per step and group; steps are aligned to `step_ns` from range.from_ns, the last may
-	 * be short.  Cheap when steps begin and end on whole minutes (or tens of minutes, hours):
-	 * each border elsewhere reads the blocks around it.  A step of a gauge in which no profile
+	 * be short.  Costs the totals of an hour's profiles for each series and hour, wherever steps
+	 * begin; those of a whole service in steps of whole minutes its own windows.  A step of a gauge in which no profile
 	 * begins repeats the one before.  At most STORE_MAX_STEPS.
 	 */
 	int (*timeline)(struct store *store, const struct store_query *query, int64_t step_ns,
