@@ -29,8 +29,8 @@ static int fail(const char *text, struct err *err)
 		       text);
 }
 
-/* YYYYMMDD; false when it is no date (then it counts seconds). */
-static bool parse_date(const char *digits, int64_t *ret_ns)
+/* YYYYMMDD: 1; 0 when it is no date (then it counts seconds); of a year past 2262, which nanoseconds cannot tell, < 0. */
+static int parse_date(const char *digits, int64_t *ret_ns)
 {
 	long number = strtol(digits, NULL, 10);
 	struct tm date = {.tm_year = (int)(number / 10000) - 1900,
@@ -40,22 +40,20 @@ static bool parse_date(const char *digits, int64_t *ret_ns)
 	time_t seconds = timegm(&normal);
 
 	if (date.tm_year < 70 || normal.tm_mon != date.tm_mon || normal.tm_mday != date.tm_mday)
-		return false;
-	*ret_ns = seconds * NS_PER_S;
-	return true;
+		return 0;
+	return __builtin_mul_overflow(seconds, NS_PER_S, ret_ns) ? -1 : 1;
 }
 
 static int parse_number(const char *text, size_t len, int64_t *ret_ns, struct err *err)
 {
 	int64_t factor = len == 13 ? NS_PER_MS : len == 16 ? NS_PER_US : len == 19 ? 1 : NS_PER_S;
 	int64_t number, ns;
+	int date = len == 8 ? parse_date(text, &ns) : 0;
 
-	if (len == 8 && parse_date(text, ret_ns))
-		return 0;
-	if (len > 19)
+	if (date < 0 || len > 19)
 		return fail(text, err);
 	number = strtoll(text, NULL, 10); /* saturates */
-	if (__builtin_mul_overflow(number, factor, &ns))
+	if (!date && __builtin_mul_overflow(number, factor, &ns))
 		return fail(text, err);
 	*ret_ns = ns;
 	return 0;

@@ -62,6 +62,8 @@ static void other_texts_are_errors(void **state)
 		"now--1h",
 		"\xff",
 		"now-999999999y",
+		"82060315", /* a date past 2262 */
+		"99991231",
 	};
 
 	(void)state;
