@@ -13,6 +13,7 @@
 /* Real files have a tenth of these; each entry costs us some forty bytes. */
 #define PPROF_MAX_STRINGS (4u << 20)
 #define PPROF_MAX_ENTRIES (4u << 20)
+#define RESERVE_MAX_BYTES (1u << 20)
 #define PPROF_MAX_LINES_PER_LOCATION 1000 /* functions inlined into one address */
 
 void pprof_tables_done(struct pprof_tables *tables)
@@ -185,10 +186,10 @@ static int add_function(struct reading *reading, struct cursor message, struct e
 }
 
 /* The arrays of a location's lines, and of locations, have one capacity each. */
-static void grow_lines(struct reading *reading)
+static void grow_lines(struct reading *reading, size_t need)
 {
 	struct pprof_tables *tables = reading->tables;
-	size_t cap = tables->lines_cap, need = tables->n_lines + 1;
+	size_t cap = tables->lines_cap;
 
 	reading->line_function =
 		vec_grow_raw(reading->line_function, &cap, need, sizeof(*reading->line_function));
@@ -196,10 +197,10 @@ static void grow_lines(struct reading *reading)
 		vec_grow_raw(tables->lines, &tables->lines_cap, need, sizeof(*tables->lines));
 }
 
-static void grow_locations(struct reading *reading)
+static void grow_locations(struct reading *reading, size_t need)
 {
 	struct pprof_tables *tables = reading->tables;
-	size_t cap = tables->locations_cap, need = tables->n_locations + 1;
+	size_t cap = tables->locations_cap;
 
 	reading->location_mapping = vec_grow_raw(reading->location_mapping, &cap, need,
 						 sizeof(*reading->location_mapping));
@@ -235,7 +236,7 @@ static int add_line(struct reading *reading, struct cursor message, struct err *
 	if (!reading->limits->keep_columns)
 		line.column = 0;
 	if (tables->n_lines == tables->lines_cap)
-		grow_lines(reading);
+		grow_lines(reading, tables->n_lines + 1);
 	reading->line_function[tables->n_lines] = function_id;
 	tables->lines[tables->n_lines++] = line;
 	return 0;
@@ -276,7 +277,7 @@ static int add_location(struct reading *reading, struct cursor message, struct e
 	if (tables->n_locations >= PPROF_MAX_ENTRIES)
 		return too_many("locations", PPROF_MAX_ENTRIES, err);
 	if (tables->n_locations == tables->locations_cap)
-		grow_locations(reading);
+		grow_locations(reading, tables->n_locations + 1);
 	reading->location_mapping[tables->n_locations] = mapping_id;
 	tables->locations[tables->n_locations++] = location;
 	return 0;
@@ -438,6 +439,22 @@ static int resolve(const struct reading *reading, struct err *err)
 
 /* ---- the whole ---- */
 
+/* About what real files have for their size: most then never move what they took. */
+static void reserve(struct reading *reading, size_t len)
+{
+	struct pprof_tables *tables = reading->tables;
+
+	len = min_of(len, (size_t)RESERVE_MAX_BYTES);
+	tables->strings = vec_grow_raw(tables->strings, &tables->strings_cap, len / 256 + 1,
+				       sizeof(*tables->strings));
+	tables->functions = vec_grow_raw(tables->functions, &tables->functions_cap, len / 256 + 1,
+					 sizeof(*tables->functions));
+	tables->samples = vec_grow_raw(tables->samples, &tables->samples_cap, len / 512 + 1,
+				       sizeof(*tables->samples));
+	grow_lines(reading, len / 64 + 1);
+	grow_locations(reading, len / 64 + 1);
+}
+
 int pprof_tables_read(struct pprof_tables *tables, const void *data, size_t len,
 		      const struct format_limits *limits, struct err *err)
 {
@@ -446,6 +463,7 @@ int pprof_tables_read(struct pprof_tables *tables, const void *data, size_t len,
 	struct proto_field field;
 	int r = 0;
 
+	reserve(&reading, len);
 	while (r == 0 && proto_next(&message, &field))
 		r = read_field(&reading, &field, err);
 	if (r == 0 && message.bad)

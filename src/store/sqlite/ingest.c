@@ -188,33 +188,58 @@ struct place {
 	uint32_t node, source;
 };
 
-static int by_node(const void *a, const void *b)
+/* By node, of equal ones as they stand: digit by digit, as many as the largest has. */
+static struct place *sort_places(struct place *places, struct place *spare, uint32_t n)
 {
-	const struct place *x = a, *y = b;
+	uint32_t largest = 0;
 
-	return (x->node > y->node) - (x->node < y->node);
+	for (uint32_t i = 0; i < n; i++)
+		largest = max_of(largest, places[i].node);
+	for (uint32_t shift = 0; shift < 32 && largest >> shift; shift += 8) {
+		uint32_t start[257] = {0};
+		struct place *sorted = spare;
+
+		for (uint32_t i = 0; i < n; i++)
+			start[(places[i].node >> shift & 0xff) + 1]++;
+		for (uint32_t digit = 0; digit < 256; digit++)
+			start[digit + 1] += start[digit];
+		for (uint32_t i = 0; i < n; i++)
+			sorted[start[places[i].node >> shift & 0xff]++] = places[i];
+		spare = places;
+		places = sorted;
+	}
+	return places;
 }
 
-static bool has_value(const struct profile *profile, uint32_t node)
+/* The nodes that have a value in any column. */
+static uint32_t list_places(const struct profile *profile, const uint32_t *map, struct arena *arena,
+			    struct place *places)
 {
-	for (size_t c = 0; c < profile->n_columns; c++)
-		if (profile_value(profile, c, (struct node_id){node}))
-			return true;
-	return false;
+	uint8_t *has_value = arena_alloc(arena, profile->tree.n);
+	uint32_t n = 0;
+
+	for (size_t c = 0; c < profile->n_columns; c++) {
+		const struct profile_column *column = &profile->columns[c];
+		size_t n_values = min_of(column->cap, (size_t)profile->tree.n);
+
+		for (size_t i = 0; i < n_values; i++)
+			has_value[i] |= column->values[i] != 0;
+	}
+	for (uint32_t i = 0; i < profile->tree.n; i++)
+		if (has_value[i])
+			places[n++] = (struct place){map[i], i};
+	return n;
 }
 
 /* Nodes sorted by their number in the dictionary; two that became one (over the limit) are added. */
 static void place_values(const struct profile *profile, const uint32_t *map, struct arena *arena,
 			 struct item *item)
 {
-	uint32_t n_source = profile->tree.n, n = 0, kept = 0;
-	struct place *places = arena_array(arena, n_source, sizeof(*places));
+	struct place *places = arena_array(arena, profile->tree.n, sizeof(*places));
+	uint32_t n = list_places(profile, map, arena, places), kept = 0;
 	int64_t *values;
 
-	for (uint32_t i = 0; i < n_source; i++)
-		if (has_value(profile, i))
-			places[n++] = (struct place){map[i], i};
-	qsort(places, n, sizeof(*places), by_node);
+	places = sort_places(places, arena_array(arena, n, sizeof(*places)), n);
 	item->nodes = xcalloc((size_t)n + 1, sizeof(*item->nodes));
 	values = xcalloc(((size_t)n + 1) * item->n_columns, sizeof(*values));
 	for (size_t c = 0; c < item->n_columns; c++)
