@@ -216,8 +216,10 @@ static void learn_codes(struct python *python, struct track *track)
 	uint32_t met = ++python->unit;
 	size_t kept = 0;
 
-	if (track->epoch != python->codes.epoch)
-		track->n_codes = track->now.n = track->last.n = 0; /* their ids are void */
+	if (track->epoch != python->codes.epoch) { /* their ids are void */
+		track->n_codes = track->now.n = track->last.n = 0;
+		track->held_ns = 0;
+	}
 	track->epoch = python->codes.epoch;
 	for (size_t i = 0; i < track->now.n; i++)
 		if (track->now.frames[i].code && track->now.frames[i].id < python->codes.n)
@@ -228,9 +230,11 @@ static void learn_codes(struct python *python, struct track *track)
 		code->n_missed =
 			python->proven[code->id] == met ? 0 : (uint8_t)(code->n_missed + 1);
 		python->proven[code->id] = 0;
-		if (code->n_missed <= KEEP_MISSED &&
+		if ((code->n_missed <= KEEP_MISSED || track->n_held) &&
 		    code_find(&python->codes, code_get(&python->codes, code->id)->addr) == code->id)
 			track->codes[kept++] = *code;
+		else
+			track->held_ns = 0; /* its proofs will not be read */
 	}
 	track->n_codes = kept;
 	for (size_t i = 0; i < track->now.n && track->n_codes < MAX_EXPECTED; i++) {

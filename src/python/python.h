@@ -140,6 +140,7 @@ enum python_outcome {
 	PYTHON_INCOMPLETE,  /* the thread stands inside a push or pop: step it and read again */
 	PYTHON_NOT_RUNNING, /* it does not run Python (any more): nothing was read */
 	PYTHON_TORN,	    /* not the same twice, not readable, or gone: look again */
+	PYTHON_HELD, /* whole, but whether its codes are the ones that we know, a later reading tells */
 	PYTHON_OVER_BUDGET, /* too much new at once; what was learnt makes the next try shorter */
 };
 
@@ -166,9 +167,18 @@ int python_read_paused_with(struct python *python, uint32_t thread, unsigned fla
  */
 enum {
 	PYTHON_ANY = 2,
+	/*
+	 * Where proofs of codes are read with every stack (up to 3.11), a thread that is read again within 10 us or so may
+	 * be HELD instead, PYTHON_MAX_HELD times in a row.  The next reading decides: see python_proves_held().
+	 */
+	PYTHON_MAY_HOLD = 4,
 };
+#define PYTHON_MAX_HELD 2
 int python_read_waiting(struct python *python, const uint32_t *threads, size_t n, unsigned flags,
 			uint8_t *ret_outcomes) nodiscard;
+
+/* Has a later read of this thread, whatever came of that, proven its last HELD ones?  If not the next, none will. */
+bool python_proves_held(const struct python *python, uint32_t thread);
 
 /*
  * What was wrong with a thread at its last read that was not COMPLETE.  All of these are met for an instant

@@ -120,7 +120,12 @@ struct track {
 	bool are_shown;	 /* the proofs of all expected codes, last time */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	int64_t proofs_ns; /* when all its proofs were last read behind a stack; 0: not as they are now */
-	bool has_proofs_again; /* that reading is in the second half of the bytes */
+	bool has_proofs_again;		/* that reading is in the second half of the bytes */
+	bool is_held;			/* this reading leaves the proofs to a later one */
+	uint8_t n_held;			/* stacks in a row that did, */
+	int64_t held_ns;		/* on proofs of this time; 0: not to be proven any more */
+	int64_t proving_ns, holding_ns; /* what the last reading with proofs, and without, took */
+	bool proves_held;		/* a later reading did, soon enough */
 	uint8_t n_restless; /* reads for which proofs are still wanted, since the count has moved */
 	uint8_t n_changed;  /* walks that found another chain, since the last learning */
 	uint32_t n_resolved; /* codes that the last walk had to read itself, after the stack */

@@ -23,6 +23,8 @@
  *   4. Its codes were the ones that we know: proofs were equal before and after it, or the count of code
  *      objects, read after it, is what it was when they were proven.  Only where the count was the same before
  *      the stack, too, does it tell of codes that are proven now.
+ *      A stack may rest on proofs that one of the next readings brings, where those before it and those are equal
+ *      and lie no further apart than such two ever do: it is HELD until then.
  *   5. To change and change back unseen a thread has to leave a frame and come back to it, within the time
  *      between two copies of the same bytes: 1 to 2 us.  And only what was mixed in the same way in both
  *      readings can show a stack that never was.  A call that took long (an interrupt, a page, a virtual
@@ -45,6 +47,7 @@
 #define SPAN_NS 300
 #define BYTES_A_NS 10
 #define PROOFS_FRESH_NS (30 * NS_PER_US) /* what a twofold read of 50 frames and codes may take */
+#define BETWEEN_NS (4 * NS_PER_US)	 /* from one call's end to the next one's beginning */
 #define PACE_ONE 256			 /* fixed point of that ratio */
 #define PACE_SLOW 2			 /* times the best: too slow */
 #define PACE_RELAX 1024			 /* the best is forgotten by this part with each call */
@@ -91,12 +94,26 @@ static void add_inner(struct python *python, size_t *n, struct track *track)
 	}
 }
 
+/* Where all frames are inner ones the first reading counts, between two of the state: that of the innermost is older. */
+static bool begins_with_state(const struct python *python)
+{
+	return python->layout.chain == CHAIN_OBJECTS;
+}
+
 static void add_stack(struct python *python, size_t *n, struct track *track)
 {
-	add_inner(python, n, track);
+	if (begins_with_state(python)) {
+		add_again(python, n, &track->spans[1], track->state_again);
+		add_windows(python, n, track, 0, track->n_windows, false);
+	} else {
+		add_inner(python, n, track);
+	}
 	for (size_t i = 1; i < track->first_window; i++)
 		add_again(python, n, &track->spans[i], track->spans[i].into);
-	add_windows(python, n, track, 0, track->n_windows, false);
+	if (begins_with_state(python))
+		add_inner(python, n, track);
+	else
+		add_windows(python, n, track, 0, track->n_windows, false);
 }
 
 static void add_count(struct python *python, size_t *n, struct track *track)
@@ -108,12 +125,36 @@ static void add_count(struct python *python, size_t *n, struct track *track)
 		add_again(python, n, &track->spans[track->n_spans - 1], &track->count_first);
 }
 
-static void add_track(struct python *python, size_t *n, struct track *track, bool with_gil,
-		      int64_t now_ns)
+/* May its codes be proven by the next reading?  Only those that the last one has shown. */
+static bool may_be_held(const struct python *python, const struct track *track, int64_t now_ns)
+{
+	return track->n_proofs && !track->is_numbered && !track_counter(python, track) &&
+	       track->n_held < PYTHON_MAX_HELD && track->are_shown && track->now.is_expected &&
+	       now_ns + track->holding_ns + track->proving_ns + BETWEEN_NS - track->proofs_ns <
+		       PROOFS_FRESH_NS;
+}
+
+/* Around the stack, or behind it only; without any when a later reading proves its codes.  Invariant 4. */
+static void add_proofs(struct python *python, size_t *n, struct track *track, bool is_first)
 {
 	size_t n_all = track->n_windows + track->n_proofs;
-	size_t behind = track->first_window + n_all, most = *n + 2 * track->n_spans + 4;
-	bool needs_first_proofs;
+	bool needs_first = !track->is_numbered && !track->proofs_ns;
+
+	if (track->is_held || (is_first && !needs_first))
+		return;
+	if (!is_first)
+		track->has_proofs_again =
+			needs_first || (!track->is_numbered && !track->has_proofs_again);
+	add_windows(python, n, track, track->n_windows, n_all,
+		    !is_first && track->has_proofs_again);
+}
+
+static void add_track(struct python *python, size_t *n, struct track *track, unsigned flags,
+		      int64_t now_ns)
+{
+	size_t behind = track->first_window + track->n_windows + track->n_proofs;
+	size_t most = *n + 2 * track->n_spans + 4;
+	bool with_gil = !(flags & PYTHON_ANY);
 
 	python->spans = vec_grow(python->spans, &python->spans_cap, most, sizeof(*python->spans));
 	python->parts = vec_grow(python->parts, &python->parts_cap, most, sizeof(*python->parts));
@@ -124,13 +165,10 @@ static void add_track(struct python *python, size_t *n, struct track *track, boo
 	add_count(python, n, track);
 	if (now_ns - track->proofs_ns > PROOFS_FRESH_NS)
 		track->proofs_ns = 0;
-	needs_first_proofs = !track->is_numbered && !track->proofs_ns;
-	if (needs_first_proofs)
-		add_windows(python, n, track, track->n_windows, n_all, false);
-	track->has_proofs_again =
-		needs_first_proofs || (!track->is_numbered && !track->has_proofs_again);
+	track->is_held = flags & PYTHON_MAY_HOLD && may_be_held(python, track, now_ns);
+	add_proofs(python, n, track, true);
 	add_stack(python, n, track);
-	add_windows(python, n, track, track->n_windows, n_all, track->has_proofs_again);
+	add_proofs(python, n, track, false);
 	for (size_t i = behind; i < track->n_spans; i++)
 		add_again(python, n, &track->spans[i], track->spans[i].into);
 	if (with_gil)
@@ -146,15 +184,28 @@ static void take_results(const struct python *python, size_t n)
 		python->parts[i]->ok &= python->spans[i].ok;
 }
 
-/* Proofs that were read whole are the first ones of the next call. */
-static void note_proofs(struct track *track, int64_t ended_ns)
+/*
+ * Proofs that were read whole are the first ones of the next call.  Whatever this call's stack is worth, they tell of
+ * those that were held.
+ */
+static void note_proofs(struct track *track, int64_t began_ns, int64_t ended_ns)
 {
 	size_t first = track->first_window + track->n_windows;
 
+	if (track->is_held) {
+		track->holding_ns = ended_ns - began_ns;
+		return;
+	}
+	track->proving_ns = ended_ns - began_ns;
+	if (!track->holding_ns)
+		track->holding_ns = track->proving_ns;
 	track->proofs_ns = ended_ns;
 	for (size_t i = first; i < first + track->n_proofs; i++)
 		if (!track->spans[i].ok)
 			track->proofs_ns = 0;
+	if (track->n_held && track->proofs_ns && ended_ns - track->held_ns <= PROOFS_FRESH_NS &&
+	    track_shows_codes(track, false) && track_shows_codes(track, true))
+		track->proves_held = true;
 }
 
 /* Invariant 5. */
@@ -231,6 +282,10 @@ static bool is_equal_twice(const struct python *python, const struct track *trac
 	/* Else the thread has ended, and its state is another's. */
 	if (word_at(track->state_bytes, python->layout.ts_thread_id) != track->ident)
 		return false;
+	if (begins_with_state(python) &&
+	    word_at(track->state_again, python->layout.ts_frame) !=
+		    word_at(track->state_bytes, python->layout.ts_frame))
+		return false;
 	for (size_t i = 0; i < chain->n; i++)
 		if (chain->frames[i].is_inner &&
 		    !is_same_frame(python, track, &chain->frames[i], i == 0))
@@ -283,7 +338,28 @@ static int judge(struct python *python, struct track *track, unsigned flags)
 	r = has_same_count(python, track);
 	if (r < 0)
 		return r;
-	return r ? PYTHON_COMPLETE : PENDING;
+	if (!r)
+		return PENDING;
+	return track->is_held ? PYTHON_HELD : PYTHON_COMPLETE;
+}
+
+bool python_proves_held(const struct python *python, uint32_t thread)
+{
+	return thread < python->n_threads && python->tracks[thread]->proves_held;
+}
+
+static void note_held(struct track *track, int outcome)
+{
+	if (outcome == PENDING)
+		return;
+	if (outcome != PYTHON_HELD) {
+		track->n_held = 0;
+		return;
+	}
+	if (track->n_held++ > 0)
+		return;
+	track->held_ns = track->proofs_ns;
+	track->proves_held = false;
 }
 
 /* ---- several threads ---- */
@@ -300,8 +376,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	unit_begin(python, to - from);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			add_track(python, &n, python->tracks[threads[i]], !(flags & PYTHON_ANY),
-				  began_ns);
+			add_track(python, &n, python->tracks[threads[i]], flags, began_ns);
 	if (n == 0)
 		return 0;
 	python->chased_ns = began_ns = clock_monotonic_ns();
@@ -313,7 +388,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	take_results(python, n);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)
-			note_proofs(python->tracks[threads[i]], ended_ns);
+			note_proofs(python->tracks[threads[i]], began_ns, ended_ns);
 	for (size_t i = from; i < to && swift; i++) {
 		struct track *track = python->tracks[threads[i]];
 
@@ -324,7 +399,8 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 			return r;
 		/* What many threads together are too much for is less each time: they share codes. */
 		outcomes[i] = r == PYTHON_OVER_BUDGET && to - from > 1 ? PENDING : (uint8_t)r;
-		if (track->is_dirty)
+		note_held(track, outcomes[i]);
+		if (track->is_dirty && outcomes[i] != PYTHON_HELD)
 			track_learn(python, track);
 	}
 	return 0;

@@ -103,6 +103,7 @@ static void join(struct crew *crew, const struct process_thread *thread, int64_t
 		.python = PYTHON_NO_THREAD,
 		.account = {.wall_ns = wall_from_ns},
 		.is_listed = true,
+		.was_there = is_first_list,
 	};
 	thread_init(&member->files, crew->pid, thread->tid);
 	if (is_first_list && thread_cpu(&member->files, &member->cpu) == 0)

@@ -56,12 +56,20 @@ enum member_news {
 	MEMBER_SAME,	/* has not run since its last true stack */
 	MEMBER_PROVEN,	/* read unpaused, equal twice */
 	MEMBER_PAUSED,	/* read while it stood still */
+	MEMBER_HELD,	/* the same, but for its codes, which the next reading proves or not */
 	MEMBER_LOST,	/* could not be read truly: its time goes to its next sample */
 };
 
 struct node_path {
 	struct node_id *nodes; /* outermost first */
 	size_t n, cap;
+};
+
+/* A sample that is not proven yet. */
+struct held {
+	int64_t now_ns;
+	struct node_id node;
+	uint8_t state, flags;
 };
 
 struct member {
@@ -80,6 +88,8 @@ struct member {
 	int64_t probe_at_ns;	   /* asleep: not before this */
 	int64_t restless_until_ns; /* woke up while it was read: paused whenever it runs until then */
 	struct rest rest;
+	struct held held[PYTHON_MAX_HELD];
+	uint8_t n_held;
 	struct node_path path; /* of `node`, where it has_stack */
 	struct node_id node;   /* last true stack */
 	struct node_id
@@ -89,6 +99,7 @@ struct member {
 	int64_t paid_ns;	 /* when CPU time was last given to it; 0: never */
 	bool has_node;
 	bool has_stack;	 /* node is of the last python_stack(), not the native marker's */
+	bool was_there;	 /* when it was listed first: it has its name, if it is of C */
 	uint8_t n_asked; /* how often for its name */
 	bool is_listed;	 /* while the list of threads is compared */
 	bool was_stepped;

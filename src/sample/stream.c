@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample/stream.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -49,7 +50,8 @@ static int define(struct stream *stream, struct member *member, struct str_id na
 /* Threads of C get their name soon after they start, if ever; each question opens a file. */
 static bool is_settled(const struct member *member)
 {
-	return member->python == PYTHON_NO_THREAD && member->n_asked >= NATIVE_ASKS;
+	return member->python == PYTHON_NO_THREAD &&
+	       member->n_asked >= (member->was_there ? 1 : NATIVE_ASKS);
 }
 
 int stream_threads(struct stream *stream, bool is_fresh)
@@ -101,15 +103,15 @@ static void count(struct stream *stream, const struct member *member)
 }
 
 /* Invariant 2 of account.h.  A state that is not known may well be running. */
-static int64_t take_cpu(const struct stream *stream, struct member *member, int64_t now_ns)
+static int64_t take_cpu(const struct stream *stream, struct member *member, const struct held *what)
 {
 	bool is_running = member->state == STATE_RUNNING || member->state == STATE_RUNNING_GIL ||
 			  member->state == STATE_UNKNOWN;
 
 	if (!is_running || member->news == MEMBER_SAME)
 		return 0;
-	member->ran_node = member_node(member);
-	member->paid_ns = now_ns;
+	member->ran_node = what->node;
+	member->paid_ns = what->now_ns;
 	return account_take_cpu(&member->account, member->cpu.cpu_ns, stream->spacing_ns);
 }
 
@@ -135,12 +137,21 @@ static int end_rest(struct stream *stream, struct member *member)
 	return write_rest(stream, member->id, &member->rest, &member->account);
 }
 
+static void drop_held(struct stream *stream, struct member *member)
+{
+	stream->stats->dropped += member->n_held;
+	stream->stats->torn += member->n_held;
+	member->n_held = 0;
+}
+
 int stream_rests(struct stream *stream)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < stream->crew->n && r == 0; i++)
 		r = end_rest(stream, &stream->crew->members[i]);
+	for (size_t i = 0; i < stream->crew->n; i++) /* they would come behind what is later */
+		drop_held(stream, &stream->crew->members[i]);
 	return r;
 }
 
@@ -183,37 +194,96 @@ void stream_slept(struct stream *stream, uint32_t n_ticks, int64_t until_ns)
 	}
 }
 
+/* ---- samples that are not proven yet ---- */
+
+static void hold(struct member *member, int64_t now_ns, unsigned flags)
+{
+	assert(member->n_held < PYTHON_MAX_HELD);
+	member->held[member->n_held++] = (struct held){
+		.now_ns = now_ns,
+		.node = member_node(member),
+		.state = member->state,
+		.flags = sample_flags(member, flags),
+	};
+}
+
+static int write_sample(struct stream *stream, struct member *member, const struct held *what)
+{
+	struct capture_sample sample = {
+		.time_ns = what->now_ns - stream->begun_ns,
+		.thread = member->id,
+		.node = what->node,
+		.state = what->state,
+		.flags = what->flags,
+		.wall_ns = account_take_wall(&member->account, what->now_ns),
+		.cpu_ns = take_cpu(stream, member, what),
+	};
+
+	stream->ledger.given_ns += sample.cpu_ns;
+	return capture_write_sample(stream->writer, &sample);
+}
+
+/* Before all else of a tick: they are older. */
+static int settle_held(struct stream *stream, struct member *member)
+{
+	int r = 0;
+
+	if (!member->n_held || member->news == MEMBER_HELD)
+		return 0;
+	if (member->python == PYTHON_NO_THREAD ||
+	    !python_proves_held(stream->python, member->python)) {
+		drop_held(stream, member);
+		return 0;
+	}
+	stream->stats->samples += member->n_held;
+	stream->stats->proven += member->n_held;
+	for (size_t i = 0; i < member->n_held && r == 0; i++)
+		r = write_sample(stream, member, &member->held[i]);
+	member->n_held = 0;
+	return r;
+}
+
+/* ---- a tick ---- */
+
+static int write_member(struct stream *stream, struct member *member, int64_t now_ns,
+			unsigned flags)
+{
+	struct held sample = {
+		.now_ns = now_ns,
+		.node = member_node(member),
+		.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
+		.flags = sample_flags(member, flags),
+	};
+	int r;
+
+	count(stream, member);
+	if (sleeps_on(member, flags)) {
+		sleep_on(member, 1, now_ns);
+		return 0;
+	}
+	r = write_sample(stream, member, &sample);
+	if (r == 0 && stream->locals)
+		r = locals_write(stream->locals, member, stream->writer);
+	return r;
+}
+
 int stream_samples(struct stream *stream, int64_t now_ns, unsigned flags)
 {
 	int r = stream_threads(stream, false);
 
+	for (size_t i = 0; i < stream->crew->n && r == 0; i++)
+		r = settle_held(stream, &stream->crew->members[i]);
 	if (r == 0)
 		r = end_rests(stream, flags);
-
 	for (size_t i = 0; i < stream->crew->n && r == 0; i++) {
 		struct member *member = &stream->crew->members[i];
-		struct capture_sample sample;
 
 		if (member->news == MEMBER_UNKNOWN || member->news == MEMBER_LOST)
 			continue;
-		count(stream, member);
-		if (sleeps_on(member, flags)) {
-			sleep_on(member, 1, now_ns);
-			continue;
-		}
-		sample = (struct capture_sample){
-			.time_ns = now_ns - stream->begun_ns,
-			.thread = member->id,
-			.node = member_node(member),
-			.state = flags & STREAM_STOPPED ? STATE_STOPPED : member->state,
-			.flags = sample_flags(member, flags),
-			.wall_ns = account_take_wall(&member->account, now_ns),
-			.cpu_ns = take_cpu(stream, member, now_ns),
-		};
-		stream->ledger.given_ns += sample.cpu_ns;
-		r = capture_write_sample(stream->writer, &sample);
-		if (r == 0 && stream->locals)
-			r = locals_write(stream->locals, member, stream->writer);
+		if (member->news == MEMBER_HELD)
+			hold(member, now_ns, flags);
+		else
+			r = write_member(stream, member, now_ns, flags);
 	}
 	return r;
 }

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 
+#define HOLD_NS (30 * NS_PER_US) /* what is held needs two or three readings more */
+
 void tick_done(struct tick *tick)
 {
 	free(tick->wanted);
@@ -71,6 +73,13 @@ static void keep_wanting_the_awake(struct tick *tick)
 	tick->n_wanted = n;
 }
 
+/* Is the next reading likely to follow soon enough to prove this one?  Not across a look. */
+static bool may_hold(const struct tick *tick, int64_t now_ns)
+{
+	return tick->n_wanted == 1 && !tick->native && !locals_are_wanted(tick->locals) &&
+	       now_ns + HOLD_NS < tick->look_due_ns;
+}
+
 /* A tick between looks: tick.h. */
 static int run_glance(struct tick *tick, int64_t now_ns)
 {
@@ -84,7 +93,9 @@ static int run_glance(struct tick *tick, int64_t now_ns)
 	}
 	keep_wanting_the_awake(tick);
 	tick->last_ns = now_ns;
-	return tick_read_unpaused(tick, tick->wanted, tick->n_wanted, PYTHON_ANY, false);
+	return tick_read_unpaused(tick, tick->wanted, tick->n_wanted,
+				  PYTHON_ANY | (may_hold(tick, now_ns) ? PYTHON_MAY_HOLD : 0),
+				  false);
 }
 
 int tick_run(struct tick *tick, int64_t *ret_now_ns)

@@ -191,6 +191,8 @@ int tick_read_unpaused(struct tick *tick, uint32_t *wanted, size_t n, unsigned f
 
 		if (member && tick->outcomes[i] == PYTHON_COMPLETE)
 			tick_take(tick, member, MEMBER_PROVEN);
+		else if (member && tick->outcomes[i] == PYTHON_HELD)
+			tick_take(tick, member, MEMBER_HELD);
 		else if (member && (tick->outcomes[i] != PYTHON_TORN || !is_pausing))
 			tick_lose(tick, member, tick->outcomes[i] == PYTHON_TORN);
 	}

@@ -133,6 +133,28 @@ static void stream_carries_lost_time_to_the_next_sample(void **state)
 	end(&f);
 }
 
+/* No reading has proven what was held: its time goes to the next sample, and it is counted. */
+static void stream_drops_held_samples_that_nothing_proves(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	all_members(&f, MEMBER_PROVEN);
+	assert_int_equal(stream_samples(&f.stream, 100, 0), 0);
+	all_members(&f, MEMBER_HELD);
+	for (int64_t now_ns = 200; now_ns < 200 + 10 * PYTHON_MAX_HELD; now_ns += 10)
+		assert_int_equal(stream_samples(&f.stream, now_ns, 0), 0);
+	assert_int_equal(f.stats.samples, 1);
+	all_members(&f, MEMBER_PROVEN);
+	assert_int_equal(stream_samples(&f.stream, 300, 0), 0);
+	assert_int_equal(capture_flush(f.stream.writer), 0);
+	assert_int_equal(f.samples, 2);
+	assert_int_equal(f.wall_ns, 300);
+	assert_int_equal(f.stats.dropped, PYTHON_MAX_HELD);
+	end(&f);
+}
+
 static void stream_makes_one_sample_of_ticks_that_a_thread_slept_through(void **state)
 {
 	struct fixture f;
@@ -293,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stream_carries_lost_time_to_the_next_sample),
+		cmocka_unit_test(stream_drops_held_samples_that_nothing_proves),
 		cmocka_unit_test(stream_makes_one_sample_of_ticks_that_a_thread_slept_through),
 		cmocka_unit_test(stream_gives_cpu_time_to_samples_that_found_the_thread_running),
 		cmocka_unit_test(stream_settles_what_no_running_sample_came_for),
