@@ -47,6 +47,7 @@ static void save_block(const char *name, uint32_t n_nodes, bool has_track)
 			      .nodes = nodes,
 			      .values = {values[0], values[1]}};
 	struct cover cover = {0};
+	struct block_room room;
 	struct buf head, data;
 
 	for (uint32_t i = 0; i < n_nodes; i++) {
@@ -66,8 +67,10 @@ static void save_block(const char *name, uint32_t n_nodes, bool has_track)
 	cover_add(&cover, T0 + 30ll * S, T0 + 60ll * S);
 	buf_init(&head, UINT16_MAX);
 	buf_init(&data, 1 << 20);
-	if (block_write(&block, &cover, &head, &data, NULL) < 0)
+	block_room_init(&room);
+	if (block_write(&block, &cover, &room, &head, &data, NULL) < 0)
 		abort();
+	block_room_done(&room);
 	save(name, &head, &data);
 	buf_done(&head);
 	buf_done(&data);
