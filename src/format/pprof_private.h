@@ -198,6 +198,7 @@ struct pprof_label {
 };
 
 struct pprof_series;
+struct pprof_path;
 
 struct pprof_samples {
 	const struct pprof_tables *tables;
@@ -219,6 +220,11 @@ struct pprof_samples {
 	size_t n_labels;
 	struct span span;    /* the request that it was taken in */
 	bool is_span_spoilt; /* it names one, but not by an id */
+
+	/* Stacks that were read, as the file has them: with labels the same ones come again and again. */
+	struct pprof_path *paths;
+	size_t n_paths, paths_cap;
+	struct idtab path_tab;
 
 	/* What the labels of the last sample meant. */
 	struct pprof_label last_labels[PPROF_MAX_LABELS_PER_SAMPLE];
@@ -242,6 +248,17 @@ int pprof_sample_value(struct pprof_samples *samples, uint64_t value, struct err
 int pprof_sample_label(struct pprof_samples *samples, const struct pprof_label *label,
 		       struct err *err) nodiscard;
 int pprof_sample_add(struct pprof_samples *samples, struct err *err) nodiscard;
+/*
+ * In two steps, for who can name a stack by bytes that stay: what its labels and values say, first; then, if its node is
+ * not known, its locations; then its values.
+ */
+int pprof_sample_settle(struct pprof_samples *samples, struct err *err) nodiscard;
+bool pprof_sample_find(struct pprof_samples *samples, const void *bytes, size_t len,
+		       struct node_id *ret_node) nodiscard;
+/* The node of the locations, remembered for those bytes. */
+struct node_id pprof_sample_learn(struct pprof_samples *samples, const void *bytes, size_t len);
+int pprof_sample_add_at(struct pprof_samples *samples, struct node_id node,
+			struct err *err) nodiscard;
 /*
  * The request that it was taken in; labels that come later and say so, too, win.  `is_spoilt`: what it was named by was
  * no id.

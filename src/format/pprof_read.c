@@ -71,29 +71,66 @@ static int read_label(struct pprof_samples *samples, struct cursor message, stru
 	return message.bad ? ERR_CORRUPT : pprof_sample_label(samples, &label, err);
 }
 
-static int read_sample(struct pprof_samples *samples, struct cursor message, struct err *err)
+static int malformed_sample(int r, struct err *err)
 {
-	struct proto_field field;
+	if (r == ERR_CORRUPT && err && !err->code)
+		return err_set(err, r, "not a valid pprof: a sample is malformed or cut off");
+	return r;
+}
+
+/* All but the locations when they are one packed list, as they mostly are: that is *ret_path then. */
+static int read_fields(struct pprof_samples *samples, struct cursor message,
+		       struct proto_field *ret_path, struct err *err)
+{
+	struct proto_field field, path = {0};
 	int r = 0;
 
-	pprof_sample_begin(samples);
 	while (r == 0 && proto_next(&message, &field)) {
-		if (field.number == SAMPLE_LOCATION_ID)
-			r = read_locations(samples, &field, err);
-		else if (field.number == SAMPLE_VALUE)
+		if (field.number == SAMPLE_VALUE) {
 			r = read_values(samples, &field, err);
-		else if (field.number == SAMPLE_LABEL)
+		} else if (field.number == SAMPLE_LABEL) {
 			r = read_label(samples, proto_message(&field), err);
+		} else if (field.number == SAMPLE_LOCATION_ID && field.bytes && !path.bytes &&
+			   !samples->stack.n) {
+			path = field;
+		} else if (field.number == SAMPLE_LOCATION_ID) {
+			if (path.bytes)
+				r = read_locations(samples, &path, err);
+			path.bytes = NULL;
+			if (r == 0)
+				r = read_locations(samples, &field, err);
+		}
 	}
-	if (r == 0 && message.bad)
-		r = ERR_CORRUPT;
+	*ret_path = path;
+	return r == 0 && message.bad ? ERR_CORRUPT : r;
+}
+
+static int read_sample(struct pprof_samples *samples, struct cursor message, struct err *err)
+{
+	struct proto_field path;
+	struct node_id node;
+	int r;
+
+	pprof_sample_begin(samples);
+	r = read_fields(samples, message, &path, err);
 	if (r == 0 && samples->n_values != samples->tables->n_types)
 		return err_set(err, ERR_CORRUPT,
 			       "not a valid pprof: a sample has %zu values for %zu types",
 			       samples->n_values, samples->tables->n_types);
-	if (r == ERR_CORRUPT && err && !err->code)
-		return err_set(err, r, "not a valid pprof: a sample is malformed or cut off");
-	return r < 0 ? r : pprof_sample_add(samples, err);
+	if (r < 0)
+		return malformed_sample(r, err);
+	if (!path.bytes)
+		return pprof_sample_add(samples, err);
+	r = pprof_sample_settle(samples, err);
+	if (r < 0)
+		return r;
+	if (!pprof_sample_find(samples, path.bytes, path.len, &node)) {
+		r = read_locations(samples, &path, err);
+		if (r < 0)
+			return malformed_sample(r, err);
+		node = pprof_sample_learn(samples, path.bytes, path.len);
+	}
+	return pprof_sample_add_at(samples, node, err);
 }
 
 /* ---- the whole ---- */

@@ -38,6 +38,8 @@ void pprof_samples_done(struct pprof_samples *samples)
 		free(samples->series[i].columns);
 	}
 	free(samples->series);
+	free(samples->paths);
+	idtab_done(&samples->path_tab);
 }
 
 static bool is_text(struct pprof_samples *samples, uint32_t index, const char *text)
@@ -359,17 +361,16 @@ static int64_t count_samples(const struct pprof_samples *samples)
 	return 1;
 }
 
-int pprof_sample_add(struct pprof_samples *samples, struct err *err)
+int pprof_sample_settle(struct pprof_samples *samples, struct err *err)
 {
-	int64_t n_samples = count_samples(samples);
-	int r = settle_labels(samples, err);
-	struct profile *profile;
-	struct node_id node;
+	return settle_labels(samples, err);
+}
 
-	if (r < 0)
-		return r;
-	profile = samples->at_series->profile;
-	node = stack_node(&samples->stack, &profile->tree, samples->names, samples->at_base, true);
+int pprof_sample_add_at(struct pprof_samples *samples, struct node_id node, struct err *err)
+{
+	struct profile *profile = samples->at_series->profile;
+	int64_t n_samples = count_samples(samples);
+
 	for (size_t i = 0; i < samples->n_values; i++) {
 		int column = column_of(samples, samples->at_series, i, samples->at_state, err);
 
@@ -380,6 +381,77 @@ int pprof_sample_add(struct pprof_samples *samples, struct err *err)
 	add_span(samples, profile, node);
 	profile->n_samples += min_of(n_samples, INT64_MAX - profile->n_samples);
 	return 0;
+}
+
+static struct node_id node_of_stack(struct pprof_samples *samples)
+{
+	return stack_node(&samples->stack, &samples->at_series->profile->tree, samples->names,
+			  samples->at_base, true);
+}
+
+int pprof_sample_add(struct pprof_samples *samples, struct err *err)
+{
+	int r = settle_labels(samples, err);
+
+	return r < 0 ? r : pprof_sample_add_at(samples, node_of_stack(samples), err);
+}
+
+/* ---- stacks that come again ---- */
+
+/* Of one series, below one base. */
+struct pprof_path {
+	const void *bytes;
+	size_t len;
+	size_t series;
+	struct node_id base, node;
+};
+
+static struct pprof_path path_at_hand(const struct pprof_samples *samples, const void *bytes,
+				      size_t len)
+{
+	return (struct pprof_path){.bytes = bytes,
+				   .len = len,
+				   .series = (size_t)(samples->at_series - samples->series),
+				   .base = samples->at_base};
+}
+
+static uint64_t path_hash(const struct pprof_samples *samples, const struct pprof_path *path)
+{
+	return hash_bytes(samples->seed, path->bytes, path->len) ^
+	       hash_pair(samples->seed, (uint32_t)path->series, path->base.v);
+}
+
+static bool path_equal(const void *things, uint32_t id, const void *key)
+{
+	const struct pprof_path *mine = &((const struct pprof_samples *)things)->paths[id];
+	const struct pprof_path *other = key;
+
+	return mine->len == other->len && mine->series == other->series &&
+	       mine->base.v == other->base.v && memcmp(mine->bytes, other->bytes, mine->len) == 0;
+}
+
+bool pprof_sample_find(struct pprof_samples *samples, const void *bytes, size_t len,
+		       struct node_id *ret_node)
+{
+	struct pprof_path path = path_at_hand(samples, bytes, len);
+	uint32_t id = idtab_find(&samples->path_tab, path_hash(samples, &path), path_equal, samples,
+				 &path);
+
+	if (id != UINT32_MAX)
+		*ret_node = samples->paths[id].node;
+	return id != UINT32_MAX;
+}
+
+struct node_id pprof_sample_learn(struct pprof_samples *samples, const void *bytes, size_t len)
+{
+	struct pprof_path path = path_at_hand(samples, bytes, len);
+
+	path.node = node_of_stack(samples);
+	samples->paths = vec_grow_raw(samples->paths, &samples->paths_cap, samples->n_paths + 1,
+				      sizeof(*samples->paths));
+	idtab_add(&samples->path_tab, path_hash(samples, &path), (uint32_t)samples->n_paths);
+	samples->paths[samples->n_paths++] = path;
+	return path.node;
 }
 
 int pprof_samples_none(struct pprof_samples *samples, struct err *err)
