@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cmd/command.h"
+#include "server/keep.h"
 #include "store/sqlite/store_fsck.h"
 
 struct fsck_opts {
@@ -67,6 +68,19 @@ static int finish(const char *dir, const struct fsck_report *report)
 	return report->problems > report->repaired ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 }
 
+/* What clients keep beside the store counts as its files do. */
+static int check_kept(const struct fsck_request *request, struct fsck_report *report,
+		      struct err *err)
+{
+	struct keep_check check = {.dir = request->dir, .repair = request->repair, .say = say};
+	int r = keep_check(&check, err);
+
+	report->files += check.files;
+	report->problems += check.damaged;
+	report->repaired += check.repaired;
+	return r;
+}
+
 static int run(int argc, char **argv)
 {
 	struct fsck_opts given = {0};
@@ -83,7 +97,8 @@ static int run(int argc, char **argv)
 	}
 	request.dir = argv[r];
 	request.repair = given.repair;
-	if (sqlite_store_fsck(&request, &report, &err) < 0)
+	if (sqlite_store_fsck(&request, &report, &err) < 0 ||
+	    check_kept(&request, &report, &err) < 0)
 		return command_fail(&err);
 	return finish(argv[r], &report);
 }

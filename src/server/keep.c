@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "profile/hash.h"
 
 #define FOLDER "kept"
 #define UNFINISHED "new~" /* no good name: never taken for a thing that is kept */
@@ -128,6 +129,35 @@ static int check_name(const char *name, struct err *err)
 		       : err_set(err, ERR_USAGE, "\"%.64s\" can only be [a-zA-Z0-9_.-]", name);
 }
 
+/* ---- sums ---- */
+
+#define SUM_WORD "PYKEPT1\n"
+#define SUM_BYTES 16
+
+/* The end of a file with that content. */
+static void make_sum(const void *data, size_t len, char sum[SUM_BYTES])
+{
+	uint64_t hash = hash_stable(data, len);
+
+	memcpy(sum, SUM_WORD, 8);
+	for (size_t i = 0; i < 8; i++)
+		sum[8 + i] = (char)(uint8_t)(hash >> 8 * i);
+}
+
+/* Has what was read a sum, and is it right?  *len: without it from then on. */
+static int check_sum(const char *data, size_t *len, const char *name, struct err *err)
+{
+	char sum[SUM_BYTES];
+
+	if (*len < SUM_BYTES || memcmp(data + *len - SUM_BYTES, SUM_WORD, 8) != 0)
+		return 0;
+	make_sum(data, *len - SUM_BYTES, sum);
+	if (memcmp(data + *len - SUM_BYTES, sum, SUM_BYTES) != 0)
+		return err_set(err, ERR_CORRUPT, "%s is damaged on this server's disk", name);
+	*len -= SUM_BYTES;
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static int read_all(int fd, struct buf *out, struct err *err)
@@ -139,6 +169,25 @@ static int read_all(int fd, struct buf *out, struct err *err)
 		buf_put(out, chunk, (size_t)n);
 	if (n < 0)
 		return err_sys(err, -errno, "cannot read what was kept");
+	return out->overflow ? err_set(err, ERR_LIMIT, "what was kept is larger than it may be now")
+			     : 0;
+}
+
+/* Without its sum, for which `out` need have no room. */
+static int read_summed(int fd, const char *name, struct buf *out, struct err *err)
+{
+	cleanup(buf_done) struct buf whole = {0};
+	size_t len;
+	int r;
+
+	buf_init(&whole, out->ceiling + SUM_BYTES);
+	r = read_all(fd, &whole, err);
+	len = whole.len;
+	if (r == 0 && len)
+		r = check_sum(whole.data, &len, name, err);
+	if (r < 0)
+		return r;
+	buf_put(out, whole.data, len);
 	return out->overflow ? err_set(err, ERR_LIMIT, "what was kept is larger than it may be now")
 			     : 0;
 }
@@ -158,7 +207,14 @@ int keep_read(struct keep *keep, const struct keep_place *place, const char *nam
 	fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", name);
-	return read_all(fd, out, err);
+	return read_summed(fd, name, out, err);
+}
+
+int keep_read_file(const char *path, struct buf *out, struct err *err)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, -errno, "it cannot be read") : read_summed(fd, "it", out, err);
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -216,7 +272,7 @@ int keep_list(struct keep *keep, const struct keep_place *place, struct arena *a
 
 /* ---- writing ---- */
 
-static int write_all(int fd, const char *data, size_t len)
+static int write_part(int fd, const char *data, size_t len)
 {
 	while (len) {
 		ssize_t n = write(fd, data, len);
@@ -228,7 +284,18 @@ static int write_all(int fd, const char *data, size_t len)
 		data += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	char sum[SUM_BYTES];
+	int r = write_part(fd, data, len);
+
+	make_sum(data, len, sum);
+	if (r == 0)
+		r = write_part(fd, sum, sizeof(sum));
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
 int keep_write(struct keep *keep, const struct keep_place *place, const char *name,

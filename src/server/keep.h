@@ -7,7 +7,8 @@
  *   1. A write is whole or not at all (a new file, synced, then renamed over the old one), and on disk when it returns.
  *   2. Names are [A-Za-z0-9._-], at most KEEP_NAME_MAX bytes, and do not begin with a dot; tenants are written so that they
  *	cannot leave their folder.
- *   3. A drawer is bounded by its owner: count and bytes are asked for before something is put in.
+ *   3. A file ends in a sum of what is before it; what does not agree is ERR_CORRUPT.  Files of versions before have none.
+ *   4. A drawer is bounded by its owner: count and bytes are asked for before something is put in.
  *
  * Calls of one drawer follow each other: keep_lock() around reading and writing what was read.  Any thread may call.
  */
@@ -44,6 +45,21 @@ int keep_write(struct keep *keep, const struct keep_place *place, const char *na
 /* What is not there is removed already. */
 int keep_remove(struct keep *keep, const struct keep_place *place, const char *name,
 		struct err *err) nodiscard;
+
+/*
+ * Look at everything below DIR/kept; a line for each file that is damaged.  With `repair` these go to DIR/aside.  A
+ * server may run meanwhile.
+ */
+struct keep_check {
+	const char *dir;
+	bool repair;
+	void (*say)(void *ctx, const char *text);
+	void *ctx;
+	uint64_t files, damaged, repaired; /* counted */
+};
+int keep_read_file(const char *path, struct buf *out,
+		   struct err *err) nodiscard; /* one, by its path */
+int keep_check(struct keep_check *check, struct err *err) nodiscard;
 
 struct keep_entry {
 	const char *name;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/store_backup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,76 @@ static int copy_blocks(struct backup *backup, struct err *err)
 	return r;
 }
 
+/* ---- what lies beside the store ---- */
+
+/* Its own are copied as they were at the moment; what is half written has a dot in front. */
+static int copy_beside(struct backup *backup, const char *name, struct err *err);
+
+static int copy_beside_file(struct backup *backup, const char *name, struct err *err)
+{
+	cleanup_free char *from = copy_path(backup->request->from, name);
+	cleanup_free char *to = copy_path(backup->partial, name);
+	struct manifest_file *file;
+	struct copied copied;
+	int r = copy_make_dirs(backup->partial, to, err);
+
+	if (r == 0)
+		r = copy_file(from, to, &copied, err);
+	if (r == -ENOENT)
+		return 0; /* removed just now */
+	if (r < 0)
+		return r;
+	file = manifest_add(&backup->manifest, name);
+	file->hash = copied.hash;
+	file->bytes = copied.bytes;
+	backup->report.files++;
+	backup->report.bytes += copied.bytes;
+	return 0;
+}
+
+static int copy_beside_dir(struct backup *backup, const char *name, struct err *err)
+{
+	cleanup_free char *path = copy_path(backup->request->from, name);
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_sys(err, -errno, "cannot list %s", path);
+	while (r == 0 && (entry = readdir(dir))) {
+		cleanup_free char *inner = copy_path(name, entry->d_name);
+
+		if (*entry->d_name != '.')
+			r = copy_beside(backup, inner, err);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int copy_beside(struct backup *backup, const char *name, struct err *err)
+{
+	cleanup_free char *path = copy_path(backup->request->from, name);
+	struct stat info;
+
+	if (lstat(path, &info) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, -errno, "cannot read %s", path);
+	if (S_ISDIR(info.st_mode))
+		return copy_beside_dir(backup, name, err);
+	return S_ISREG(info.st_mode) ? copy_beside_file(backup, name, err) : 0;
+}
+
+static int copy_all_beside(struct backup *backup, struct err *err)
+{
+	static const char *const names[] = {BACKUP_BESIDE};
+	int r = 0;
+
+	for (size_t i = 0; i < array_len(names) && r == 0; i++)
+		r = copy_beside(backup, names[i], err);
+	return r;
+}
+
+/* ---- the whole ---- */
+
 static int copy_catalogue(struct backup *backup, struct err *err)
 {
 	cleanup_free char *to = copy_path(backup->partial, CATALOGUE_NAME);
@@ -217,8 +288,6 @@ static int copy_catalogue(struct backup *backup, struct err *err)
 	backup->report.bytes += copied.bytes;
 	return 0;
 }
-
-/* ---- the whole ---- */
 
 /* What an interrupted one left is ours to remove: it holds our mark, or is whole and was not renamed. */
 static int begin_partial(struct backup *backup, struct err *err)
@@ -278,6 +347,8 @@ static int make(struct backup *backup, struct err *err)
 	if (r < 0)
 		return r;
 	r = copy_blocks(backup, err);
+	if (r == 0)
+		r = copy_all_beside(backup, err);
 	if (r == 0)
 		r = copy_catalogue(backup, err);
 	if (r == 0)

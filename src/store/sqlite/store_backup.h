@@ -7,7 +7,7 @@
  * meanwhile; it is held up for milliseconds.
  *
  *	OUT/MANIFEST	when, and of each file size, hash, and what of the store it was made from
- *	OUT/blocks/...	OUT/catalogue.db
+ *	OUT/blocks/...	OUT/catalogue.db	OUT/kept/..., OUT/tokens: what lies beside the store
  *
  * 1. It is made as OUT.partial, blocks first, the catalogue, then the manifest; all of it is on disk
  *    before it is renamed to OUT.  What is called OUT is whole.

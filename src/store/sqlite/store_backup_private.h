@@ -8,6 +8,12 @@
 
 #include "store/sqlite/store_backup.h"
 
+/*
+ * What others keep in the store's directory, each file written whole or not at all: single files and settings of
+ * clients (server/keep.h), tokens (server/token.h).
+ */
+#define BACKUP_BESIDE "kept", "tokens"
+
 /* ---- manifest.c ---- */
 
 #define MANIFEST_NAME "MANIFEST"

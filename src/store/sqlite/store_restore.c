@@ -47,11 +47,15 @@ static bool is_empty(const char *path)
 /* What an interrupted restore left is not a store yet, and ours to replace. */
 static int clear_leftovers(const char *dir, struct err *err)
 {
-	cleanup_free char *blocks = copy_path(dir, "blocks");
-	cleanup_free char *catalogue = copy_path(dir, CATALOGUE_NAME ".part");
+	static const char *const names[] = {"blocks", BACKUP_BESIDE, CATALOGUE_NAME ".part"};
+	int r = 0;
 
-	(void)unlink(catalogue);
-	return copy_remove_tree(blocks, err);
+	for (size_t i = 0; i < array_len(names) && r == 0; i++) {
+		cleanup_free char *path = copy_path(dir, names[i]);
+
+		r = copy_remove_tree(path, err);
+	}
+	return r;
 }
 
 static int begin(const char *dir, struct err *err)
