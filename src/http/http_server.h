@@ -18,7 +18,7 @@
  *names the limit.  A body that is announced as too large is refused before it is read.
  *   3. Every answer carries the security headers, also 404 and 413; only what libmicrohttpd itself
  *      refuses (a request that is not HTTP) has none, and no body of ours.
- *   4. A client that goes away sets is_cancelled of its exchange.
+ *   4. A client that goes away sets is_cancelled of its exchange; during an upload within HTTP_TICK_MS.
  *   5. http_server_stop() takes no new request, lets those in flight finish for stop_ns, then tells
  *      the rest 503.  It leaves no thread and no socket behind.
  *
