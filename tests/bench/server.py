@@ -287,8 +287,10 @@ def disk(table, directory, quick):
         made = tool("store_fill", data, shape, series, STEP, seconds)
         fine, whole, catalogue = level_bytes(data, "10s"), disk_bytes(data), disk_bytes(data) - disk_bytes(data / "blocks")
         print(f"Disk, {title}, {seconds // 3600} h of 10 s profiles with jittered nanoseconds:")
-        table.row("bytes a stack of a profile, finest level, catalogue", (fine + catalogue) / made["nodes"], "B/stack", 4,
-                  note=f"a sample {(fine + catalogue) / made['samples']:.2f} B, baseline {BASELINE['disk']} B")
+        table.row("bytes a sample, finest level and catalogue", (fine + catalogue) / made["samples"], "B/sample", 4,
+                  note=f"baseline {BASELINE['disk']} B")
+        table.row("and for each stack of a profile, which holds its samples", (fine + catalogue) / made["nodes"], "B/stack",
+                  4 if shape == "bench" else None)
         table.row("all levels and the catalogue, times the 10 s level", whole / fine, "x", bar,
                   note=", ".join(f"{level} {level_bytes(data, level) / fine:.3f}" for level in LEVELS[1:])
                   + f", catalogue {catalogue / fine:.3f}")
