@@ -249,6 +249,46 @@ static void environment_gives_defaults(void **state)
 	assert_string_equal(args.labels.items[0], "from=env");
 }
 
+static void options_are_set_by_name_as_a_file_would(void **state)
+{
+	static const struct {
+		const char *name, *text, *error;
+	} bad[] = {
+		{"ide", "true", "there is no option ide"}, /* no prefixes */
+		{"idle", "yes", "true or false"},	   {"pid", "0", "pid"},
+		{"duration", "soon", "duration"},	   {"format", "png", "format"},
+	};
+	struct args args = {.threads = true};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(opt_set(opts, "idle", "true", &args, &err), 0);
+	assert_int_equal(opt_set(opts, "threads", "false", &args, &err), 0);
+	assert_int_equal(opt_set(opts, "size", "2MiB", &args, &err), 0);
+	assert_int_equal(opt_set(opts, "label", "a", &args, &err), 0);
+	assert_int_equal(opt_set(opts, "label", "b", &args, &err), 0);
+	assert_true(args.idle && !args.threads);
+	assert_int_equal(args.size, 2 << 20);
+	assert_int_equal(args.labels.n, 2);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		assert_int_equal(opt_set(opts, bad[i].name, bad[i].text, &args, &err), ERR_USAGE);
+		assert_non_null(strstr(err.text, bad[i].error));
+	}
+}
+
+static void a_list_that_is_given_replaces_the_one_before(void **state)
+{
+	struct args file = {.labels = {{"a", "b"}, 2}, .size = 7}, line = {0};
+
+	(void)state;
+	opt_replace_lists(opts, &line, &file);
+	assert_int_equal(file.labels.n, 2);
+	line.labels.n = 1;
+	opt_replace_lists(opts, &line, &file);
+	assert_int_equal(file.labels.n, 0);
+	assert_int_equal(file.size, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +302,8 @@ int main(void)
 		cmocka_unit_test(wrong_arguments_say_what_is_wrong),
 		cmocka_unit_test(help_is_asked_for_by_return_value_and_lists_every_option),
 		cmocka_unit_test(environment_gives_defaults),
+		cmocka_unit_test(options_are_set_by_name_as_a_file_would),
+		cmocka_unit_test(a_list_that_is_given_replaces_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
