@@ -166,9 +166,9 @@ int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err)
 int crew_refresh(struct crew *crew, int64_t now_ns, int64_t wall_from_ns, struct err *err)
 {
 	bool is_as_listed = process_thread_count(crew->pid) == (int)crew->list.n;
+	int64_t gap_ns = CREW_LIST_GAP_NS + (int64_t)crew->n * CREW_LIST_GAP_THREAD_NS;
 
-	if (is_as_listed && now_ns - crew->listed_ns < CREW_LIST_GAP_NS &&
-	    process_is_alive(crew->process))
+	if (is_as_listed && now_ns - crew->listed_ns < gap_ns && process_is_alive(crew->process))
 		return 0;
 	crew->listed_ns = now_ns;
 	return crew_list(crew, wall_from_ns, err);

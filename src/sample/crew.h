@@ -28,9 +28,11 @@
  */
 #define CREW_PROBE_SHARE 8
 #define CREW_PROBE_MAX_NS (100 * 1000000ll)
-#define CREW_PROBE_NATIVE_SHARE 1
-#define CREW_PROBE_NATIVE_NS (1000 * 1000000ll)
+#define CREW_PROBE_NATIVE_TIMES 2 /* T, not a share of it */
+#define CREW_PROBE_NATIVE_NS (4000 * 1000000ll)
+/* Listing opens each thread's account: 150 of them every second cost 4 % of a recording at 100 Hz. */
 #define CREW_LIST_GAP_NS (1000 * 1000000ll)
+#define CREW_LIST_GAP_THREAD_NS (20 * 1000000ll) /* for each */
 
 /*
  * Ticks at which a member slept on, not in the stream yet: they make one sample (capture_sample.repeats), so
@@ -159,8 +161,8 @@ void crew_done(struct crew *crew);
  */
 int crew_list(struct crew *crew, int64_t wall_from_ns, struct err *err) nodiscard;
 /*
- * The same where the number of threads has changed, or the last list is CREW_LIST_GAP_NS old: a thread of C
- * that takes the place of another is noticed within that.  Those of Python show in its own list.
+ * The same where the number of threads has changed, or the last list is CREW_LIST_GAP_NS old, and longer by the number
+ * of threads: a thread of C that takes the place of another is noticed within that.  Those of Python show in its own list.
  */
 int crew_refresh(struct crew *crew, int64_t now_ns, int64_t wall_from_ns,
 		 struct err *err) nodiscard;

@@ -42,8 +42,11 @@ static bool still_sleeps(const struct tick *tick, struct member *member, int64_t
 		return true;
 	if (thread_cpu(&member->files, &member->cpu) < 0 || member->cpu.slices != slices)
 		return false;
-	rest_ns = (now_ns - member->asleep_since_ns) /
-		  (is_native ? CREW_PROBE_NATIVE_SHARE : CREW_PROBE_SHARE);
+	rest_ns = now_ns - member->asleep_since_ns;
+	if (is_native)
+		rest_ns *= CREW_PROBE_NATIVE_TIMES;
+	else
+		rest_ns /= CREW_PROBE_SHARE;
 	member->probe_at_ns = now_ns + min_of(rest_ns, most_ns);
 	return true;
 }
