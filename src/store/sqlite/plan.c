@@ -99,10 +99,9 @@ static bool is_clean(const struct planner *planner, int level, int64_t t_ns)
 	       !dirty_is(&planner->store->dirty, planner->owner, level, t_ns);
 }
 
-/* A minute's track would save ten reads at most. */
 static bool has_tracks(const struct planner *planner, int level)
 {
-	return planner->has_tracks && (level == LEVEL_10M || level == LEVEL_1H);
+	return planner->has_tracks && level > LEVEL_FINE && level < LEVEL_1D;
 }
 
 /* `part`: of the window at `t_ns`. */
