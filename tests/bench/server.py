@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server under load: what it takes, how soon it says so, what that costs in memory and on disk, how fast it answers.
 
-	server.py [--quick] [--gb N] [PART...]	parts: ingest sdk acknowledge memory disk first query (default: all)
+	server.py [--quick] [--gb N] [--days N] [PART...]	parts: ingest sdk acknowledge memory disk first query (default: all)
 
 Each figure stands beside its bar; the last lines say which bars were missed.  --quick: less of everything, a minute
-in all.  --gb: how large a store `first` makes (10, quick 1).  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 series, 15 minutes, gzipped pprofs of
+in all.  --gb: how large a store `first` makes (10, quick 1).  --days: of a
+month that `query` asks for (30, quick 1; writing a day takes half a minute).  The baseline is Pyroscope 2.2.1 on two cores under the same load (20 series, 15 minutes, gzipped pprofs of
 48 KB with 300 samples of 3,000 locations through Push): 98-111 profiles a CPU second, 0.6-0.8 s to acknowledge,
 490 MB, 137 bytes a sample, and 182 ms for the flame graph of all twenty series.
 """
@@ -445,7 +446,7 @@ def query(table, directory, quick):
         ("1 h, whole service", ask_flame, 1, "all", 20), ("1 h, half of it by a label", ask_flame, 1, "odd", None),
         (f"{day} h, whole service", ask_flame, day, "all", 50), (f"{day} h, half of it by a label", ask_flame, day, "even", 150),
         (f"{day} h, timeline by a label", ask_lines, day, "all", 50)])
-    days = 1 if quick else 30
+    days = int(sys.argv[sys.argv.index("--days") + 1]) if "--days" in sys.argv else 1 if quick else 30
     history = History(directory / "month", "tail", series, 600 if quick else 60, days * 86400)
     print(f"{series} series, {days} d of profiles with a Zipf tail of 20,000 stacks, the same:")
     ask_history(table, directory, history, n, [
