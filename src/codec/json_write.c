@@ -63,6 +63,13 @@ static bool is_plain(char c, uint32_t flags)
 	return !(flags & JSON_ESCAPE_MARKUP) || (c != '<' && c != '>' && c != '&');
 }
 
+/* Control characters, and what turns the direction of reading or ends a line of a script: files are looked at, too. */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
 static void put_escaped(struct buf *out, uint32_t code, uint32_t flags)
 {
 	static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
@@ -73,7 +80,7 @@ static void put_escaped(struct buf *out, uint32_t code, uint32_t flags)
 		buf_printf(out, "\\%c", letters[code]);
 	else if (!code)
 		buf_puts(out, "\xef\xbf\xbd");
-	else if (code < 0x20 || code == 0x7f || code == 0x2028 || code == 0x2029 ||
+	else if (is_control(code) ||
 		 ((flags & JSON_ESCAPE_MARKUP) && (code == '<' || code == '>' || code == '&')))
 		buf_printf(out, "\\u%04x", code);
 	else

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/utf8.h"
 #include "format/collapsed.h"
 #include "format/collapsed_private.h"
 #include "format/frame_kind.h"
+#include "format/stack_text.h"
+
+/* What no eye sees: C1, turned directions, no width.  The bytes it takes, 0 for any other. */
+static size_t hidden(const char *text, uint32_t *ret_code)
+{
+	size_t taken;
+
+	if ((unsigned char)*text < 0x80)
+		return 0;
+	taken = utf8_next(text, strnlen(text, 4), ret_code);
+	return *ret_code <= 0xffff && !utf8_code_is_printable(*ret_code) ? taken : 0;
+}
 
 /* '#' would make a comment of a line that it begins. */
 static bool needs_escape(const char *text, bool begins_line)
 {
 	unsigned char c = (unsigned char)*text;
+	uint32_t code;
 
 	return c < 0x20 || c == 0x7f || c == ';' || (c == '\\' && text[1] == 'x') ||
-	       (c == '#' && begins_line);
+	       (c == '\\' && stack_text_escape(text, strnlen(text, 6), &code)) ||
+	       (c == '#' && begins_line) || hidden(text, &code);
 }
 
 static void put_text(struct buf *out, const char *text)
 {
 	bool begins_line = !out->len || out->data[out->len - 1] == '\n';
 	size_t plain;
+	uint32_t code;
 
 	for (; *text; text += plain) {
 		for (plain = 0; text[plain] && !needs_escape(text + plain, begins_line && !plain);
@@ -23,8 +41,12 @@ static void put_text(struct buf *out, const char *text)
 			;
 		buf_put(out, text, plain);
 		begins_line = false;
-		if (text[plain])
+		if (hidden(text + plain, &code)) {
+			plain += hidden(text + plain, &code);
+			buf_printf(out, "\\u%04x", code);
+		} else if (text[plain]) {
 			buf_printf(out, "\\x%02x", (unsigned char)text[plain++]);
+		}
 	}
 }
 

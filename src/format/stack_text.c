@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "format/collapsed_private.h"
 #include "format/frame_kind.h"
 #include "format/marker.h"
@@ -24,32 +25,54 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The four characters of \xHH, when they stand for something that the writer escapes. */
-static int unescape(const char *text, size_t len)
+static bool read_hex(const char *text, size_t n, uint32_t *ret_code)
 {
-	int code;
+	*ret_code = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (hex_digit(text[i]) < 0)
+			return false;
+		*ret_code = *ret_code * 16 + (uint32_t)hex_digit(text[i]);
+	}
+	return true;
+}
 
-	if (len < 4 || text[0] != '\\' || text[1] != 'x' || hex_digit(text[2]) < 0 ||
-	    hex_digit(text[3]) < 0)
-		return -1;
-	code = hex_digit(text[2]) * 16 + hex_digit(text[3]);
-	return (code > 0 && code < 0x20) || code == 0x7f || code == ';' || code == '#' ||
-			       code == '\\'
-		       ? code
-		       : -1;
+/* Only what the writer escapes: other backslashes are a name's own. */
+size_t stack_text_escape(const char *text, size_t len, uint32_t *ret_code)
+{
+	uint32_t code;
+
+	if (len >= 4 && text[0] == '\\' && text[1] == 'x' && read_hex(text + 2, 2, &code) &&
+	    ((code > 0 && code < 0x20) || code == 0x7f || code == ';' || code == '#' ||
+	     code == '\\')) {
+		*ret_code = code;
+		return 4;
+	}
+	if (len >= 6 && text[0] == '\\' && text[1] == 'u' && read_hex(text + 2, 4, &code) &&
+	    code > 0x7f && !utf8_code_is_printable(code)) {
+		*ret_code = code;
+		return 6;
+	}
+	return 0;
 }
 
 static size_t copy_token(struct stack_text *stack, const char *text, size_t len)
 {
-	size_t n = 0;
+	size_t n = 0, taken;
+	uint32_t code;
+	char bytes[4];
 
-	for (size_t i = 0; i < len && n < STACK_TEXT_FRAME_BYTES; i++) {
-		int code = text[i] == '\\' ? unescape(text + i, len - i) : -1;
+	for (size_t i = 0; i < len && n + sizeof(bytes) <= STACK_TEXT_FRAME_BYTES; i += taken) {
+		taken = text[i] == '\\' ? stack_text_escape(text + i, len - i, &code) : 0;
+		if (taken) {
+			size_t put = utf8_put(bytes, code);
 
+			memcpy(stack->token + n, bytes, put);
+			n += put;
+			continue;
+		}
 		/* A NUL would end the text: a bad byte instead, which becomes U+FFFD. */
-		stack->token[n++] = code >= 0 ? (char)code : text[i] ? text[i] : '\xff';
-		if (code >= 0)
-			i += 3;
+		stack->token[n++] = text[i] ? text[i] : '\xff';
+		taken = 1;
 	}
 	stack->token[n] = '\0';
 	return n;

@@ -22,6 +22,12 @@ struct stack_text {
 void stack_text_init(struct stack_text *stack, struct names *names, uint32_t max_depth);
 void stack_text_done(struct stack_text *stack); /* all-zero is fine */
 
+/*
+ * The escape that `text` begins with, and its length; 0 when it begins with none.  \xHH stands for a control character and
+ * what means something in these texts, \uHHHH for what cannot be seen: C1, turned directions, no width.
+ */
+size_t stack_text_escape(const char *text, size_t len, uint32_t *ret_code);
+
 /* One frame. */
 struct frame_id stack_text_frame(struct stack_text *stack, const char *text, size_t len);
 /* Replace stack->stack by the frames between the semicolons; empty ones do not count. */

@@ -54,6 +54,8 @@ static void json_strings_are_escaped_and_valid(void **state)
 		{"\xc3\xa9\xf0\x9f\x98\x80", 6, 0, "\"\xc3\xa9\xf0\x9f\x98\x80\""},
 		{"\xff\xc3", 2, 0, "\"\xef\xbf\xbd\xef\xbf\xbd\""},
 		{"\xe2\x80\xa8", 3, 0, "\"\\u2028\""},
+		{"\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\xc2\xa0", 10, 0,
+		 "\"\\u009b\\u202e\\u2066\xc2\xa0\""},
 	};
 
 	(void)state;

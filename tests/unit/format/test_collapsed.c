@@ -91,6 +91,13 @@ static const struct {
 	{"a 9223372036854775807\na 1\n", "a 9223372036854775807\n"},
 	{"a\\x3bb 1\n", NULL},
 	{"a\\x3Bb 1\n", "a\\x5cx3Bb 1\n"},
+	/* what cannot be seen, and what only looks like its escape */
+	{"a\xc2\x9b"
+	 "b\xe2\x80\xae 1\n",
+	 "a\\u009bb\\u202e 1\n"},
+	{"a\\u009bb\\u202e 1\n", NULL},
+	{"a\\u0041\\user 1\n", NULL},
+	{"a\\x5cu009b 1\n", NULL},
 };
 
 static void collapsed_reads_the_text_of_every_tool(void **state)
