@@ -446,7 +446,7 @@ def query(table, directory, quick):
         ("1 h, whole service", ask_flame, 1, "all", 20), ("1 h, half of it by a label", ask_flame, 1, "odd", None),
         (f"{day} h, whole service", ask_flame, day, "all", 50), (f"{day} h, half of it by a label", ask_flame, day, "even", 150),
         (f"{day} h, timeline by a label", ask_lines, day, "all", 50)])
-    days = int(sys.argv[sys.argv.index("--days") + 1]) if "--days" in sys.argv else 1 if quick else 30
+    days = int(option("--days", 1 if quick else 30))
     history = History(directory / "month", "tail", series, 600 if quick else 60, days * 86400)
     print(f"{series} series, {days} d of profiles with a Zipf tail of 20,000 stacks, the same:")
     ask_history(table, directory, history, n, [
