@@ -20,7 +20,7 @@ import {
 	THREADS,
 	timelineRange,
 } from "../src/model/state.ts";
-import { parseInstant, parseRange } from "../src/model/time.ts";
+import { clock, missingText, parseInstant, parseRange } from "../src/model/time.ts";
 import { durationText, measureOf, number3, percent, rateOf, signed, valueText } from "../src/model/units.ts";
 import { random, randomTree, viewOf } from "./samples.ts";
 
@@ -278,4 +278,13 @@ test("comparison_is_with_the_same_length_before_or_with_the_first_half", () => {
 	});
 	assert.deepEqual(withBaseline(selected, baseline, all), { baseline });
 	assert.deepEqual(withBaseline(DEFAULTS, null, all), { baseline: null });
+});
+
+test("what_is_missing_is_named_and_long_lists_are_counted", () => {
+	const now = 1763800000000;
+	const at = (minute: number) => ({ from: now + minute * 60000, until: now + minute * 60000 + 10000 });
+	const one = missingText([at(0)], now);
+	assert.ok(one.includes(`(${clock(now, now)} – ${clock(now + 10000, now)})`), one);
+	assert.ok(missingText([at(0), at(1), at(2), at(3), at(4)], now).includes(" and 2 more)"));
+	assert.equal(missingText([], now), "Part of this range could not be read; totals leave it out.");
 });

@@ -4,7 +4,7 @@ import type { FlameGraph } from "../flame/graph.ts";
 import { comparison, withBaseline } from "../model/comparison.ts";
 import { selector } from "../model/filter.ts";
 import { base, type State, timelineRange, viewRange } from "../model/state.ts";
-import { clock, type Range } from "../model/time.ts";
+import { clock, missingText, type Range } from "../model/time.ts";
 import { measureOf } from "../model/units.ts";
 import { type Answer, type Services, type TimelineAnswer, url, useAnswer } from "./api.ts";
 import { Banner } from "./banner.tsx";
@@ -25,15 +25,6 @@ export interface ServiceProps {
 	nextTheme(): void;
 	onHelp(): void;
 	servicesError: Answer<Services>;
-}
-
-const RANGES_SHOWN = 3;
-
-/** Which part of the range is damaged, as a sentence. */
-export function missingText(missing: Range[], now: number): string {
-	const shown = missing.slice(0, RANGES_SHOWN).map((range) => `${clock(range.from, now)} – ${clock(range.until, now)}`);
-	const more = missing.length > RANGES_SHOWN ? ` and ${missing.length - RANGES_SHOWN} more` : "";
-	return `Part of this range could not be read${shown.length ? ` (${shown.join(", ")}${more})` : ""}; totals leave it out.`;
 }
 
 /** The main screen: one service over time, and what it did in the chosen range. */

@@ -61,3 +61,12 @@ export function inputTime(ms: number): string {
 	const d = new Date(ms);
 	return `${day(d)}T${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
+
+const RANGES_SHOWN = 3;
+
+/** Which part of the range is damaged, as a sentence. */
+export function missingText(missing: Range[], now: number): string {
+	const shown = missing.slice(0, RANGES_SHOWN).map((range) => `${clock(range.from, now)} – ${clock(range.until, now)}`);
+	const more = missing.length > RANGES_SHOWN ? ` and ${missing.length - RANGES_SHOWN} more` : "";
+	return `Part of this range could not be read${shown.length ? ` (${shown.join(", ")}${more})` : ""}; totals leave it out.`;
+}
