@@ -148,7 +148,7 @@ def test_other_codecs_are_refused_unread(server, path, kind, encoding):
 
 def test_a_window_of_two_gigabytes_is_not_made(server):
     answer = server.request("POST", INGEST + "groups", bombs.zstd_window(31), {"Content-Encoding": "zstd"})
-    assert answer.status in (413, 422) and peak_bytes(server) < PEAK_BYTES
+    assert answer.status in (413, 422) and (SANITIZED or peak_bytes(server) < PEAK_BYTES)
 
 
 def test_what_is_just_allowed_comes_from_many_at_once(server):
