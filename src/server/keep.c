@@ -132,10 +132,9 @@ static int check_name(const char *name, struct err *err)
 /* ---- sums ---- */
 
 #define SUM_WORD "PYKEPT1\n"
-#define SUM_BYTES 16
 
 /* The end of a file with that content. */
-static void make_sum(const void *data, size_t len, char sum[SUM_BYTES])
+static void make_sum(const void *data, size_t len, char sum[KEEP_SUM_BYTES])
 {
 	uint64_t hash = hash_stable(data, len);
 
@@ -147,14 +146,14 @@ static void make_sum(const void *data, size_t len, char sum[SUM_BYTES])
 /* Has what was read a sum, and is it right?  *len: without it from then on. */
 static int check_sum(const char *data, size_t *len, const char *name, struct err *err)
 {
-	char sum[SUM_BYTES];
+	char sum[KEEP_SUM_BYTES];
 
-	if (*len < SUM_BYTES || memcmp(data + *len - SUM_BYTES, SUM_WORD, 8) != 0)
+	if (*len < KEEP_SUM_BYTES || memcmp(data + *len - KEEP_SUM_BYTES, SUM_WORD, 8) != 0)
 		return 0;
-	make_sum(data, *len - SUM_BYTES, sum);
-	if (memcmp(data + *len - SUM_BYTES, sum, SUM_BYTES) != 0)
+	make_sum(data, *len - KEEP_SUM_BYTES, sum);
+	if (memcmp(data + *len - KEEP_SUM_BYTES, sum, KEEP_SUM_BYTES) != 0)
 		return err_set(err, ERR_CORRUPT, "%s is damaged on this server's disk", name);
-	*len -= SUM_BYTES;
+	*len -= KEEP_SUM_BYTES;
 	return 0;
 }
 
@@ -180,7 +179,7 @@ static int read_summed(int fd, const char *name, struct buf *out, struct err *er
 	size_t len;
 	int r;
 
-	buf_init(&whole, out->ceiling + SUM_BYTES);
+	buf_init(&whole, out->ceiling + KEEP_SUM_BYTES);
 	r = read_all(fd, &whole, err);
 	len = whole.len;
 	if (r == 0 && len)
@@ -289,7 +288,7 @@ static int write_part(int fd, const char *data, size_t len)
 
 static int write_all(int fd, const char *data, size_t len)
 {
-	char sum[SUM_BYTES];
+	char sum[KEEP_SUM_BYTES];
 	int r = write_part(fd, data, len);
 
 	make_sum(data, len, sum);

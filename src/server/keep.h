@@ -22,6 +22,7 @@
 #include "base/err.h"
 
 #define KEEP_NAME_MAX 160
+#define KEEP_SUM_BYTES 16
 
 struct keep;
 
@@ -63,7 +64,7 @@ int keep_check(struct keep_check *check, struct err *err) nodiscard;
 
 struct keep_entry {
 	const char *name;
-	uint64_t bytes;
+	uint64_t bytes; /* on disk, with its sum */
 };
 /* Sorted by name, in the arena. */
 int keep_list(struct keep *keep, const struct keep_place *place, struct arena *arena,
