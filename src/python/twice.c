@@ -47,10 +47,11 @@
 #define SPAN_NS 300
 #define BYTES_A_NS 10
 #define PROOFS_FRESH_NS (30 * NS_PER_US) /* what a twofold read of 50 frames and codes may take */
-#define BETWEEN_NS (4 * NS_PER_US)	 /* from one call's end to the next one's beginning */
-#define PACE_ONE 256			 /* fixed point of that ratio */
-#define PACE_SLOW 2			 /* times the best: too slow */
-#define PACE_RELAX 1024			 /* the best is forgotten by this part with each call */
+#define HOLDING_RELAX 256
+#define BETWEEN_NS (4 * NS_PER_US) /* from one call's end to the next one's beginning */
+#define PACE_ONE 256		   /* fixed point of that ratio */
+#define PACE_SLOW 2		   /* times the best: too slow */
+#define PACE_RELAX 1024		   /* the best is forgotten by this part with each call */
 
 /* While a batch is read its outcomes are also: */
 enum { PENDING = 0xff };
@@ -130,7 +131,8 @@ static bool may_be_held(const struct python *python, const struct track *track, 
 {
 	return track->n_proofs && !track->is_numbered && !track_counter(python, track) &&
 	       track->n_held < PYTHON_MAX_HELD && track->are_shown && track->now.is_expected &&
-	       now_ns + track->holding_ns + track->proving_ns + BETWEEN_NS - track->proofs_ns <
+	       now_ns + min_of(track->holding_ns, track->proving_ns) + track->proving_ns +
+			       BETWEEN_NS - track->proofs_ns <
 		       PROOFS_FRESH_NS;
 }
 
@@ -197,8 +199,8 @@ static void note_proofs(struct track *track, int64_t began_ns, int64_t ended_ns)
 		return;
 	}
 	track->proving_ns = ended_ns - began_ns;
-	if (!track->holding_ns)
-		track->holding_ns = track->proving_ns;
+	track->holding_ns -=
+		track->holding_ns / HOLDING_RELAX; /* or one late call forbids it for ever */
 	track->proofs_ns = ended_ns;
 	for (size_t i = first; i < first + track->n_proofs; i++)
 		if (!track->spans[i].ok)
