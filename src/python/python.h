@@ -168,7 +168,7 @@ int python_read_paused_with(struct python *python, uint32_t thread, unsigned fla
 enum {
 	PYTHON_ANY = 2,
 	/*
-	 * Where proofs of codes are read with every stack (up to 3.11), a thread that is read again within 10 us or so may
+	 * Where proofs of codes are read with every stack (3.11), a thread that is read again within 10 us or so may
 	 * be HELD instead, PYTHON_MAX_HELD times in a row.  The next reading decides: see python_proves_held().
 	 */
 	PYTHON_MAY_HOLD = 4,

@@ -29,7 +29,7 @@ static bool begin_proven(struct fixture *f)
 	track = f->python->tracks[0];
 	assert_true(track->proofs_ns > 0 || track->is_numbered);
 	track->proofs_ns = clock_monotonic_ns() + NS_PER_S;
-	return !track->is_numbered;
+	return !track->is_numbered && f->python->layout.chain != CHAIN_OBJECTS;
 }
 
 static void a_held_stack_is_proven_by_the_next_proofs(void **state)
@@ -57,7 +57,7 @@ static void a_held_stack_is_proven_by_the_next_proofs(void **state)
 		assert_true(f.fake.memory.used.bytes - before > bytes);
 		assert_true(python_proves_held(f.python, 0));
 	}
-	assert_true(n >= 5);
+	assert_true(n >= 1);
 }
 
 static void a_held_stack_is_not_proven_by_other_proofs(void **state)
