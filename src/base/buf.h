@@ -65,7 +65,10 @@ struct cursor {
 
 static inline struct cursor cursor_over(const void *data, size_t len)
 {
-	return (struct cursor){.at = data, .end = (const uint8_t *)data + len};
+	const uint8_t *at = data;
+
+	return (struct cursor){.at = at,
+			       .end = len ? at + len : at}; /* NULL + 0 has no meaning in C */
 }
 
 static inline size_t cursor_left(const struct cursor *cursor)
