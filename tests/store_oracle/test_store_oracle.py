@@ -183,6 +183,19 @@ def test_adjoining_ranges_add_up_whatever_the_borders(open_store):
         assert summed == whole
 
 
+def test_a_long_profile_counts_beyond_the_day_of_its_file(open_store):
+    """It is kept in pieces, in the file of its beginning; each range is asked for by itself."""
+    oracle = Oracle()
+    store = open_store(EPOCH + 2 * DAY)
+    put_all(store, oracle, [{
+        "id": "long", "labels": labels("process_cpu", "s0", host="h0"), "gauge": 0, "period": "cpu:nanoseconds", "samples": 9,
+        "start": EPOCH + DAY - 5 * MINUTE, "duration": HOUR, "columns": ["cpu:nanoseconds:"], "stacks": ["a"], "values": [HOUR]}])
+    for minute in range(0, 55, 5):
+        begin = EPOCH + DAY + minute * MINUTE
+        check_merge(store, oracle, SELECTORS[0][0], ("cpu", "nanoseconds"), begin, begin + 5 * MINUTE)
+        check_timeline(store, oracle, SELECTORS[0][0], ("cpu", "nanoseconds"), begin, begin + 5 * MINUTE, MINUTE + 7)
+
+
 def test_the_oracle_notices_a_wrong_answer(open_store):
     """A test that cannot fail proves nothing: one microsecond off is seen."""
     history, oracle = History(3, ragged=False), Oracle()

@@ -115,10 +115,14 @@ static int scan_piece(struct scan *scan, struct err *err)
 	return 0;
 }
 
+/* A long profile is kept in pieces of PIECE_MAX_NS, all of them in the file of its beginning. */
 static bool holds(const struct block_file *file, const struct piece *piece)
 {
+	bool may_be_divided = piece->level == LEVEL_FINE && piece->longest_ns >= PIECE_MAX_NS;
+	int64_t reach = may_be_divided ? STORE_MAX_DURATION_NS : piece->longest_ns;
+
 	return file->period.from_ns < piece->until_ns &&
-	       file->period.until_ns + piece->longest_ns > piece->from_ns;
+	       file->period.until_ns + reach > piece->from_ns;
 }
 
 /* Pieces of one tenant and level. */
