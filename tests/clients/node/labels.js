@@ -3,6 +3,7 @@
 "use strict";
 
 const Pyroscope = require("@pyroscope/nodejs");
+const profiler = Pyroscope.default;
 
 let sink = 0;
 
@@ -26,7 +27,8 @@ Pyroscope.init({
   flushIntervalMs: 2000,
   wall: { collectCpuTime: true, samplingIntervalMicros: 10000, samplingDurationMs: 2000 },
 });
-Pyroscope.start();
+// Without the heap profiler, which ends the process when it is stopped in the middle of a round.
+profiler.startWallProfiling();
 const ends = Date.now() + 1000 * Number(process.env.SECONDS);
 
 async function serve() {
@@ -36,7 +38,7 @@ async function serve() {
     Pyroscope.wrapWithLabels({ route: "bar" }, () => bar(n));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await Pyroscope.stop();
+  await profiler.stopWallProfiling();
   console.log(JSON.stringify({ foo: {}, bar: {} }));
 }
 

@@ -26,7 +26,7 @@ struct fixture {
 	struct store *store;
 	struct store_config config;
 	struct store_clock clock;
-	int64_t now_ns;
+	_Atomic int64_t now_ns; /* read by the writer's thread */
 	struct arena arena;
 };
 
