@@ -49,6 +49,9 @@ void json_str(struct json_writer *json, const char *text, size_t len);
 void json_cstr(struct json_writer *json, const char *text); /* NULL: null */
 void json_int(struct json_writer *json, int64_t value);
 void json_uint(struct json_writer *json, uint64_t value);
+/* An array of numbers: what long tables are made of.  A writer that is nearly full may end it early, as overflown. */
+void json_ints(struct json_writer *json, const int64_t *values, size_t n);
+void json_uints(struct json_writer *json, const uint32_t *values, size_t n);
 /* As few digits as read back to the same double; null for what JSON cannot say. */
 void json_double(struct json_writer *json, double value);
 void json_bool(struct json_writer *json, bool value);

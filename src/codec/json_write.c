@@ -131,31 +131,91 @@ void json_cstr(struct json_writer *json, const char *text)
 		json_null(json);
 }
 
-/* Long tables of numbers are most of what is written: no printf for them. */
-static void put_decimal(struct buf *out, uint64_t value, bool is_negative)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
+/* ---- numbers: long tables of them are most of what is written, so no printf ---- */
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	if (is_negative)
-		digits[--at] = '-';
-	buf_put(out, digits + at, sizeof(digits) - at);
+#define NUMBER_MAX_BYTES 20
+
+static char *put_decimal(char *at, uint64_t value)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	char digits[NUMBER_MAX_BYTES];
+	size_t first = sizeof(digits);
+
+	for (; value >= 10; value /= 100)
+		memcpy(&digits[first -= 2], &pairs[value % 100 * 2], 2);
+	if (value || first == sizeof(digits))
+		digits[--first] = (char)('0' + value);
+	memcpy(at, &digits[first], sizeof(digits) - first);
+	return at + (sizeof(digits) - first);
+}
+
+static char *put_number(char *at, int64_t value)
+{
+	if (value >= 0)
+		return put_decimal(at, (uint64_t)value);
+	*at = '-';
+	return put_decimal(at + 1, -(uint64_t)value);
+}
+
+static void put_one(struct buf *out, uint64_t value, bool is_negative)
+{
+	char text[NUMBER_MAX_BYTES + 1] = "-";
+	const char *end = put_decimal(text + is_negative, value);
+
+	buf_put(out, text, (size_t)(end - text));
 }
 
 void json_int(struct json_writer *json, int64_t value)
 {
 	begin_item(json);
-	put_decimal(json->out, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
+	put_one(json->out, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
 }
 
 void json_uint(struct json_writer *json, uint64_t value)
 {
 	begin_item(json);
-	put_decimal(json->out, value, false);
+	put_one(json->out, value, false);
+}
+
+/* So many get their room at once. */
+#define NUMBERS_AT_ONCE 64
+
+static void put_numbers(struct buf *out, const int64_t *values, size_t n, bool is_first)
+{
+	char *room = buf_room(out, n * (NUMBER_MAX_BYTES + 2)), *at = room;
+
+	for (size_t i = 0; room && i < n; i++) {
+		if (i || !is_first)
+			*at++ = ',';
+		at = put_number(at, values[i]);
+	}
+	if (room)
+		buf_grew(out, (size_t)(at - room));
+}
+
+void json_ints(struct json_writer *json, const int64_t *values, size_t n)
+{
+	json_array(json);
+	for (size_t i = 0; i < n; i += NUMBERS_AT_ONCE)
+		put_numbers(json->out, values + i, min_of((size_t)NUMBERS_AT_ONCE, n - i), !i);
+	json_end(json);
+}
+
+void json_uints(struct json_writer *json, const uint32_t *values, size_t n)
+{
+	json_array(json);
+	for (size_t i = 0; i < n; i += NUMBERS_AT_ONCE) {
+		size_t some = min_of((size_t)NUMBERS_AT_ONCE, n - i);
+		int64_t wide[NUMBERS_AT_ONCE];
+
+		for (size_t k = 0; k < some; k++)
+			wide[k] = values[i + k];
+		put_numbers(json->out, wide, some, !i);
+	}
+	json_end(json);
 }
 
 void json_double(struct json_writer *json, double value)

@@ -59,7 +59,9 @@ static void table_make(struct view *view)
 		view->is_shown[view->rows[i].func.v] = 1;
 	if (view->n_rows <= max)
 		return;
-	(void)func_table(profile, 0, FUNC_BY_TOTAL, &view->arena, &by_total);
+	by_total = arena_array(&view->arena, view->n_rows, sizeof(*by_total));
+	memcpy(by_total, view->rows, view->n_rows * sizeof(*by_total));
+	func_table_sort(by_total, view->n_rows, FUNC_BY_TOTAL);
 	for (size_t i = 0; i < max; i++)
 		view->is_shown[by_total[i].func.v] = 1;
 }

@@ -5,22 +5,16 @@
 #include "base/vec.h"
 #include "format/view_private.h"
 
-void view_array_u32(struct json_writer *json, const char *key, const uint32_t *values, size_t n)
+static void u32_member(struct json_writer *json, const char *key, const uint32_t *values, size_t n)
 {
 	json_key(json, key);
-	json_array(json);
-	for (size_t i = 0; i < n; i++)
-		json_uint(json, values[i]);
-	json_end(json);
+	json_uints(json, values, n);
 }
 
-void view_array_i64(struct json_writer *json, const char *key, const int64_t *values, size_t n)
+static void i64_member(struct json_writer *json, const char *key, const int64_t *values, size_t n)
 {
 	json_key(json, key);
-	json_array(json);
-	for (size_t i = 0; i < n; i++)
-		json_int(json, values[i]);
-	json_end(json);
+	json_ints(json, values, n);
 }
 
 /* ---- frames ---- */
@@ -207,28 +201,27 @@ void view_func_write(const struct names *names, struct func_id func, struct json
 void view_flame_write(const struct flame *flame, struct view_frames *frames,
 		      struct json_writer *json)
 {
+	uint32_t *numbers = xcalloc(flame->n, sizeof(*numbers));
+
 	json_key(json, "flame");
 	json_object(json);
-	json_key(json, "frame");
-	json_array(json);
 	for (uint32_t i = 0; i < flame->n; i++)
-		json_uint(json, view_frames_add(frames, (struct frame_id){flame->frame[i]}));
-	json_end(json);
-	view_array_u32(json, "parent", flame->parent, flame->n);
-	view_array_i64(json, "total", flame->total, flame->n);
-	view_array_i64(json, "self", flame->self, flame->n);
+		numbers[i] = view_frames_add(frames, (struct frame_id){flame->frame[i]});
+	u32_member(json, "frame", numbers, flame->n);
+	u32_member(json, "parent", flame->parent, flame->n);
+	i64_member(json, "total", flame->total, flame->n);
+	i64_member(json, "self", flame->self, flame->n);
 	if (flame->total_b) {
-		view_array_i64(json, "total_b", flame->total_b, flame->n);
-		view_array_i64(json, "self_b", flame->self_b, flame->n);
-		view_array_i64(json, "width", flame->width, flame->n);
+		i64_member(json, "total_b", flame->total_b, flame->n);
+		i64_member(json, "self_b", flame->self_b, flame->n);
+		i64_member(json, "width", flame->width, flame->n);
 	}
-	view_array_i64(json, "x", flame->x, flame->n);
-	json_key(json, "depth");
-	json_array(json);
+	i64_member(json, "x", flame->x, flame->n);
 	for (uint32_t i = 0; i < flame->n; i++)
-		json_uint(json, flame->depth[i]);
-	json_end(json);
-	view_array_u32(json, "merged", flame->merged, flame->n);
+		numbers[i] = flame->depth[i];
+	u32_member(json, "depth", numbers, flame->n);
+	free(numbers);
+	u32_member(json, "merged", flame->merged, flame->n);
 	json_member_uint(json, "tree_nodes", flame->tree_nodes);
 	json_member_int(json, "merged_total", flame->merged_total);
 	json_member_bool(json, "root_found", flame->root_found);

@@ -83,8 +83,6 @@ int view_out_check(const struct buf *out, struct err *err) nodiscard;
 /* Members "name", "file", "first_line", "kind", "key" of one function. */
 void view_func_write(const struct names *names, struct func_id func, struct json_writer *json);
 
-void view_array_u32(struct json_writer *json, const char *key, const uint32_t *values, size_t n);
-void view_array_i64(struct json_writer *json, const char *key, const int64_t *values, size_t n);
 void view_flame_write(const struct flame *flame, struct view_frames *frames,
 		      struct json_writer *json);
 void view_facts_write(const struct view_facts *facts, struct json_writer *json);

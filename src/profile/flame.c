@@ -26,6 +26,7 @@ struct layout {
 	struct arena *arena;
 	double scale_b;
 	uint32_t top; /* node of box 0 */
+	bool is_plain;
 
 	int64_t *total[2];
 	int64_t *width;
@@ -69,11 +70,27 @@ static int64_t own_width(const struct layout *layout, uint32_t node)
 	return width;
 }
 
+/* Nothing below 0, nothing to compare with: a node's width and what it is worth are its total. */
+static bool is_plain(const struct layout *layout)
+{
+	const struct profile_column *column = &layout->profile->columns[layout->opts->column];
+	size_t n = min_of((size_t)layout->profile->tree.n, column->cap);
+	int64_t signs = 0;
+
+	for (size_t i = 0; i < n; i++)
+		signs |= column->values[i];
+	return signs >= 0 && !layout->opts->is_diff;
+}
+
 static void widths_sum(struct layout *layout)
 {
 	const struct tree *tree = &layout->profile->tree;
-	int64_t *width = arena_array(layout->arena, tree->n, sizeof(*width));
+	int64_t *width;
 
+	layout->width = layout->total[0];
+	if (layout->is_plain)
+		return;
+	width = arena_array(layout->arena, tree->n, sizeof(*width));
 	for (uint32_t i = tree->n; i-- > 0;) {
 		width[i] = sum_saturated(width[i], own_width(layout, i));
 		if (i)
@@ -100,26 +117,35 @@ static uint64_t own_score(const struct layout *layout, uint32_t node)
 		      change > UINT64_MAX / CHANGE_WEIGHT ? UINT64_MAX : change * CHANGE_WEIGHT);
 }
 
-/*
- * Scores from the leaves up; then those outside of the zoomed box are struck out from the top down.
- */
+/* What is outside of the zoomed box is not drawn. */
+static void outside_strike(struct layout *layout)
+{
+	const struct tree *tree = &layout->profile->tree;
+	uint8_t *is_inside = arena_array(layout->arena, tree->n, sizeof(*is_inside));
+
+	for (uint32_t i = 0; i < tree->n; i++) {
+		is_inside[i] = i == layout->top || is_inside[tree->parent[i]];
+		if (!is_inside[i])
+			layout->score[i] = 0;
+	}
+}
+
+/* From the leaves up. */
 static void scores_sum(struct layout *layout)
 {
 	const struct tree *tree = &layout->profile->tree;
 	uint64_t *score = arena_array(layout->arena, tree->n, sizeof(*score));
-	uint8_t *is_inside = arena_array(layout->arena, tree->n, sizeof(*is_inside));
 
-	for (uint32_t i = tree->n; i-- > 0;) {
+	layout->score = score;
+	if (layout->is_plain)
+		memcpy(score, layout->total[0], tree->n * sizeof(*score));
+	for (uint32_t i = layout->is_plain ? 0 : tree->n; i-- > 0;) {
 		score[i] = max_of(score[i], own_score(layout, i));
 		score[tree->parent[i]] = max_of(score[tree->parent[i]], score[i]);
 	}
-	for (uint32_t i = 0; i < tree->n; i++) {
-		is_inside[i] = i == layout->top || is_inside[tree->parent[i]];
-		if (!is_inside[i])
-			score[i] = 0;
-	}
+	if (layout->top)
+		outside_strike(layout);
 	score[layout->top] = UINT64_MAX; /* always drawn */
-	layout->score = score;
 }
 
 /* The zoomed node, if the whole path is there. */
@@ -136,27 +162,41 @@ static bool top_find(struct layout *layout)
 }
 
 /*
- * The score of rank `n` among n_nodes > n of them, by counting: 8 rounds fix one byte each.
- * *ret_ties says how many of exactly that score are among the first n.
+ * The score of rank `n` among n_nodes > n of them, by counting: a round fixes one byte, and the next one looks only at
+ * those that share it.  *ret_ties says how many of exactly that score are among the first n.  The node on top comes
+ * first in any case, the bytes that no other one uses are skipped.
  */
-static uint64_t score_of_rank(const struct layout *layout, uint32_t n, uint32_t *ret_ties)
+static uint64_t score_of_rank(const struct layout *layout, uint32_t n_nodes, uint32_t n,
+			      uint32_t *ret_ties)
 {
-	uint64_t prefix = 0, mask = 0;
-	uint32_t left = n;
+	uint64_t *scores = arena_array(layout->arena, n_nodes, sizeof(*scores)), all = 0,
+		 prefix = 0;
+	uint32_t n_scores = 0, left = n - 1;
 
-	for (int shift = 56; shift >= 0; shift -= 8) {
-		uint32_t counts[256] = {0};
+	for (uint32_t i = 0; i < layout->profile->tree.n; i++) {
+		if (!layout->score[i] || i == layout->top)
+			continue;
+		all |= layout->score[i];
+		scores[n_scores++] = layout->score[i];
+	}
+	*ret_ties = 1;
+	if (!left)
+		return UINT64_MAX;
+	for (int shift = (63 - __builtin_clzll(all)) / 8 * 8; shift >= 0; shift -= 8) {
+		uint32_t counts[256] = {0}, n_kept = 0;
 		unsigned int byte = 255;
 
-		for (uint32_t i = 0; i < layout->profile->tree.n; i++)
-			if (layout->score[i] && (layout->score[i] & mask) == prefix)
-				counts[layout->score[i] >> shift & 255]++;
+		for (uint32_t i = 0; i < n_scores; i++)
+			counts[scores[i] >> shift & 255]++;
 		while (counts[byte] < left)
 			left -= counts[byte--];
 		prefix |= (uint64_t)byte << shift;
-		mask |= (uint64_t)255 << shift;
+		for (uint32_t i = 0; i < n_scores; i++)
+			if ((scores[i] >> shift & 255) == byte)
+				scores[n_kept++] = scores[i];
+		n_scores = n_kept;
 	}
-	*ret_ties = left;
+	*ret_ties = left + (prefix == UINT64_MAX);
 	return prefix;
 }
 
@@ -185,7 +225,7 @@ static void nodes_place(struct layout *layout, uint32_t n_nodes, uint32_t max)
 {
 	const struct tree *tree = &layout->profile->tree;
 	uint32_t ties = 0, n_room = min_of(n_nodes, max);
-	uint64_t least = n_nodes > max ? score_of_rank(layout, max, &ties) : 0;
+	uint64_t least = n_nodes > max ? score_of_rank(layout, n_nodes, max, &ties) : 0;
 
 	layout->place = arena_array(layout->arena, tree->n, sizeof(uint32_t));
 	layout->stays = arena_array(layout->arena, n_room, sizeof(uint32_t));
@@ -384,6 +424,7 @@ void flame_layout(const struct profile *profile, const struct flame_opts *opts, 
 	layout.total[0] = profile_totals(profile, opts->column, arena);
 	if (opts->is_diff)
 		layout.total[1] = profile_totals(profile, opts->column_b, arena);
+	layout.is_plain = is_plain(&layout);
 	widths_sum(&layout);
 	scores_sum(&layout);
 	flame.tree_nodes = nodes_count(&layout);

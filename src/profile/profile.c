@@ -117,14 +117,6 @@ void profile_add(struct profile *profile, size_t column, struct node_id node, in
 	into->values[node.v] = sum_saturated(into->values[node.v], value);
 }
 
-int64_t profile_value(const struct profile *profile, size_t column, struct node_id node)
-{
-	const struct profile_column *from = &profile->columns[column];
-
-	assert(column < profile->n_columns);
-	return node.v < from->cap ? from->values[node.v] : 0;
-}
-
 int64_t profile_sum(const struct profile *profile, size_t column)
 {
 	const struct profile_column *from = &profile->columns[column];

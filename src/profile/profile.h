@@ -13,6 +13,7 @@
 #ifndef PROFILE_PROFILE_H
 #define PROFILE_PROFILE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -83,7 +84,15 @@ int profile_find_column(const struct profile *profile, const char *type, const c
 
 void profile_add(struct profile *profile, size_t column, struct node_id node, int64_t value);
 /* The value of a node, 0 where none was added. */
-int64_t profile_value(const struct profile *profile, size_t column, struct node_id node);
+static inline int64_t profile_value(const struct profile *profile, size_t column,
+				    struct node_id node)
+{
+	const struct profile_column *from = &profile->columns[column];
+
+	assert(column < profile->n_columns);
+	return node.v < from->cap ? from->values[node.v] : 0;
+}
+
 /* Sum over all nodes. */
 int64_t profile_sum(const struct profile *profile, size_t column);
 /* Value of each node with all below it, in the arena, tree.n long: one backward pass. */

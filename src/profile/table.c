@@ -136,6 +136,12 @@ static int func_compare_total(const void *left, const void *right)
 	return order ? order : ids_compare(a->func.v, b->func.v);
 }
 
+void func_table_sort(struct func_row *rows, size_t n, enum func_order order)
+{
+	qsort(rows, n, sizeof(*rows),
+	      order == FUNC_BY_SELF ? func_compare_self : func_compare_total);
+}
+
 size_t func_table(const struct profile *profile, size_t column, enum func_order order,
 		  struct arena *arena, struct func_row **ret_rows)
 {
@@ -153,8 +159,7 @@ size_t func_table(const struct profile *profile, size_t column, enum func_order 
 	for (uint32_t i = 1; i < n_funcs; i++)
 		if (sums.self[i] || sums.total[i])
 			rows[n++] = (struct func_row){{i}, sums.self[i], sums.total[i]};
-	qsort(rows, n, sizeof(*rows),
-	      order == FUNC_BY_SELF ? func_compare_self : func_compare_total);
+	func_table_sort(rows, n, order);
 	*ret_rows = rows;
 	return n;
 }

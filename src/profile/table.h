@@ -21,6 +21,9 @@ enum func_order { FUNC_BY_SELF, FUNC_BY_TOTAL };
 size_t func_table(const struct profile *profile, size_t column, enum func_order order,
 		  struct arena *arena, struct func_row **ret_rows);
 
+/* Rows in another order. */
+void func_table_sort(struct func_row *rows, size_t n, enum func_order order);
+
 struct frame_row {
 	struct frame_id frame;
 	int64_t self, total; /* as of a function */

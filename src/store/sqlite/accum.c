@@ -109,15 +109,15 @@ static void make_room(struct accum_dict *dict, uint32_t last_node)
 }
 
 /* Many are cheaper found by walking all values than by marking each. */
-static void touch(struct accum_dict *dict, const struct block *block)
+static void touch(struct accum_dict *dict, const uint32_t *nodes, size_t n)
 {
-	dict->is_dense |= dict->n_touched + block->n_nodes > dict->cap / DENSE_PART;
+	dict->is_dense |= dict->n_touched + n > dict->cap / DENSE_PART;
 	if (dict->is_dense)
 		return;
-	dict->touched = vec_grow(dict->touched, &dict->touched_cap,
-				 dict->n_touched + block->n_nodes + 1, sizeof(*dict->touched));
-	for (uint32_t i = 0; i < block->n_nodes; i++) {
-		uint32_t node = block->nodes[i];
+	dict->touched = vec_grow(dict->touched, &dict->touched_cap, dict->n_touched + n + 1,
+				 sizeof(*dict->touched));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t node = nodes[i];
 
 		dict->touched[dict->n_touched] = node;
 		dict->n_touched += !dict->is_touched[node];
@@ -154,7 +154,7 @@ struct accum_dict *accum_add(struct accum *accum, const struct block *block,
 
 	if (block->n_nodes) {
 		make_room(dict, block->nodes[block->n_nodes - 1]);
-		touch(dict, block);
+		touch(dict, block->nodes, block->n_nodes);
 	}
 	for (size_t c = 0; c < block->n_columns; c++) {
 		int at = is_wanted(part, block->columns[c]) ? column_of(accum, block->columns[c])
@@ -175,6 +175,51 @@ struct accum_dict *accum_add(struct accum *accum, const struct block *block,
 	}
 	return dict;
 }
+
+/* ---- sums of sums ---- */
+
+static void join_values(int64_t *into, const struct accum_dict *other, const int64_t *values)
+{
+	size_t n = other->is_dense ? other->cap : other->n_touched;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t node = other->is_dense ? i : other->touched[i];
+
+		into[node] = sum_of(into[node], values[node]);
+	}
+}
+
+static void join_dict(struct accum *accum, const struct accum *others,
+		      const struct accum_dict *other)
+{
+	struct accum_dict *dict = accum_dict(accum, other->dict);
+
+	if (other->cap)
+		make_room(dict, (uint32_t)other->cap - 1);
+	dict->is_dense |= other->is_dense;
+	touch(dict, other->touched, other->n_touched);
+	for (size_t c = 0; c < others->n_columns; c++) {
+		int at = column_of(accum, others->columns[c]);
+
+		if (at < 0)
+			continue;
+		dict->totals[at] = sum_of(dict->totals[at], other->totals[c]);
+		if (!other->values[c])
+			continue;
+		if (!dict->values[at])
+			dict->values[at] = xcalloc(dict->cap, sizeof(int64_t));
+		join_values(dict->values[at], other, other->values[c]);
+	}
+}
+
+void accum_join(struct accum *accum, const struct accum *other)
+{
+	for (size_t i = 0; i < other->n_dicts; i++)
+		join_dict(accum, other, &other->dicts[i]);
+	accum->is_over |= other->is_over;
+}
+
+/* ---- as a block ---- */
 
 static int by_number(const void *a, const void *b)
 {

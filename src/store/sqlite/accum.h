@@ -46,6 +46,8 @@ struct accum_part {
 /* The block's values and totals; its profiles, samples, time covered are the caller's to add. */
 struct accum_dict *accum_add(struct accum *accum, const struct block *block,
 			     const struct accum_part *part);
+/* The other's values and totals as well.  Neither has counts, covers or tracks. */
+void accum_join(struct accum *accum, const struct accum *other);
 /* The entry of a dictionary, for counts. */
 struct accum_dict *accum_dict(struct accum *accum, int64_t dict);
 /*

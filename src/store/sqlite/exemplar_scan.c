@@ -210,6 +210,7 @@ int exemplar_scan_profiles(struct query *query, scan_fn *visit, void *ctx, struc
 		.n = 1,
 		.max_level = LEVEL_FINE,
 	};
+	const struct scan_sink sink = {.visit = visit, .ctx = ctx};
 
-	return query_scan(query, query->series, query->n_series, &steps, visit, ctx, err);
+	return query_scan(query, query->series, query->n_series, &steps, &sink, err);
 }

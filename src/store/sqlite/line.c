@@ -223,6 +223,57 @@ static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
 	return min_of(r, 0);
 }
 
+/* ---- several threads ---- */
+
+/* As the points of all lines come to megabytes, the thread that adds them up would have more to do than it saves. */
+#define FORK_MAX_POINTS 65536
+
+static void *fork_lines(const void *ctx)
+{
+	const struct lines *lines = ctx;
+	struct lines *forked;
+	size_t n_steps = lines->steps->n;
+
+	if (n_steps > FORK_MAX_POINTS / (lines->n + 1))
+		return NULL;
+	forked = xcalloc(1, sizeof(*forked));
+	*forked = (struct lines){.query = lines->query, .steps = lines->steps, .n = lines->n};
+	forked->sums = xcalloc(lines->n + 1, sizeof(*forked->sums));
+	for (size_t i = 0; i < lines->n; i++)
+		forked->sums[i].points = xcalloc(n_steps, sizeof(*forked->sums[i].points));
+	return forked;
+}
+
+static void join_line(struct line_sums *line, struct line_sums *other, size_t n_steps)
+{
+	for (size_t i = 0; i < n_steps; i++) {
+		struct store_point *point = &line->points[i], *add = &other->points[i];
+
+		point->value = sum_of(point->value, add->value);
+		point->covered_ns += add->covered_ns;
+		point->n_profiles += add->n_profiles;
+	}
+	for (size_t i = 0; i < other->wall.n; i++)
+		cover_add(&line->wall, other->wall.items[i].from_ns, other->wall.items[i].until_ns);
+	line->level_before = sum_of(line->level_before, other->level_before);
+	line->profiles_before += other->profiles_before;
+	cover_done(&other->wall);
+	free(other->points);
+}
+
+static void join_lines(void *ctx, void *other)
+{
+	struct lines *lines = ctx, *forked = other;
+
+	for (size_t i = 0; i < lines->n; i++)
+		join_line(&lines->sums[i], &forked->sums[i], lines->steps->n);
+	plan_join(&lines->again, &forked->again);
+	free(forked->sums);
+	free(forked);
+}
+
+/* ---- points ---- */
+
 /* A step of a gauge in which nothing began has the level of the one before. */
 static void repeat_levels(struct line_sums *line, size_t n)
 {
@@ -279,10 +330,11 @@ void lines_plan(struct lines *lines, size_t line, struct series *const *members,
 
 int lines_read(struct lines *lines, struct store_line *ret_lines, struct err *err)
 {
-	int r = query_scan_plan(lines->query, &lines->plan, add_scanned, lines, err);
+	const struct scan_sink sink = {add_scanned, lines, fork_lines, join_lines};
+	int r = query_scan_plan(lines->query, &lines->plan, &sink, err);
 
 	if (r == 0)
-		r = query_scan_plan(lines->query, &lines->again, add_scanned, lines, err);
+		r = query_scan_plan(lines->query, &lines->again, &sink, err);
 	for (size_t i = 0; i < lines->n && r == 0; i++)
 		finish_line(lines, &lines->sums[i], &ret_lines[i]);
 	return r;

@@ -55,6 +55,33 @@ static int add_scanned(struct query *query, struct scanned *scanned, void *ctx)
 	return 0;
 }
 
+/* ---- several threads ---- */
+
+static void *fork_merge(const void *ctx)
+{
+	const struct merge *merge = ctx;
+	struct merge *forked = xcalloc(1, sizeof(*forked));
+
+	forked->count_overlaps = merge->count_overlaps;
+	return forked;
+}
+
+static void join_merge(void *ctx, void *other)
+{
+	struct merge *merge = ctx, *forked = other;
+
+	accum_join(&merge->sums, &forked->sums);
+	for (size_t i = 0; i < forked->wall.n; i++)
+		cover_add(&merge->wall, forked->wall.items[i].from_ns,
+			  forked->wall.items[i].until_ns);
+	merge->covered_ns += forked->covered_ns;
+	merge->n_profiles += forked->n_profiles;
+	merge->n_samples += forked->n_samples;
+	accum_done(&forked->sums);
+	cover_done(&forked->wall);
+	free(forked);
+}
+
 /* Only what is picked by id, whole. */
 static int add_picked(struct query *query, struct merge *merge, struct err *err)
 {
@@ -79,11 +106,12 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 		.n = 1,
 		.max_level = LEVEL_COUNT - 1,
 	};
+	const struct scan_sink sink = {add_scanned, merge, fork_merge, join_merge};
 	int r;
 
 	if (query->ask->pick)
 		return add_picked(query, merge, err);
-	r = query_scan(query, query->series, query->n_series, &steps, add_scanned, merge, err);
+	r = query_scan(query, query->series, query->n_series, &steps, &sink, err);
 	/* A short range inside one long profile of a gauge shows its level. */
 	if (r < 0 || !query->is_gauge || merge->n_profiles || !merge->covered_ns)
 		return r;
@@ -92,7 +120,7 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 	merge->covered_ns = merge->n_samples = 0;
 	merge->count_overlaps = true;
 	steps.max_level = LEVEL_FINE;
-	return query_scan(query, query->series, query->n_series, &steps, add_scanned, merge, err);
+	return query_scan(query, query->series, query->n_series, &steps, &sink, err);
 }
 
 /* ---- from nodes to a profile ---- */

@@ -20,6 +20,15 @@ void plan_done(struct plan *plan)
 	*plan = (struct plan){0};
 }
 
+void plan_join(struct plan *plan, struct plan *other)
+{
+	plan->pieces =
+		vec_grow(plan->pieces, &plan->cap, plan->n + other->n + 1, sizeof(*plan->pieces));
+	for (size_t i = 0; i < other->n; i++)
+		plan->pieces[plan->n++] = other->pieces[i];
+	plan_done(other);
+}
+
 struct planner {
 	struct plan *plan;
 	const struct sqlite_store *store;

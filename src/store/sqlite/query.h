@@ -96,6 +96,7 @@ struct plan {
 };
 
 void plan_done(struct plan *plan);
+void plan_join(struct plan *plan, struct plan *other); /* its pieces as well; frees the other's */
 /* Append what some series (members of one family lie together) need for the steps. */
 void plan_series(struct plan *plan, struct sqlite_store *store, struct series *const *members,
 		 size_t n_members, const struct steps *steps);
@@ -115,12 +116,23 @@ struct scanned {
 /* Below 0: the query is given up; 1: it has what it wants; ERR_CORRUPT: the block is damaged. */
 typedef int scan_fn(struct query *query, struct scanned *scanned, void *ctx);
 
+/*
+ * Who takes the blocks.  With `fork` a long plan may be read by several threads, each of which visits with a context
+ * and a query of its own; the blocks of an owner may come to any of them.  A visit that says 1 has no `fork`.
+ */
+struct scan_sink {
+	scan_fn *visit;
+	void *ctx;
+	void *(*fork)(const void *ctx); /* as empty as ctx was at first; NULL: not this time */
+	void (*join)(void *ctx, void *forked); /* adds what it has, and frees it */
+};
+
 /* Each block of a plan, which is sorted, a file after the other; of one owner in a file by time. */
-int query_scan_plan(struct query *query, struct plan *plan, scan_fn *visit, void *ctx,
+int query_scan_plan(struct query *query, struct plan *plan, const struct scan_sink *sink,
 		    struct err *err) nodiscard;
 /* Each block that series need for the steps, once. */
 int query_scan(struct query *query, struct series *const *members, size_t n_members,
-	       const struct steps *steps, scan_fn *visit, void *ctx, struct err *err) nodiscard;
+	       const struct steps *steps, const struct scan_sink *sink, struct err *err) nodiscard;
 int query_read_data(struct query *query, struct scanned *scanned) nodiscard;
 /* -ETIME, -ECANCELED; looks only now and then. */
 int query_check_deadline(struct query *query, struct err *err) nodiscard;

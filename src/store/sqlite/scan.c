@@ -4,20 +4,8 @@
  * costs as much as a few blocks, and whatever SQLite had in memory of a file goes when the file was written meanwhile.
  */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "base/vec.h"
-#include "store/sqlite/query.h"
-
-struct scan {
-	struct query *query;
-	const struct piece *piece;
-	struct block_file *file;
-	struct reader *reader; /* of the file; NULL: not yet, or it went bad */
-	scan_fn *visit;
-	void *ctx;
-	struct cover cover;
-};
+#include "store/sqlite/scan.h"
 
 /* ---- rows ---- */
 
@@ -41,7 +29,7 @@ static int visit_row(struct scan *scan, sqlite3_stmt *stmt, struct err *err)
 				    &scan->cover);
 	if (r == 0) {
 		scan->query->n_blocks++;
-		r = scan->visit(scan->query, &scanned, scan->ctx);
+		r = scan->sink->visit(scan->query, &scanned, scan->ctx);
 	}
 	if (r == ERR_CORRUPT) {
 		quarantine_note(&scan->query->store->quarantine, scan->file->id, &row.key);
@@ -125,88 +113,39 @@ static bool holds(const struct block_file *file, const struct piece *piece)
 	       file->period.until_ns + reach > piece->from_ns;
 }
 
-/* Pieces of one tenant and level. */
-static int scan_file(struct scan *scan, const struct piece *pieces, size_t n, struct err *err)
+/* ---- a list of files ---- */
+
+static const struct piece *next_piece(const struct scan_list *list, struct scan_visit *visit)
+{
+	size_t at = visit->n;
+
+	if (!__atomic_load_n(&list->is_over, __ATOMIC_RELAXED))
+		at = __atomic_fetch_add(&visit->next, 1, __ATOMIC_RELAXED);
+	return at < visit->n ? &visit->pieces[at] : NULL;
+}
+
+static int scan_file(struct scan *scan, const struct scan_list *list, struct scan_visit *visit,
+		     struct err *err)
 {
 	int r = 0, given;
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		scan->piece = &pieces[i];
+	scan->file = visit->file;
+	while (r == 0 && (scan->piece = next_piece(list, visit)))
 		if (holds(scan->file, scan->piece))
 			r = scan_piece(scan, err);
-	}
 	given = give_reader(scan, true, r < 0 ? NULL : err);
 	return r >= 0 && given < 0 ? given : r;
 }
 
-/* The file after `last_id` that may hold some of the pieces, or NULL. */
-static struct block_file *next_file(struct sqlite_store *store, const struct piece *pieces,
-				    size_t last_id)
+int scan_list_read(struct scan *scan, struct scan_list *list, struct err *err)
 {
-	const struct table *files = &store->catalogue.files;
-	struct block_file *found = NULL;
-
-	pthread_mutex_lock(&store->lock);
-	for (size_t id = last_id + 1; id < files->n && !found; id++) {
-		struct block_file *file = files->items[id];
-
-		if (file && file->tenant == pieces[0].tenant && file->level == pieces[0].level &&
-		    file->state == FILE_LIVE)
-			found = file;
-	}
-	pthread_mutex_unlock(&store->lock);
-	return found;
-}
-
-/* ---- a plan ---- */
-
-/* The levels of a tenant apart, as the files are; each by owner and time, as it was planned. */
-static int by_files(const void *a, const void *b)
-{
-	const struct piece *x = a, *y = b;
-
-	if (x->tenant != y->tenant)
-		return x->tenant->id < y->tenant->id ? -1 : 1;
-	if (x->level != y->level)
-		return x->level > y->level ? -1 : 1;
-	if (x->owner != y->owner)
-		return x->owner < y->owner ? -1 : 1;
-	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
-}
-
-int query_scan_plan(struct query *query, struct plan *plan, scan_fn *visit, void *ctx,
-		    struct err *err)
-{
-	struct scan scan = {.query = query, .visit = visit, .ctx = ctx};
 	int r = 0;
 
-	if (plan->n)
-		qsort(plan->pieces, plan->n, sizeof(*plan->pieces), by_files);
-	for (size_t i = 0, end; i < plan->n && r == 0; i = end) {
-		const struct piece *first = &plan->pieces[i];
-
-		for (end = i + 1; end < plan->n && plan->pieces[end].tenant == first->tenant &&
-				  plan->pieces[end].level == first->level;
-		     end++)
-			;
-		scan.file = NULL;
-		while (r == 0 &&
-		       (scan.file = next_file(query->store, first, scan.file ? scan.file->id : 0)))
-			r = scan_file(&scan, first, end - i, err);
-	}
-	cover_done(&scan.cover);
-	return r;
-}
-
-int query_scan(struct query *query, struct series *const *members, size_t n_members,
-	       const struct steps *steps, scan_fn *visit, void *ctx, struct err *err)
-{
-	struct plan plan = {0};
-	int r;
-
-	plan_series(&plan, query->store, members, n_members, steps);
-	r = query_scan_plan(query, &plan, visit, ctx, err);
-	plan_done(&plan);
+	for (size_t i = 0; i < list->n && r == 0; i++)
+		r = scan_file(scan, list, &list->visits[i], err);
+	if (r)
+		__atomic_store_n(&list->is_over, true, __ATOMIC_RELAXED);
+	cover_done(&scan->cover);
 	return r;
 }
 

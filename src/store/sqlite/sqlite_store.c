@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -148,6 +149,14 @@ static const struct store_ops sqlite_ops = {
 	.close = store_close,
 };
 
+/* Of those that this process may run on. */
+static int count_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 int store_open_idle(const struct store_config *config, struct sqlite_store **ret_store,
 		    struct err *err)
 {
@@ -165,6 +174,7 @@ int store_open_idle(const struct store_config *config, struct sqlite_store **ret
 	store->lock_fd = -1;
 	store->queue_end = &store->queue_first;
 	store->checkpoint_at_ns = clock_monotonic_ns() + 60 * NS_PER_S;
+	store->helpers_left = count_processors() - 1;
 	block_room_init(&store->roll_room);
 	init_locks(store);
 	r = open_parts(store, err);

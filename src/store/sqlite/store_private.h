@@ -105,6 +105,7 @@ struct sqlite_store {
 	struct sqlite_store_counters counters;
 
 	struct readers readers;
+	int helpers_left; /* processors that a query may take beside its own */
 	struct quarantine quarantine;
 	pthread_mutex_t dict_reader_lock;
 	sqlite3 *dict_reader; /* catalogue.db, to read dictionaries and sources */

@@ -163,10 +163,11 @@ static int has_data(struct query *query, struct series *series, bool *ret_has, s
 		.range = *range,
 		.max_level = LEVEL_COUNT - 1,
 	};
+	const struct scan_sink sink = {.visit = stop_at_first, .ctx = ret_has};
 	int r;
 
 	*ret_has = false;
-	r = query_scan(query, &series, 1, &steps, stop_at_first, ret_has, err);
+	r = query_scan(query, &series, 1, &steps, &sink, err);
 	return r < 0 ? r : 0;
 }
 
