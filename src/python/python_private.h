@@ -102,6 +102,8 @@ struct track {
 	uint32_t collecting_span; /* of spans; 0: this version does not say */
 	uint8_t state_bytes[THREAD_STATE_MAX_BYTES], state_again[THREAD_STATE_MAX_BYTES];
 	uint8_t cframe_bytes[CFRAME_MAX_BYTES], before_bytes[CFRAME_MAX_BYTES];
+	raddr_t heads[2]; /* current frames before and behind both readings; with has_heads */
+	bool has_heads;
 	raddr_t cframe, before; /* expected addresses of both */
 	raddr_t stack_end;	/* one past the innermost frame on the data stack, last time */
 

@@ -29,6 +29,12 @@
  *      between two copies of the same bytes: 1 to 2 us.  And only what was mixed in the same way in both
  *      readings can show a stack that never was.  A call that took long (an interrupt, a page, a virtual
  *      CPU that was taken away) gives it more time: it is made again, whatever it has read.
+ *   6. A frame that was left stays in memory until the next one of its depth is made, and below callers that are called
+ *      in the meantime it shows a stack that never was.  Whether the innermost frame runs is told by what keeps its stack
+ *      pointer: nobody needs it there while the frame runs, and leaving it puts it there (3.11+).  One that may have been
+ *      left in either reading counts only where the current frame was the same before, between and behind the two
+ *      readings, for which a second try asks.
+ *   7. What makes no sense was mostly read while it changed: it is the target's fault only in that case, too.
  * Who runs on is lost more often the faster it calls and returns; that bias is `--nonblocking`'s, and is said.
  */
 #include <errno.h>
@@ -117,6 +123,19 @@ static void add_stack(struct python *python, size_t *n, struct track *track)
 		add_windows(python, n, track, 0, track->n_windows, false);
 }
 
+/* What names the current frame, where that is not the moment T of the state itself. */
+static void add_head(struct python *python, size_t *n, struct track *track, bool is_behind)
+{
+	const struct layout *layout = &python->layout;
+	bool is_in_state = layout->ts_cframe == NO_FIELD;
+	struct mem_span *part = &track->spans[is_in_state ? 1 : 2];
+	size_t at = is_in_state ? layout->ts_frame : layout->cframe_current;
+
+	if (track->has_heads)
+		add_reading(python, n, part, part->addr + at, &track->heads[is_behind],
+			    sizeof(track->heads[0]));
+}
+
 static void add_count(struct python *python, size_t *n, struct track *track)
 {
 	bool proves_all = track->count && track->now.stamp == track->count;
@@ -159,7 +178,7 @@ static void add_track(struct python *python, size_t *n, struct track *track, uns
 		      int64_t now_ns)
 {
 	size_t behind = track->first_window + track->n_windows + track->n_proofs;
-	size_t most = *n + 2 * track->n_spans + 4;
+	size_t most = *n + 2 * track->n_spans + 6;
 	bool with_gil = !(flags & PYTHON_ANY);
 
 	python->spans = vec_grow(python->spans, &python->spans_cap, most, sizeof(*python->spans));
@@ -171,9 +190,13 @@ static void add_track(struct python *python, size_t *n, struct track *track, uns
 	add_count(python, n, track);
 	if (now_ns - track->proofs_ns > PROOFS_FRESH_NS)
 		track->proofs_ns = 0;
-	track->is_held = flags & PYTHON_MAY_HOLD && may_be_held(python, track, now_ns);
+	/* A second try has its first proofs from the one before; the next reading may be far away. */
+	track->is_held =
+		!track->has_heads && flags & PYTHON_MAY_HOLD && may_be_held(python, track, now_ns);
 	add_proofs(python, n, track, true);
+	add_head(python, n, track, false);
 	add_stack(python, n, track);
+	add_head(python, n, track, true);
 	add_proofs(python, n, track, false);
 	for (size_t i = behind; i < track->n_spans; i++)
 		add_again(python, n, &track->spans[i], track->spans[i].into);
@@ -324,6 +347,50 @@ static bool was_running(const struct python *python, struct track *track)
 	return track_runs_python(python, track);
 }
 
+/* Invariant 6.  In between, about to run, or while a tracer in C is called, a frame that runs looks like that, too. */
+static bool may_be_left(const struct layout *layout, const struct raw_frame *frame,
+			const uint8_t *bytes)
+{
+	uint64_t stack = word_at(bytes, layout->frame_instr + sizeof(raddr_t));
+
+	if (layout->version < 0x030e)
+		return (int32_t)(uint32_t)stack >= 0; /* its depth, -1 while it runs */
+	return stack == frame->addr + layout->frame_locals;
+}
+
+static bool may_have_been_left(const struct python *python, const struct track *track)
+{
+	const struct raw_frame *frame = track->now.frames;
+	const uint8_t *again;
+
+	if (python->layout.chain == CHAIN_OBJECTS || !track->now.n || !frame->code ||
+	    !frame->is_inner)
+		return false;
+	again = track->window_bytes + frame->at;
+	return may_be_left(&python->layout, frame, again) ||
+	       may_be_left(&python->layout, frame, again + track->n_bytes);
+}
+
+static bool is_same_head(const struct python *python, const struct track *track)
+{
+	const struct layout *layout = &python->layout;
+	raddr_t head = layout->ts_cframe == NO_FIELD
+			       ? word_at(track->state_bytes, layout->ts_frame)
+			       : word_at(track->cframe_bytes, layout->cframe_current);
+
+	return track->has_heads && track->heads[0] == head && track->heads[1] == head;
+}
+
+/* Invariant 7. */
+static int why_not(const struct python *python, struct track *track)
+{
+	bool is_asked = track->fault != PYTHON_SOUND && track->fault != PYTHON_TOO_MUCH;
+
+	if (is_asked && !is_same_head(python, track))
+		track->fault = PYTHON_SOUND;
+	return track->is_dirty || (is_asked && !track->has_heads) ? PENDING : PYTHON_TORN;
+}
+
 /* An outcome, PENDING when another try may know more, or negative. */
 static int judge(struct python *python, struct track *track, unsigned flags)
 {
@@ -334,13 +401,15 @@ static int judge(struct python *python, struct track *track, unsigned flags)
 	if (!(flags & PYTHON_ANY) && was_running(python, track))
 		return PYTHON_TORN;
 	if (r != PYTHON_COMPLETE)
-		return track->is_dirty ? PENDING : PYTHON_TORN;
+		return why_not(python, track);
 	if (!is_whole_in_windows(python, track)) {
 		track->is_dirty = true; /* inner ones lie where only outer ones were expected */
 		return PENDING;
 	}
 	if (!is_equal_twice(python, track))
 		return PYTHON_TORN;
+	if (may_have_been_left(python, track) && !is_same_head(python, track))
+		return track->has_heads ? PYTHON_TORN : PENDING;
 	r = has_same_count(python, track);
 	if (r < 0)
 		return r;
@@ -372,7 +441,7 @@ static void note_held(struct track *track, int outcome)
 
 /* One call for those of threads[from..to) that are still pending. */
 static int read_pending(struct python *python, const uint32_t *threads, size_t from, size_t to,
-			unsigned flags, uint8_t *outcomes)
+			unsigned flags, bool is_again, uint8_t *outcomes)
 {
 	size_t n = 0;
 	int64_t began_ns = clock_monotonic_ns(), ended_ns;
@@ -380,9 +449,12 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	int r;
 
 	unit_begin(python, to - from);
-	for (size_t i = from; i < to; i++)
-		if (outcomes[i] == PENDING)
-			add_track(python, &n, python->tracks[threads[i]], flags, began_ns);
+	for (size_t i = from; i < to; i++) {
+		if (outcomes[i] != PENDING)
+			continue;
+		python->tracks[threads[i]]->has_heads = is_again;
+		add_track(python, &n, python->tracks[threads[i]], flags, began_ns);
+	}
 	if (n == 0)
 		return 0;
 	python->chased_ns = began_ns = clock_monotonic_ns();
@@ -416,7 +488,7 @@ static int read_until_judged(struct python *python, const uint32_t *threads, siz
 			     unsigned flags, uint8_t *outcomes)
 {
 	for (int i = 0; i < MAX_TRIES; i++) {
-		int r = read_pending(python, threads, from, to, flags, outcomes);
+		int r = read_pending(python, threads, from, to, flags, i > 0, outcomes);
 
 		if (r < 0)
 			return r;

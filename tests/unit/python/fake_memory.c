@@ -270,6 +270,10 @@ raddr_t fake_frame(struct fake_memory *fake, struct fake_process *process, raddr
 		fake_put32(fake, addr + layout->frame_instr, 4u / layout->instr_unit);
 	else
 		fake_put64(fake, addr + layout->frame_instr, instructions_of(fake, code) + 4);
+	/* Its stack pointer is not there while it runs: -1, or NULL from 3.14 on. */
+	if (layout->chain != CHAIN_OBJECTS)
+		fake_put32(fake, addr + layout->frame_instr + 8,
+			   layout->version < 0x030e ? UINT32_MAX : 0);
 	if (layout->frame_owner != NO_FIELD)
 		fake_put8(fake, addr + layout->frame_owner, owner);
 	if (layout->frame_is_entry != NO_FIELD)
