@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/vec.h"
 
@@ -162,6 +163,8 @@ void native_stack_hold(struct native_stack *stack, struct memory *memory, const 
 		read_interrupted(stack, memory, maps);
 	stack->is_cut = (stack->n_more ? stack->more_at + stack->n_more : stack->at + stack->n) <
 			stack->end;
+	if (stack->is_cut)
+		stack->held_ns = clock_monotonic_ns();
 }
 
 /* ---- what is larger ---- */
@@ -185,7 +188,8 @@ void native_stack_follow(struct native_stack *stack, struct memory *memory)
 	stack->end = 0; /* once */
 	memory_budget_set(memory, array_len(spans), NATIVE_OVERLAP + NATIVE_MAX_OUTER);
 	if (memory_readv(memory, spans, array_len(spans)) != (int)array_len(spans) ||
-	    memcmp(stack->overlap, last, NATIVE_OVERLAP) != 0)
+	    memcmp(stack->overlap, last, NATIVE_OVERLAP) != 0 ||
+	    clock_monotonic_ns() - stack->held_ns > NATIVE_FOLLOW_NS)
 		return;
 	if (!has_more)
 		stack->more_at = from;

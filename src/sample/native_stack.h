@@ -13,8 +13,9 @@
  *   3. A signal handler on a stack of its own (sigaltstack): the kernel wrote there where the interrupted stack is,
  *	and which stack this one is, so the words are known by themselves.  Half of the bytes are for each.
  *   4. What is larger is read right after the pause, together with the outer NATIVE_OVERLAP bytes of what was copied.
- *	Only when these are the same is the rest believed: a thread that returned into the outer part in
- *	between and came back would have had to make all frames of the overlap again, to the last word.
+ *	Only when these are the same, and NATIVE_FOLLOW_NS have not passed, is the rest believed: a thread that
+ *	returned into the outer part in between and came back would have had to make all frames of the overlap
+ *	again, to the last word, in the time that one read takes.
  *
  * Belongs to the reader's one thread.
  */
@@ -33,6 +34,7 @@
 #define NATIVE_MAX_HALF (NATIVE_MAX_COPY / 2)
 #define NATIVE_OVERLAP (16u << 10)
 #define NATIVE_MAX_OUTER (1u << 20) /* read after a pause; a stack that goes on is cut */
+#define NATIVE_FOLLOW_NS 500000	    /* 20 us are usual; longer is a reader that lost its processor */
 #define NATIVE_BASES 256	    /* threads whose outermost frame is remembered */
 
 struct native_stack {
@@ -42,6 +44,7 @@ struct native_stack {
 	size_t n, n_more;    /* bytes that are held */
 	uint64_t tls;
 	raddr_t end;	   /* of the stack that is read last; 0: nothing of it is missing */
+	int64_t held_ns;   /* when, if is_cut */
 	raddr_t after_at;  /* what was read after the pause begins here; 0: nothing was */
 	bool is_elsewhere; /* rule 3 may apply */
 	bool is_cut;	   /* the pause's copy ended before the stack did */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "base/vec.h"
 #include "sample/native_stack.h"
@@ -86,6 +87,13 @@ static size_t pause_at(struct world *world, raddr_t sp)
 	return world->stack->n + world->stack->n_more;
 }
 
+/* At once, however slow the machine is. */
+static void follow(struct world *world)
+{
+	world->stack->held_ns = clock_monotonic_ns();
+	native_stack_follow(world->stack, &world->memory);
+}
+
 /* Is the byte at an address held, and the one that the process had? */
 static bool holds(const struct world *world, raddr_t addr)
 {
@@ -105,7 +113,7 @@ static void a_small_stack_is_copied_to_its_end_and_later_to_its_base(void **stat
 
 	assert_int_equal(before, 0x4000 + 128 + 0x1000 - (TLS & 0xfff));
 	assert_false(world->stack->is_cut);
-	native_stack_follow(world->stack, &world->memory);
+	follow(world);
 	assert_int_equal(world->stack->n_more, 0);
 	assert_false(native_stack_learn(world->stack, base));
 	assert_in_range(pause_at(world, sp), base - sp, base - sp + 128 + 512);
@@ -121,7 +129,7 @@ static void what_a_pause_has_no_room_for_is_read_behind_it(void **state)
 	assert_int_equal(pause_at(world, sp), NATIVE_MAX_COPY);
 	assert_true(world->stack->is_cut);
 	assert_false(holds(world, TLS - 16));
-	native_stack_follow(world->stack, &world->memory);
+	follow(world);
 	assert_true(holds(world, sp) && holds(world, sp + NATIVE_MAX_COPY) &&
 		    holds(world, TLS - 16));
 	assert_true(native_stack_learn(world->stack, TLS - 16));
@@ -137,15 +145,27 @@ static void a_stack_whose_outer_part_moved_is_cut(void **state)
 	for (raddr_t at = border - NATIVE_OVERLAP; at < border; at += NATIVE_OVERLAP - 1) {
 		pause_at(world, sp);
 		world->main[at - MAIN_START] ^= 1;
-		native_stack_follow(world->stack, &world->memory);
+		follow(world);
 		assert_int_equal(world->stack->n_more, 0);
 		world->main[at - MAIN_START] ^= 1;
 	}
 	/* The inner part may move: it has been copied. */
 	pause_at(world, sp);
 	world->main[sp + 64 - MAIN_START] ^= 1;
-	native_stack_follow(world->stack, &world->memory);
+	follow(world);
 	assert_true(holds(world, TLS - 16));
+}
+
+static void what_is_read_too_late_is_not_believed(void **state)
+{
+	struct world *world = *state;
+	raddr_t sp = TLS - (200u << 10);
+
+	pause_at(world, sp);
+	world->stack->held_ns -= 2 * NATIVE_FOLLOW_NS;
+	native_stack_follow(world->stack, &world->memory);
+	assert_int_equal(world->stack->n_more, 0);
+	assert_true(world->stack->is_cut);
 }
 
 static void a_stack_without_end_is_read_up_to_a_limit(void **state)
@@ -154,7 +174,7 @@ static void a_stack_without_end_is_read_up_to_a_limit(void **state)
 	raddr_t sp = MAIN_START + 0x1000;
 
 	pause_at(world, sp);
-	native_stack_follow(world->stack, &world->memory);
+	follow(world);
 	assert_int_equal(world->stack->n + world->stack->n_more,
 			 NATIVE_MAX_COPY + NATIVE_MAX_OUTER);
 }
@@ -183,7 +203,7 @@ static void a_handler_on_its_own_stack_is_read_with_what_it_interrupted(void **s
 	assert_int_equal(pause_at(world, sp), NATIVE_MAX_COPY);
 	assert_int_equal(world->stack->more_at, interrupted - 128);
 	assert_true(holds(world, interrupted));
-	native_stack_follow(world->stack, &world->memory);
+	follow(world);
 	assert_true(holds(world, interrupted + NATIVE_MAX_HALF) && holds(world, TLS - 16));
 }
 
@@ -230,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_pause_has_no_room_for_is_read_behind_it,
 						begin, end),
 		cmocka_unit_test_setup_teardown(a_stack_whose_outer_part_moved_is_cut, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_read_too_late_is_not_believed, begin, end),
 		cmocka_unit_test_setup_teardown(a_stack_without_end_is_read_up_to_a_limit, begin,
 						end),
 		cmocka_unit_test_setup_teardown(
