@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FILE_MAX (1u << 20)
-#define MUTATIONS 2000
+#define MUTATIONS 2000 /* of each file, unless the command line says otherwise */
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -43,7 +43,7 @@ static size_t mutate(uint8_t *data, size_t size, uint64_t *seed)
 	return size;
 }
 
-static int run_file(const char *path)
+static int run_file(const char *path, int mutations)
 {
 	static uint8_t data[FILE_MAX], copy[FILE_MAX];
 	FILE *file = fopen(path, "rbe");
@@ -54,7 +54,7 @@ static int run_file(const char *path)
 	size_t size = fread(data, 1, sizeof(data), file);
 	fclose(file);
 	LLVMFuzzerTestOneInput(data, size);
-	for (int i = 0; i < MUTATIONS; i++) {
+	for (int i = 0; i < mutations; i++) {
 		memcpy(copy, data, size);
 		LLVMFuzzerTestOneInput(copy, mutate(copy, size, &seed));
 	}
@@ -63,11 +63,12 @@ static int run_file(const char *path)
 
 int main(int argc, char **argv)
 {
-	DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
+	DIR *dir = argc == 2 || argc == 3 ? opendir(argv[1]) : NULL;
+	int mutations = argc == 3 ? (int)strtol(argv[2], NULL, 10) : MUTATIONS;
 	int n = 0;
 
 	if (!dir) {
-		fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
+		fprintf(stderr, "usage: %s CORPUS_FOLDER [MUTATIONS]\n", argv[0]);
 		return 2;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
-		if (run_file(path) < 0)
+		if (run_file(path, mutations) < 0)
 			return 1;
 		n++;
 	}
