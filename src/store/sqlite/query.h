@@ -47,9 +47,9 @@ bool query_has_tenant(const struct query *query, const struct tenant *tenant);
 /* "name:type:unit:period_type:period_unit" of a series and column, in the arena. */
 char *query_profile_type(const struct series *series, const struct column *column,
 			 struct arena *arena);
-/* Does the selector's __profile_type__ (if it has any) match? */
 /* What a column of a block is, or NULL when the query does not ask for it. */
 struct column *query_kind(const struct query *query, uint32_t column);
+/* Does the selector's __profile_type__ (if it has any) match? */
 bool query_type_matches(const struct store_query *ask, const char *profile_type);
 
 /*
