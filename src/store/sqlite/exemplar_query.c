@@ -112,7 +112,7 @@ static int tell_all(struct query *query, enum store_exemplar_kind kind, struct e
 		return r;
 	r = kind == STORE_EXEMPLAR_SPAN
 		    ? span_scan_run(&spans)
-		    : exemplar_scan_profiles(query, tell_profile, &profiles, told->err);
+		    : exemplar_scan_profiles(query, true, tell_profile, &profiles, told->err);
 	if (r < 0 && told->own.code == r)
 		return err_set(told->err, r, "%s", told->own.text);
 	return r;

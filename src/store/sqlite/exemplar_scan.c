@@ -200,7 +200,8 @@ struct exemplar_id exemplar_id_of(const struct scanned *scanned, struct exemplar
 				     : exemplar_id_made(scanned->row->sum, room);
 }
 
-int exemplar_scan_profiles(struct query *query, scan_fn *visit, void *ctx, struct err *err)
+int exemplar_scan_profiles(struct query *query, bool wants_heads, scan_fn *visit, void *ctx,
+			   struct err *err)
 {
 	const struct store_range *range = &query->ask->range;
 	const struct steps steps = {
@@ -210,7 +211,7 @@ int exemplar_scan_profiles(struct query *query, scan_fn *visit, void *ctx, struc
 		.n = 1,
 		.max_level = LEVEL_FINE,
 	};
-	const struct scan_sink sink = {.visit = visit, .ctx = ctx};
+	const struct scan_sink sink = {.visit = visit, .ctx = ctx, .wants_heads = wants_heads};
 
 	return query_scan(query, query->series, query->n_series, &steps, &sink, err);
 }

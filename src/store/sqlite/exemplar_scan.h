@@ -55,7 +55,7 @@ struct span_scan {
 int span_scan_run(struct span_scan *scan) nodiscard;
 
 /* Blocks of the finest level: `ctx` for `visit`. */
-int exemplar_scan_profiles(struct query *query, scan_fn *visit, void *ctx,
+int exemplar_scan_profiles(struct query *query, bool wants_heads, scan_fn *visit, void *ctx,
 			   struct err *err) nodiscard;
 /* What the profile of a block is called; in the room where it has no name. */
 struct exemplar_id exemplar_id_of(const struct scanned *scanned, struct exemplar_id_room *room);

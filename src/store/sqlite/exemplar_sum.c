@@ -93,6 +93,7 @@ int exemplar_add_up(struct query *query, struct exemplar_sums *sums, struct err 
 	if (r < 0)
 		return r;
 	sums->is_in_full_units = picks.n_spans || picks.n_traces;
-	return sums->is_in_full_units ? span_scan_run(&spans)
-				      : exemplar_scan_profiles(query, add_profile, &profiles, err);
+	return sums->is_in_full_units
+		       ? span_scan_run(&spans)
+		       : exemplar_scan_profiles(query, false, add_profile, &profiles, err);
 }

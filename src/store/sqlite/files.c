@@ -346,6 +346,7 @@ static void reader_free(struct reader *reader)
 	if (!reader)
 		return;
 	sqlite3_finalize(reader->scan);
+	sqlite3_finalize(reader->heads);
 	sqlite3_finalize(reader->find);
 	sql_close(reader->db);
 	free(reader);
@@ -413,6 +414,8 @@ int readers_take(struct readers *readers, const struct block_file *file, struct 
 	if (r == 0)
 		r = sql_prepare(reader->db, FILE_SCAN_QUERY, &reader->scan, err);
 	if (r == 0)
+		r = sql_prepare(reader->db, FILE_HEADS_QUERY, &reader->heads, err);
+	if (r == 0)
 		r = sql_prepare(reader->db, FILE_FIND_QUERY, &reader->find, err);
 	if (r < 0) {
 		reader_free(reader);
@@ -443,6 +446,7 @@ int readers_give(struct readers *readers, struct reader *reader, bool is_good)
 	bool was_written = reader->is_frozen && has_log(reader->file);
 
 	sqlite3_reset(reader->scan);
+	sqlite3_reset(reader->heads);
 	sqlite3_reset(reader->find);
 	sql_rollback(reader->db); /* there is nothing to commit */
 	reader_free(is_good && !reader->is_frozen ? pool_reader(readers, reader) : reader);

@@ -86,14 +86,16 @@ int file_replace(struct open_file *handle, const struct block_key *key, const st
 /* ---- rows, for writer and readers alike ---- */
 
 #define FILE_FIND_QUERY "SELECT head, sum FROM block WHERE owner=?1 AND t_ns=?2 AND part=?3"
-#define FILE_SCAN_QUERY                                                                            \
-	"SELECT t_ns, part, dict, len_ns, head, sum, data FROM block"                              \
-	" WHERE owner=?1 AND t_ns>=?2 AND t_ns<?3 ORDER BY t_ns, part"
+#define FILE_ROWS_OF " FROM block WHERE owner=?1 AND t_ns>=?2 AND t_ns<?3 ORDER BY t_ns, part"
+#define FILE_SCAN_QUERY "SELECT t_ns, part, dict, len_ns, head, sum, data" FILE_ROWS_OF
+/* SQLite fetches what a row has in further pages for every column that is asked for, looked at or not. */
+#define FILE_HEADS_QUERY "SELECT t_ns, part, dict, len_ns, head, sum" FILE_ROWS_OF
 
 /* The row that a scan stands on. */
 struct file_row {
 	struct block_key key;
-	const void *head, *data; /* data: only after file_row_data() */
+	const void *head,
+		*data; /* data: only after file_row_data(), which a row of FILE_HEADS_QUERY has not */
 	size_t head_len, data_len;
 	uint64_t sum;
 	sqlite3_stmt *stmt;
@@ -110,7 +112,7 @@ void file_row_data(struct file_row *row);
 struct reader {
 	const struct block_file *file;
 	sqlite3 *db;
-	sqlite3_stmt *scan, *find;
+	sqlite3_stmt *scan, *heads, *find;
 	uint64_t used;
 	bool is_frozen; /* see readers_take() */
 };

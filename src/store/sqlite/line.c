@@ -330,7 +330,7 @@ void lines_plan(struct lines *lines, size_t line, struct series *const *members,
 
 int lines_read(struct lines *lines, struct store_line *ret_lines, struct err *err)
 {
-	const struct scan_sink sink = {add_scanned, lines, fork_lines, join_lines};
+	const struct scan_sink sink = {add_scanned, lines, fork_lines, join_lines, true};
 	int r = query_scan_plan(lines->query, &lines->plan, &sink, err);
 
 	if (r == 0)

@@ -106,7 +106,7 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 		.n = 1,
 		.max_level = LEVEL_COUNT - 1,
 	};
-	const struct scan_sink sink = {add_scanned, merge, fork_merge, join_merge};
+	const struct scan_sink sink = {add_scanned, merge, fork_merge, join_merge, false};
 	int r;
 
 	if (query->ask->pick)

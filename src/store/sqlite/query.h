@@ -119,12 +119,14 @@ typedef int scan_fn(struct query *query, struct scanned *scanned, void *ctx);
 /*
  * Who takes the blocks.  With `fork` a long plan may be read by several threads, each of which visits with a context
  * and a query of its own; the blocks of an owner may come to any of them.  A visit that says 1 has no `fork`.
+ * With `wants_heads` no data can be read, and none is fetched.
  */
 struct scan_sink {
 	scan_fn *visit;
 	void *ctx;
 	void *(*fork)(const void *ctx); /* as empty as ctx was at first; NULL: not this time */
 	void (*join)(void *ctx, void *forked); /* adds what it has, and frees it */
+	bool wants_heads;
 };
 
 /* Each block of a plan, which is sorted, a file after the other; of one owner in a file by time. */

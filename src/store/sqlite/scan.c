@@ -53,7 +53,7 @@ static int64_t look_from(const struct piece *piece)
 
 static int scan_rows(struct scan *scan, struct err *err)
 {
-	sqlite3_stmt *rows = scan->reader->scan;
+	sqlite3_stmt *rows = scan->sink->wants_heads ? scan->reader->heads : scan->reader->scan;
 	int r;
 
 	sql_bind(rows, scan->piece->owner, look_from(scan->piece), scan->piece->until_ns);

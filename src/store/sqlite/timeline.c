@@ -163,7 +163,7 @@ static int has_data(struct query *query, struct series *series, bool *ret_has, s
 		.range = *range,
 		.max_level = LEVEL_COUNT - 1,
 	};
-	const struct scan_sink sink = {.visit = stop_at_first, .ctx = ret_has};
+	const struct scan_sink sink = {.visit = stop_at_first, .ctx = ret_has, .wants_heads = true};
 	int r;
 
 	*ret_has = false;
