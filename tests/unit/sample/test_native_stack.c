@@ -90,7 +90,7 @@ static size_t pause_at(struct world *world, raddr_t sp)
 /* At once, however slow the machine is. */
 static void follow(struct world *world)
 {
-	world->stack->held_ns = clock_monotonic_ns();
+	world->stack->held_ns = clock_monotonic_ns() + NS_PER_S;
 	native_stack_follow(world->stack, &world->memory);
 }
 
