@@ -75,6 +75,22 @@ void memory_free(struct memory *memory)
 }
 
 /*
+ * What lies between two spans in one page is read along: to find a page again costs 0.3 us, as much as copying all of it.
+ * Returns its bytes, or APART.
+ */
+#define PAGE 4096ull
+#define APART SIZE_MAX
+
+static size_t gap_between(const struct mem_span *span, const struct mem_span *next)
+{
+	raddr_t end = span->addr + span->len;
+
+	if (!span->len || next->addr < end || (end - 1) / PAGE != next->addr / PAGE)
+		return APART;
+	return next->addr - end;
+}
+
+/*
  * Mark the spans that `bytes` cover whole.  The kernel fills them in order and stops at the first
  * page that is not mapped, possibly inside a span.  Returns how many spans are done with: those
  * that were filled, and the one it stopped at.
@@ -82,6 +98,10 @@ void memory_free(struct memory *memory)
 static size_t settle(struct mem_span *spans, size_t n, size_t bytes, int *filled)
 {
 	for (size_t i = 0; i < n; i++) {
+		size_t gap = i ? gap_between(&spans[i - 1], &spans[i]) : APART;
+
+		if (gap != APART)
+			bytes -= min_of(gap, bytes);
 		if (spans[i].len > bytes)
 			return i + 1;
 		spans[i].ok = true;
@@ -91,22 +111,40 @@ static size_t settle(struct mem_span *spans, size_t n, size_t bytes, int *filled
 	return n;
 }
 
+/* One call: -1 with errno, or how many bytes were read, those between spans among them. */
+static ssize_t read_spans(pid_t pid, const struct mem_span *spans, size_t n)
+{
+	struct iovec local[2 * MEMORY_MAX_SPANS], remote[MEMORY_MAX_SPANS];
+	uint8_t between[PAGE];
+	size_t n_local = 0, n_remote = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t gap = i ? gap_between(&spans[i - 1], &spans[i]) : APART;
+
+		if (gap == APART)
+			remote[n_remote++] = (struct iovec){
+				.iov_base = (void *)(uintptr_t)spans[i].addr,
+				.iov_len = spans[i].len,
+			};
+		else
+			remote[n_remote - 1].iov_len += gap + spans[i].len;
+		if (gap != APART && gap)
+			local[n_local++] = (struct iovec){.iov_base = between, .iov_len = gap};
+		local[n_local++] =
+			(struct iovec){.iov_base = spans[i].into, .iov_len = spans[i].len};
+	}
+	return process_vm_readv(pid, local, n_local, remote, n_remote, 0);
+}
+
 static int live_readv(struct memory *memory, struct mem_span *spans, size_t n)
 {
 	struct live *live = container_of(memory, struct live, memory);
-	struct iovec local[MEMORY_MAX_SPANS], remote[MEMORY_MAX_SPANS];
 	size_t done = 0;
 	int filled = 0;
 
 	assert(n <= MEMORY_MAX_SPANS);
-	for (size_t i = 0; i < n; i++) {
-		local[i] = (struct iovec){.iov_base = spans[i].into, .iov_len = spans[i].len};
-		remote[i] = (struct iovec){.iov_base = (void *)(uintptr_t)spans[i].addr,
-					   .iov_len = spans[i].len};
-	}
 	while (done < n) {
-		ssize_t bytes = process_vm_readv(live->pid, local + done, n - done, remote + done,
-						 n - done, 0);
+		ssize_t bytes = read_spans(live->pid, spans + done, n - done);
 
 		if (bytes < 0 && errno != EFAULT)
 			return -errno;

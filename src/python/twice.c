@@ -107,6 +107,32 @@ static bool begins_with_state(const struct python *python)
 	return python->layout.chain == CHAIN_OBJECTS;
 }
 
+/* In an order in which what lies side by side follows each other (proc/memory.c reads it as one). */
+static void add_state(struct python *python, size_t *n, struct track *track)
+{
+	struct mem_span *cframe = &track->spans[2], *before = &track->spans[3];
+
+	add_again(python, n, &track->spans[1], track->spans[1].into);
+	if (track->first_window == 2)
+		return;
+	if (before->addr < cframe->addr) {
+		add_again(python, n, before, before->into);
+		add_again(python, n, cframe, cframe->into);
+	} else {
+		add_again(python, n, cframe, cframe->into);
+		add_again(python, n, before, before->into);
+	}
+}
+
+/* The outer windows first: some are beside the state. */
+static void add_frames(struct python *python, size_t *n, struct track *track)
+{
+	for (int has_inner = 0; has_inner < 2; has_inner++)
+		for (size_t i = 0; i < track->n_windows; i++)
+			if ((track->windows[i].inner < track->windows[i].len) == has_inner)
+				add_windows(python, n, track, i, i + 1, false);
+}
+
 static void add_stack(struct python *python, size_t *n, struct track *track)
 {
 	if (begins_with_state(python)) {
@@ -115,12 +141,11 @@ static void add_stack(struct python *python, size_t *n, struct track *track)
 	} else {
 		add_inner(python, n, track);
 	}
-	for (size_t i = 1; i < track->first_window; i++)
-		add_again(python, n, &track->spans[i], track->spans[i].into);
+	add_state(python, n, track);
 	if (begins_with_state(python))
 		add_inner(python, n, track);
 	else
-		add_windows(python, n, track, 0, track->n_windows, false);
+		add_frames(python, n, track);
 }
 
 /* What names the current frame, where that is not the moment T of the state itself. */

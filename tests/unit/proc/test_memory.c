@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/vec.h"
 #include "unit.h"
 
 static raddr_t at(const void *pointer)
@@ -49,6 +50,59 @@ static void spans_around_a_hole_are_read(void **state)
 	assert_string_equal(into[0], "first");
 	assert_string_equal(into[3], "last");
 	munmap(page, 4096);
+	memory_free(memory);
+}
+
+/* Spans of one page are fetched together: each still has its own bytes, and fails by itself. */
+static void neighbours_have_their_own_bytes(void **state)
+{
+	struct memory *memory = own_memory();
+	char into[7][16];
+	char *page = page_before_hole();
+	struct mem_span spans[] = {
+		{.addr = at(page + 16), .into = into[0], .len = 8},
+		{.addr = at(page + 24), .into = into[1], .len = 8},    /* adjoins */
+		{.addr = at(page + 4000), .into = into[2], .len = 8},  /* far, in the same page */
+		{.addr = at(page + 4004), .into = into[3], .len = 8},  /* overlaps */
+		{.addr = at(page + 100), .into = into[4], .len = 8},   /* lies before */
+		{.addr = at(page + 4090), .into = into[5], .len = 16}, /* half of it is mapped */
+		{.addr = at(page + 4108), .into = into[6], .len = 8},  /* beside it */
+	};
+
+	(void)state;
+	for (int i = 0; i < 4096; i++)
+		page[i] = (char)(i * 7 + i / 256);
+	assert_int_equal(memory_readv(memory, spans, array_len(spans)), 5);
+	for (size_t i = 0; i < array_len(spans); i++) {
+		assert_int_equal(spans[i].ok, i < 5);
+		if (spans[i].ok)
+			assert_memory_equal(into[i], (void *)(uintptr_t)spans[i].addr, 8);
+	}
+	munmap(page, 4096);
+	memory_free(memory);
+}
+
+/* The page in which the second lies is there, the one in which the first begins is not. */
+static void a_neighbour_of_a_hole_is_read(void **state)
+{
+	struct memory *memory = own_memory();
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char into[3][16] = {{0}};
+	struct mem_span spans[] = {
+		{.addr = at(pages + 4090), .into = into[0], .len = 16},
+		{.addr = at(pages + 4096 + 50), .into = into[1], .len = 5},
+		{.addr = at(pages + 4096 + 80), .into = into[2], .len = 5},
+	};
+
+	(void)state;
+	memcpy(pages + 4096 + 50, "next", 5);
+	memcpy(pages + 4096 + 80, "last", 5);
+	munmap(pages, 4096);
+	assert_int_equal(memory_readv(memory, spans, 3), 2);
+	assert_true(!spans[0].ok && spans[1].ok && spans[2].ok);
+	assert_string_equal(into[1], "next");
+	assert_string_equal(into[2], "last");
+	munmap(pages + 4096, 4096);
 	memory_free(memory);
 }
 
@@ -107,6 +161,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spans_around_a_hole_are_read),
+		cmocka_unit_test(neighbours_have_their_own_bytes),
+		cmocka_unit_test(a_neighbour_of_a_hole_is_read),
 		cmocka_unit_test(budget_refuses_without_reading),
 		cmocka_unit_test(holes_are_paid_for),
 		cmocka_unit_test(errors_tell_a_hole_from_an_end),
