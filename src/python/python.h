@@ -173,7 +173,7 @@ enum {
 	 */
 	PYTHON_MAY_HOLD = 4,
 };
-#define PYTHON_MAX_HELD 2
+#define PYTHON_MAX_HELD 3
 int python_read_waiting(struct python *python, const uint32_t *threads, size_t n, unsigned flags,
 			uint8_t *ret_outcomes) nodiscard;
 

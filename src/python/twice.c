@@ -52,7 +52,7 @@
 #define CALL_NS 1200
 #define SPAN_NS 300
 #define BYTES_A_NS 10
-#define PROOFS_FRESH_NS (30 * NS_PER_US) /* what a twofold read of 50 frames and codes may take */
+#define PROOFS_FRESH_NS (40 * NS_PER_US) /* no code dies, and comes back after another, as fast */
 #define HOLDING_RELAX 256
 #define BETWEEN_NS (4 * NS_PER_US) /* from one call's end to the next one's beginning */
 #define PACE_ONE 256		   /* fixed point of that ratio */
