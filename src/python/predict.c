@@ -305,6 +305,7 @@ static void learn_checks(const struct python *python, struct track *track)
 		if (!kept || !is_same_check(&track->checks[kept - 1], &track->checks[i]))
 			track->checks[kept++] = track->checks[i];
 	track->n_checks = kept;
+	track->shows[0] = track->shows[1] = SHOWS_UNASKED;
 }
 
 /* Are all its codes ones that can be told from any other by a number? */

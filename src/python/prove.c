@@ -52,17 +52,26 @@ static bool is_shown(const struct track *track, const struct code *code)
 	return true;
 }
 
-bool track_shows_codes(const struct track *track, bool is_again)
+static bool are_equal(const struct track *track, const uint8_t *bytes)
 {
-	const uint8_t *bytes = track->window_bytes + (is_again ? track->n_bytes : 0);
-
 	for (size_t i = 0; i < track->n_checks; i++) {
 		const struct check *check = &track->checks[i];
 
 		if (memcmp(bytes + check->at, check->bytes, check->len) != 0)
 			return false;
 	}
-	return !track->has_holes;
+	return true;
+}
+
+bool track_shows_codes(struct track *track, bool is_again)
+{
+	enum shows *shows = &track->shows[is_again];
+
+	if (*shows == SHOWS_UNASKED)
+		*shows = are_equal(track, track->window_bytes + (is_again ? track->n_bytes : 0))
+				 ? SHOWS_CODES
+				 : SHOWS_OTHERS;
+	return *shows == SHOWS_CODES && !track->has_holes;
 }
 
 static void prove_expected(struct python *python, struct track *track)

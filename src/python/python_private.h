@@ -71,6 +71,8 @@ struct check {
 	const uint8_t *bytes; /* the code cache's */
 };
 
+enum shows { SHOWS_UNASKED, SHOWS_CODES, SHOWS_OTHERS };
+
 struct expected_code {
 	uint32_t id;
 	uint8_t n_missed; /* walks in a row that did not meet it */
@@ -120,6 +122,8 @@ struct track {
 	bool has_places; /* `now` says where its frames lie in the windows */
 	size_t n_kept;	 /* outermost frames that are as they were in the last python_stack() */
 	bool are_shown;	 /* the proofs of all expected codes, last time */
+	enum shows shows
+		[2]; /* what track_shows_codes() said of each half of the bytes since they were read */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	int64_t proofs_ns; /* when all its proofs were last read behind a stack; 0: not as they are now */
 	bool has_proofs_again;		/* that reading is in the second half of the bytes */
@@ -275,7 +279,7 @@ void track_take_count(const struct python *python, struct track *track);
  */
 void track_stamp_codes(struct python *python, struct track *track);
 /* Are all expected codes proven by what was read of them, the last time or (`is_again`) once more? */
-bool track_shows_codes(const struct track *track, bool is_again);
+bool track_shows_codes(struct track *track, bool is_again);
 /* Which entry of the code cache each frame of track->now runs.  0 or an error of reading. */
 int track_find_codes(struct python *python, struct track *track) nodiscard;
 /* The one of sorted windows that holds `len` bytes of `addr`; NULL when they were not read. */

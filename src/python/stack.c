@@ -7,6 +7,7 @@
 
 static int read_spans(struct python *python, struct track *track, struct mem_span *also)
 {
+	track->shows[0] = SHOWS_UNASKED;
 	if (!also)
 		return unit_readv(python, track->spans, track->n_spans);
 	track->spans = vec_grow(track->spans, &track->spans_cap, track->n_spans + 1,

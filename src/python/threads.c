@@ -103,10 +103,11 @@ static void add_warming(struct python *python, size_t *n)
 	if (clock_monotonic_ns() - python->chased_ns < WARM_FOR_NS)
 		return;
 	for (size_t i = 0; i < python->n_threads; i++) {
-		const struct track *track = python->tracks[i];
+		struct track *track = python->tracks[i];
 
 		if (!track->is_chased || track->has_holes)
 			continue;
+		track->shows[0] = SHOWS_UNASKED;
 		for (size_t k = track->first_window; k < track->n_spans; k++) {
 			const struct mem_span *span = &track->spans[k];
 			add_span(python, n, span->addr, span->into, span->len);

@@ -195,6 +195,7 @@ static void add_proofs(struct python *python, size_t *n, struct track *track, bo
 	if (!is_first)
 		track->has_proofs_again =
 			needs_first || (!track->is_numbered && !track->has_proofs_again);
+	track->shows[!is_first && track->has_proofs_again] = SHOWS_UNASKED;
 	add_windows(python, n, track, track->n_windows, n_all,
 		    !is_first && track->has_proofs_again);
 }
@@ -316,7 +317,7 @@ static bool is_whole_in_windows(const struct python *python, const struct track 
 	return chain->n_outside == 0;
 }
 
-static bool are_same_proofs(const struct track *track)
+static bool are_same_proofs(struct track *track)
 {
 	if (track->are_shown && track_shows_codes(track, true))
 		return true;
@@ -329,7 +330,7 @@ static bool are_same_proofs(const struct track *track)
 	return true;
 }
 
-static bool is_equal_twice(const struct python *python, const struct track *track)
+static bool is_equal_twice(const struct python *python, struct track *track)
 {
 	const struct chain *chain = &track->now;
 
