@@ -483,7 +483,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	}
 	if (n == 0)
 		return 0;
-	python->chased_ns = began_ns = clock_monotonic_ns();
+	python->chased_ns = began_ns;
 	r = unit_readv(python, python->spans, n);
 	if (r < 0)
 		return r;

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-#define HOLD_NS (30 * NS_PER_US) /* what is held needs two or three readings more */
+#define HOLD_NS (40 * NS_PER_US) /* what is held needs up to three readings more */
 
 void tick_done(struct tick *tick)
 {

@@ -41,7 +41,7 @@
 
 #define TICK_MAX_TRIES 5 /* looks until a holder stands still as the holder; 1 nearly always does */
 #define TICK_MAX_NUDGES 32 /* inside a push or pop: one or two are enough in practice */
-#define TICK_LOOK_GAP_NS (200 * 1000ll)
+#define TICK_LOOK_GAP_NS (400 * 1000ll)
 /* For a thread in a crowded run queue to be stopped; the keeper kills us at 100 ms (proc/watchdog.h). */
 #define TICK_PAUSE_WAIT_NS (60 * 1000000ll)
 
