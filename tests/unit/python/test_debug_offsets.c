@@ -102,6 +102,29 @@ static void debug_offsets_that_cannot_be_name_the_field(void **state)
 	}
 }
 
+/* 3.13 does not say where the count is; its later releases have two words more, behind it. */
+static void the_count_of_codes_has_its_place_in_all_releases(void **state)
+{
+	static const struct {
+		int more;
+		uint32_t place;
+	} cases[] = {{0, 17000}, {16, 17000}, {24, NO_FIELD}, {-24, NO_FIELD}};
+
+	(void)state;
+	for (size_t i = 0; i < array_len(cases); i++) {
+		uint8_t block[DEBUG_OFFSETS_BYTES];
+		struct layout layout;
+		uint64_t size;
+
+		fill("offsets-3.13.0.txt", block);
+		memcpy(&size, block + 48, sizeof(size));
+		size += (uint64_t)(int64_t)cases[i].more;
+		memcpy(block + 48, &size, sizeof(size));
+		assert_int_equal(debug_offsets_parse(block, sizeof(block), &layout, NULL), 0);
+		assert_int_equal(layout.is_code_generation, cases[i].place);
+	}
+}
+
 static void debug_offsets_of_an_unknown_free_threaded_version_are_named(void **state)
 {
 	uint8_t block[DEBUG_OFFSETS_BYTES];
@@ -143,6 +166,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(debug_offsets_equal_the_row_made_from_headers),
 		cmocka_unit_test(debug_offsets_that_cannot_be_name_the_field),
+		cmocka_unit_test(the_count_of_codes_has_its_place_in_all_releases),
 		cmocka_unit_test(debug_offsets_of_an_unknown_free_threaded_version_are_named),
 		cmocka_unit_test(debug_offsets_need_all_their_bytes_and_the_cookie),
 	};
