@@ -33,6 +33,9 @@ struct window {
 };
 
 /* A frame as it was found: not text yet.  A cache line: chains are copied all the time. */
+/* Who owns a frame, 3.11+, as the interpreter says it: _PyInterpreterFrame.owner. */
+enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
+
 struct raw_frame {
 	raddr_t addr;
 	raddr_t code; /* 0: a shim, which is no frame of the program */
@@ -44,7 +47,7 @@ struct raw_frame {
 		at; /* where it lies in the track's window bytes; NOT_IN_WINDOWS: read on its own */
 	uint32_t known;		 /* its frame id, 0: not asked for yet */
 	uint32_t n_ids, n_evals; /* of python_stack(), up to this frame from the outermost on */
-	uint8_t owner;		 /* 3.11+: enum owner of walk.c */
+	uint8_t owner;		 /* 3.11+: enum owner */
 	bool is_entry;		 /* 3.11: a call of the evaluation function begins with it */
 	bool is_inner;		 /* lies where windows are read twice */
 };
@@ -232,8 +235,8 @@ struct python {
 	uint32_t *asked;      /* codes that one walk proves by themselves, */
 	uint8_t *proof_bytes; /* and what was read of them */
 	size_t asked_cap, proof_bytes_cap;
-	uint32_t
-		best_pace; /* the least time of a twofold read against what it should take; twice.c */
+	/* The least time of a twofold read against what it should take: after a pause, and right after another. */
+	uint32_t best_pace[2];
 	int64_t chased_ns; /* when a thread was last read while it ran; twice.c */
 	struct roster roster;
 	struct python_stats stats;

@@ -33,7 +33,8 @@
  *      in the meantime it shows a stack that never was.  Whether the innermost frame runs is told by what keeps its stack
  *      pointer: nobody needs it there while the frame runs, and leaving it puts it there (3.11+).  One that may have been
  *      left in either reading counts only where the current frame was the same before, between and behind the two
- *      readings, for which a second try asks.
+ *      readings, for which a second try asks.  So does a generator's frame, which lies in one place whoever its caller is,
+ *      and a shim, which names no caller any more when it has just been left: the thread would seem to run no Python.
  *   7. What makes no sense was mostly read while it changed: it is the target's fault only in that case, too.
  * Who runs on is lost more often the faster it calls and returns; that bias is `--nonblocking`'s, and is said.
  */
@@ -46,8 +47,8 @@
 #define MAX_TRIES 4 /* calls for one thread: too slow, or the prediction learnt something */
 
 /*
- * What a call should take, in ns.  Which times are possible depends on the machine, so the best ratio of late
- * to that is remembered; a call that took no longer than it should is always quick enough.
+ * What a call should take, in ns.  Which times are possible depends on the machine, and on what is near, so the best
+ * ratio of late to that is remembered; a call that took no longer than it should is always quick enough.
  */
 #define CALL_NS 1200
 #define SPAN_NS 300
@@ -55,9 +56,11 @@
 #define PROOFS_FRESH_NS (40 * NS_PER_US) /* no code dies, and comes back after another, as fast */
 #define HOLDING_RELAX 256
 #define BETWEEN_NS (4 * NS_PER_US) /* from one call's end to the next one's beginning */
-#define PACE_ONE 256		   /* fixed point of that ratio */
+#define PACE_ONE 65536		   /* fixed point of that ratio */
 #define PACE_SLOW 2		   /* times the best: too slow */
-#define PACE_RELAX 1024		   /* the best is forgotten by this part with each call */
+/* The best is forgotten by these parts with each call, cold and hot: what is near is quick, and stays so. */
+static const uint32_t pace_relax[] = {256, 16384};
+#define HOT_NS (30 * NS_PER_US) /* since the call before */
 
 /* While a batch is read its outcomes are also: */
 enum { PENDING = 0xff };
@@ -264,8 +267,9 @@ static void note_proofs(struct track *track, int64_t began_ns, int64_t ended_ns)
 }
 
 /* Invariant 5. */
-static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans)
+static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans, bool is_hot)
 {
+	uint32_t *best = &python->best_pace[is_hot];
 	uint64_t bytes = 0, should_ns;
 	uint32_t pace;
 
@@ -274,10 +278,10 @@ static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans)
 	should_ns = CALL_NS + n_spans * SPAN_NS + bytes / BYTES_A_NS;
 	pace = (uint32_t)min_of((uint64_t)max_of(took_ns, (int64_t)1) * PACE_ONE / should_ns,
 				(uint64_t)UINT32_MAX / PACE_SLOW);
-	python->best_pace += python->best_pace / PACE_RELAX + 1;
-	if (pace < python->best_pace || python->best_pace == 1)
-		python->best_pace = pace;
-	return pace <= max_of((uint32_t)PACE_ONE, PACE_SLOW * python->best_pace);
+	*best += *best / pace_relax[is_hot] + 1;
+	if (pace < *best || *best == 1)
+		*best = pace;
+	return pace <= max_of((uint32_t)PACE_ONE, PACE_SLOW * *best);
 }
 
 /* ---- what it has brought ---- */
@@ -389,8 +393,13 @@ static bool may_have_been_left(const struct python *python, const struct track *
 	const struct raw_frame *frame = track->now.frames;
 	const uint8_t *again;
 
-	if (python->layout.chain == CHAIN_OBJECTS || !track->now.n || !frame->code ||
-	    !frame->is_inner)
+	if (python->layout.chain == CHAIN_OBJECTS || !track->now.n)
+		return false;
+	if (!frame->code)
+		return frame->addr != track_base(python, track);
+	if (frame->owner == OWNER_GENERATOR)
+		return true;
+	if (!frame->is_inner)
 		return false;
 	again = track->window_bytes + frame->at;
 	return may_be_left(&python->layout, frame, again) ||
@@ -471,7 +480,7 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 {
 	size_t n = 0;
 	int64_t began_ns = clock_monotonic_ns(), ended_ns;
-	bool swift;
+	bool swift, is_hot;
 	int r;
 
 	unit_begin(python, to - from);
@@ -483,12 +492,12 @@ static int read_pending(struct python *python, const uint32_t *threads, size_t f
 	}
 	if (n == 0)
 		return 0;
-	python->chased_ns = began_ns;
+	is_hot = began_ns - python->chased_ns < HOT_NS;
 	r = unit_readv(python, python->spans, n);
 	if (r < 0)
 		return r;
-	ended_ns = clock_monotonic_ns();
-	swift = is_swift(python, ended_ns - began_ns, n) || !(flags & PYTHON_ANY);
+	python->chased_ns = ended_ns = clock_monotonic_ns();
+	swift = is_swift(python, ended_ns - began_ns, n, is_hot) || !(flags & PYTHON_ANY);
 	take_results(python, n);
 	for (size_t i = from; i < to; i++)
 		if (outcomes[i] == PENDING)

@@ -26,8 +26,6 @@
 #define PASSED_OVER 8	/* frames of the chain before that are gone, between two that are not */
 #define SHRINK_AFTER 64 /* other chains; then windows follow from the last two of them again */
 
-enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
-
 /* ---- bytes of one frame ---- */
 
 /* Newest first: a walk that left the prediction mostly goes on where it read last. */
@@ -275,7 +273,7 @@ static void compare_frame(struct track *track, struct walk *walk, const struct r
 {
 	if (before && track->last.has_codes && before->code == frame->code &&
 	    before->instr == frame->instr && before->copy == frame->copy &&
-	    before->is_entry == frame->is_entry)
+	    before->is_entry == frame->is_entry && before->owner == frame->owner)
 		*frame = *before;
 	else
 		walk->same = track->now.n + 1;

@@ -93,6 +93,48 @@ static void a_frame_that_was_left_is_not_believed(void **state)
 	}
 }
 
+static void a_generator_that_moves_on_is_not_believed(void **state)
+{
+	struct fixture *f = &fixture;
+
+	(void)state;
+	for_each_version(f)
+	{
+		is_moving = false;
+		if (!begin_two_deep(f))
+			continue;
+		fake_put8(&f->fake, inner + f->python->layout.frame_owner, OWNER_GENERATOR);
+		assert_int_equal(read_running(f), PYTHON_COMPLETE);
+		assert_stack(f, "main:10;mid:20");
+		is_moving = true;
+		assert_int_equal(read_running(f), PYTHON_TORN);
+	}
+}
+
+/* Leaving it takes its caller away, a moment before the thread goes on there. */
+static void a_shim_that_is_being_left_is_not_believed(void **state)
+{
+	struct fixture *f = &fixture;
+	int n = 0;
+
+	(void)state;
+	for_each_version(f)
+	{
+		is_moving = false;
+		if (f->python->layout.chain != CHAIN_SHIMS || f->process.base_frame ||
+		    !begin_two_deep(f))
+			continue;
+		n++;
+		inner = fake_frame(&f->fake, &f->process, fake_alloc(&f->fake, 128), f->codes[0], 0,
+				   OWNER_SHIM);
+		fake_current(&f->fake, &f->process, inner);
+		(void)read_running(f); /* what is read is learnt */
+		is_moving = true;
+		assert_int_equal(read_running(f), PYTHON_TORN);
+	}
+	assert_true(n >= 2);
+}
+
 static void a_frame_that_is_about_to_run_is_read(void **state)
 {
 	struct fixture *f = &fixture;
@@ -134,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_that_runs_is_read_however_often_its_caller_does),
 		cmocka_unit_test(a_frame_that_was_left_is_not_believed),
+		cmocka_unit_test(a_generator_that_moves_on_is_not_believed),
+		cmocka_unit_test(a_shim_that_is_being_left_is_not_believed),
 		cmocka_unit_test(a_frame_that_is_about_to_run_is_read),
 		cmocka_unit_test(nonsense_is_a_fault_only_of_a_thread_that_stayed),
 	};
