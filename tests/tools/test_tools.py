@@ -69,12 +69,13 @@ def test_results_are_added_up_in_the_last_line(tmp_path):
     assert result.returncode == 0
 
 
+@pytest.mark.parametrize("name", ["pytest", "pytest-alone"])
 @pytest.mark.parametrize("second,last", [("", "5 passed, 0 failed"), ("<failure/>", "4 passed, 1 failed")])
-def test_what_failed_beside_another_counts_as_it_did_alone(tmp_path, second, last):
+def test_what_was_run_again_counts_as_it_did_then(tmp_path, name, second, last):
     case = '<testsuites><testsuite><testcase classname="a" name="b">%s</testcase></testsuite></testsuites>'
     write_results(tmp_path)
-    (tmp_path / "pytest.xml").write_text(case % "<failure/>")
-    (tmp_path / "pytest-again.xml").write_text(case % second)
+    (tmp_path / f"{name}.xml").write_text(case % "<failure/>")
+    (tmp_path / f"{name}-again.xml").write_text(case % second)
     result = run(sys.executable, ROOT / "tools" / "test-report", tmp_path)
     assert result.stdout.splitlines()[-1] == last
     assert ("disturbed: a.b" in result.stdout) == (not second)
