@@ -81,13 +81,16 @@ void memory_free(struct memory *memory)
 #define PAGE 4096ull
 #define APART SIZE_MAX
 
-static size_t gap_between(const struct mem_span *span, const struct mem_span *next)
+static size_t gap_before(const struct mem_span *spans, size_t i)
 {
-	raddr_t end = span->addr + span->len;
+	raddr_t end;
 
-	if (!span->len || next->addr < end || (end - 1) / PAGE != next->addr / PAGE)
+	if (!i || !spans[i - 1].len)
 		return APART;
-	return next->addr - end;
+	end = spans[i - 1].addr + spans[i - 1].len;
+	if (spans[i].addr < end || (end - 1) / PAGE != spans[i].addr / PAGE)
+		return APART;
+	return spans[i].addr - end;
 }
 
 /*
@@ -98,7 +101,7 @@ static size_t gap_between(const struct mem_span *span, const struct mem_span *ne
 static size_t settle(struct mem_span *spans, size_t n, size_t bytes, int *filled)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t gap = i ? gap_between(&spans[i - 1], &spans[i]) : APART;
+		size_t gap = gap_before(spans, i);
 
 		if (gap != APART)
 			bytes -= min_of(gap, bytes);
@@ -119,7 +122,7 @@ static ssize_t read_spans(pid_t pid, const struct mem_span *spans, size_t n)
 	size_t n_local = 0, n_remote = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t gap = i ? gap_between(&spans[i - 1], &spans[i]) : APART;
+		size_t gap = gap_before(spans, i);
 
 		if (gap == APART)
 			remote[n_remote++] = (struct iovec){

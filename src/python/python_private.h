@@ -32,10 +32,10 @@ struct window {
 	bool ok;       /* was readable this time */
 };
 
-/* A frame as it was found: not text yet.  A cache line: chains are copied all the time. */
-/* Who owns a frame, 3.11+, as the interpreter says it: _PyInterpreterFrame.owner. */
+/* _PyInterpreterFrame.owner; from 3.14 on 3 and 4 are shims. */
 enum owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_SHIM = 3 };
 
+/* A frame as it was found: not text yet.  A cache line: chains are copied all the time. */
 struct raw_frame {
 	raddr_t addr;
 	raddr_t code; /* 0: a shim, which is no frame of the program */
@@ -74,6 +74,7 @@ struct check {
 	const uint8_t *bytes; /* the code cache's */
 };
 
+/* What bytes of proofs show.  Who reads them anew says SHOWS_UNASKED; see track_shows_codes(). */
 enum shows { SHOWS_UNASKED, SHOWS_CODES, SHOWS_OTHERS };
 
 struct expected_code {
@@ -120,13 +121,12 @@ struct track {
 	uint32_t count_read;  /* into this; taken over by track_take_count() */
 	uint32_t count_first; /* the same before the stack, where that was asked for */
 	bool has_count_first;
-	uint32_t count;	 /* of code objects; 0: none that proves anything */
-	bool has_holes;	 /* some window was not readable, last time */
-	bool has_places; /* `now` says where its frames lie in the windows */
-	size_t n_kept;	 /* outermost frames that are as they were in the last python_stack() */
-	bool are_shown;	 /* the proofs of all expected codes, last time */
-	enum shows shows
-		[2]; /* what track_shows_codes() said of each half of the bytes since they were read */
+	uint32_t count;	     /* of code objects; 0: none that proves anything */
+	bool has_holes;	     /* some window was not readable, last time */
+	bool has_places;     /* `now` says where its frames lie in the windows */
+	size_t n_kept;	     /* outermost frames that are as they were in the last python_stack() */
+	bool are_shown;	     /* the proofs of all expected codes, last time */
+	enum shows shows[2]; /* of each half of the bytes */
 	bool is_numbered; /* a later reading proves its codes: they are numbered, and none comes back */
 	int64_t proofs_ns; /* when all its proofs were last read behind a stack; 0: not as they are now */
 	bool has_proofs_again;		/* that reading is in the second half of the bytes */

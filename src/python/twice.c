@@ -113,18 +113,15 @@ static bool begins_with_state(const struct python *python)
 /* In an order in which what lies side by side follows each other (proc/memory.c reads it as one). */
 static void add_state(struct python *python, size_t *n, struct track *track)
 {
-	struct mem_span *cframe = &track->spans[2], *before = &track->spans[3];
+	struct mem_span *spans = track->spans;
+	bool has_cframes = track->first_window > 2;
+	bool is_before_first = has_cframes && spans[3].addr < spans[2].addr;
 
-	add_again(python, n, &track->spans[1], track->spans[1].into);
-	if (track->first_window == 2)
+	add_again(python, n, &spans[1], spans[1].into);
+	if (!has_cframes)
 		return;
-	if (before->addr < cframe->addr) {
-		add_again(python, n, before, before->into);
-		add_again(python, n, cframe, cframe->into);
-	} else {
-		add_again(python, n, cframe, cframe->into);
-		add_again(python, n, before, before->into);
-	}
+	add_again(python, n, &spans[2 + is_before_first], spans[2 + is_before_first].into);
+	add_again(python, n, &spans[3 - is_before_first], spans[3 - is_before_first].into);
 }
 
 /* The outer windows first: some are beside the state. */
@@ -281,7 +278,7 @@ static bool is_swift(struct python *python, int64_t took_ns, size_t n_spans, boo
 	*best += *best / pace_relax[is_hot] + 1;
 	if (pace < *best || *best == 1)
 		*best = pace;
-	return pace <= max_of((uint32_t)PACE_ONE, PACE_SLOW * *best);
+	return pace <= max_of((uint64_t)PACE_ONE, (uint64_t)PACE_SLOW * *best);
 }
 
 /* ---- what it has brought ---- */
@@ -388,7 +385,7 @@ static bool may_be_left(const struct layout *layout, const struct raw_frame *fra
 	return stack == frame->addr + layout->frame_locals;
 }
 
-static bool may_have_been_left(const struct python *python, const struct track *track)
+static bool needs_heads(const struct python *python, const struct track *track)
 {
 	const struct raw_frame *frame = track->now.frames;
 	const uint8_t *again;
@@ -443,7 +440,7 @@ static int judge(struct python *python, struct track *track, unsigned flags)
 	}
 	if (!is_equal_twice(python, track))
 		return PYTHON_TORN;
-	if (may_have_been_left(python, track) && !is_same_head(python, track))
+	if (needs_heads(python, track) && !is_same_head(python, track))
 		return track->has_heads ? PYTHON_TORN : PENDING;
 	r = has_same_count(python, track);
 	if (r < 0)

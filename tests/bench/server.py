@@ -415,7 +415,8 @@ def ask_lines(server, history, rng, hours, which, is_checked):
     """By a label, in the steps that a panel of a thousand points asks for: they fit no window either."""
     begin, end = history.draw(rng, hours)
     step = hours * 3600 * 1000 // 1000
-    body = {"profileTypeID": CPU, "labelSelector": select(rng, which)[1], "start": begin, "end": end, "groupBy": ["side"], "step": step / 1000}
+    body = {"profileTypeID": CPU, "labelSelector": select(rng, which)[1], "start": begin, "end": end, "groupBy": ["side"],
+            "step": step / 1000}
     began = time.monotonic()
     answer = server.request("POST", "/querier.v1.QuerierService/SelectSeries", json.dumps(body),
                             {"Content-Type": "application/json"})

@@ -54,7 +54,7 @@ struct span_scan {
 /* Every row of the query's series that the range asks for; negative ends it, as what `visit` returns. */
 int span_scan_run(struct span_scan *scan) nodiscard;
 
-/* Blocks of the finest level: `ctx` for `visit`. */
+/* Blocks of the finest level: `ctx` for `visit`, `wants_heads` as in struct scan_sink. */
 int exemplar_scan_profiles(struct query *query, bool wants_heads, scan_fn *visit, void *ctx,
 			   struct err *err) nodiscard;
 /* What the profile of a block is called; in the room where it has no name. */

@@ -88,14 +88,13 @@ int file_replace(struct open_file *handle, const struct block_key *key, const st
 #define FILE_FIND_QUERY "SELECT head, sum FROM block WHERE owner=?1 AND t_ns=?2 AND part=?3"
 #define FILE_ROWS_OF " FROM block WHERE owner=?1 AND t_ns>=?2 AND t_ns<?3 ORDER BY t_ns, part"
 #define FILE_SCAN_QUERY "SELECT t_ns, part, dict, len_ns, head, sum, data" FILE_ROWS_OF
-/* SQLite fetches what a row has in further pages for every column that is asked for, looked at or not. */
+/* Rows without data: SQLite fetches every column that is asked for, looked at or not, from all its pages. */
 #define FILE_HEADS_QUERY "SELECT t_ns, part, dict, len_ns, head, sum" FILE_ROWS_OF
 
 /* The row that a scan stands on. */
 struct file_row {
 	struct block_key key;
-	const void *head,
-		*data; /* data: only after file_row_data(), which a row of FILE_HEADS_QUERY has not */
+	const void *head, *data; /* data: only after file_row_data() */
 	size_t head_len, data_len;
 	uint64_t sum;
 	sqlite3_stmt *stmt;
@@ -103,7 +102,7 @@ struct file_row {
 
 /* ERR_CORRUPT when the sum does not agree; key.t_ns and key.len_ns are set in any case. */
 int file_row_read(sqlite3_stmt *stmt, int64_t owner, struct file_row *ret_row) nodiscard;
-void file_row_data(struct file_row *row);
+void file_row_data(struct file_row *row); /* not of FILE_HEADS_QUERY */
 
 /* ---- readers: any thread ---- */
 

@@ -330,7 +330,11 @@ void lines_plan(struct lines *lines, size_t line, struct series *const *members,
 
 int lines_read(struct lines *lines, struct store_line *ret_lines, struct err *err)
 {
-	const struct scan_sink sink = {add_scanned, lines, fork_lines, join_lines, true};
+	const struct scan_sink sink = {.visit = add_scanned,
+				       .ctx = lines,
+				       .fork = fork_lines,
+				       .join = join_lines,
+				       .wants_heads = true};
 	int r = query_scan_plan(lines->query, &lines->plan, &sink, err);
 
 	if (r == 0)

@@ -106,7 +106,8 @@ static int add_up(struct query *query, struct merge *merge, struct err *err)
 		.n = 1,
 		.max_level = LEVEL_COUNT - 1,
 	};
-	const struct scan_sink sink = {add_scanned, merge, fork_merge, join_merge, false};
+	const struct scan_sink sink = {
+		.visit = add_scanned, .ctx = merge, .fork = fork_merge, .join = join_merge};
 	int r;
 
 	if (query->ask->pick)

@@ -4,16 +4,6 @@
 
 #include "base/clock.h"
 
-static int read_running(struct fixture *f, unsigned flags)
-{
-	uint32_t first = 0;
-	uint8_t outcome;
-
-	assert_int_equal(python_read_waiting(f->python, &first, 1, PYTHON_ANY | flags, &outcome),
-			 0);
-	return outcome;
-}
-
 /* Codes are proven by what is read with every stack, and that was just now, however slow this machine is. */
 static bool begin_proven(struct fixture *f)
 {

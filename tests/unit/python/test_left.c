@@ -6,15 +6,6 @@ static struct fixture fixture;
 static raddr_t inner, outer;
 static bool is_moving;
 
-static int read_running(struct fixture *f)
-{
-	uint32_t first = 0;
-	uint8_t outcome;
-
-	assert_int_equal(python_read_waiting(f->python, &first, 1, PYTHON_ANY, &outcome), 0);
-	return outcome;
-}
-
 static raddr_t head_of(const struct fixture *f)
 {
 	const struct layout *layout = &f->python->layout;
@@ -36,6 +27,7 @@ static bool begin_two_deep(struct fixture *f)
 {
 	const struct layout *layout = &f->python->layout;
 
+	is_moving = false;
 	if (layout->chain == CHAIN_OBJECTS)
 		return false;
 	inner = fake_stack(&f->fake, &f->process, f->codes, 2);
@@ -45,6 +37,8 @@ static bool begin_two_deep(struct fixture *f)
 	f->fake.before_span = return_and_call;
 	return true;
 }
+
+#define for_each_two_deep(fixture) for_each_version(fixture) if (begin_two_deep(fixture))
 
 /* Where a frame keeps its stack pointer while others run. */
 static void leave(struct fixture *f, raddr_t frame)
@@ -64,14 +58,11 @@ static void a_frame_that_runs_is_read_however_often_its_caller_does(void **state
 	int n = 0;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (!begin_two_deep(f))
-			continue;
 		n++;
 		is_moving = true;
-		assert_int_equal(read_running(f), PYTHON_COMPLETE);
+		assert_int_equal(read_running(f, 0), PYTHON_COMPLETE);
 		assert_stack(f, "main:10;mid:20");
 	}
 	assert_true(n >= 5);
@@ -82,14 +73,11 @@ static void a_frame_that_was_left_is_not_believed(void **state)
 	struct fixture *f = &fixture;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (!begin_two_deep(f))
-			continue;
 		leave(f, inner);
 		is_moving = true;
-		assert_int_equal(read_running(f), PYTHON_TORN);
+		assert_int_equal(read_running(f, 0), PYTHON_TORN);
 	}
 }
 
@@ -98,16 +86,13 @@ static void a_generator_that_moves_on_is_not_believed(void **state)
 	struct fixture *f = &fixture;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (!begin_two_deep(f))
-			continue;
 		fake_put8(&f->fake, inner + f->python->layout.frame_owner, OWNER_GENERATOR);
-		assert_int_equal(read_running(f), PYTHON_COMPLETE);
+		assert_int_equal(read_running(f, 0), PYTHON_COMPLETE);
 		assert_stack(f, "main:10;mid:20");
 		is_moving = true;
-		assert_int_equal(read_running(f), PYTHON_TORN);
+		assert_int_equal(read_running(f, 0), PYTHON_TORN);
 	}
 }
 
@@ -118,19 +103,17 @@ static void a_shim_that_is_being_left_is_not_believed(void **state)
 	int n = 0;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (f->python->layout.chain != CHAIN_SHIMS || f->process.base_frame ||
-		    !begin_two_deep(f))
+		if (f->python->layout.chain != CHAIN_SHIMS || f->process.base_frame)
 			continue;
 		n++;
 		inner = fake_frame(&f->fake, &f->process, fake_alloc(&f->fake, 128), f->codes[0], 0,
 				   OWNER_SHIM);
 		fake_current(&f->fake, &f->process, inner);
-		(void)read_running(f); /* what is read is learnt */
+		(void)read_running(f, 0); /* what is read is learnt */
 		is_moving = true;
-		assert_int_equal(read_running(f), PYTHON_TORN);
+		assert_int_equal(read_running(f, 0), PYTHON_TORN);
 	}
 	assert_true(n >= 2);
 }
@@ -140,13 +123,10 @@ static void a_frame_that_is_about_to_run_is_read(void **state)
 	struct fixture *f = &fixture;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (!begin_two_deep(f))
-			continue;
 		leave(f, inner);
-		assert_int_equal(read_running(f), PYTHON_COMPLETE);
+		assert_int_equal(read_running(f, 0), PYTHON_COMPLETE);
 		assert_stack(f, "main:10;mid:20");
 	}
 }
@@ -156,17 +136,14 @@ static void nonsense_is_a_fault_only_of_a_thread_that_stayed(void **state)
 	struct fixture *f = &fixture;
 
 	(void)state;
-	for_each_version(f)
+	for_each_two_deep(f)
 	{
-		is_moving = false;
-		if (!begin_two_deep(f))
-			continue;
 		fake_put64(&f->fake, inner + f->python->layout.frame_previous, 0x1234560);
 		is_moving = true;
-		assert_int_equal(read_running(f), PYTHON_TORN);
+		assert_int_equal(read_running(f, 0), PYTHON_TORN);
 		assert_int_equal(f->python->tracks[0]->fault, PYTHON_SOUND);
 		is_moving = false;
-		assert_int_equal(read_running(f), PYTHON_TORN);
+		assert_int_equal(read_running(f, 0), PYTHON_TORN);
 		assert_int_not_equal(f->python->tracks[0]->fault, PYTHON_SOUND);
 	}
 }

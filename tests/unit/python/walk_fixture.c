@@ -52,6 +52,16 @@ int read_once(struct fixture *fixture)
 	return r < 0 ? r : python_read_paused(fixture->python, 0, PYTHON_NEEDS_RUNNING);
 }
 
+int read_running(struct fixture *fixture, unsigned flags)
+{
+	uint32_t first = 0;
+	uint8_t outcome;
+
+	assert_int_equal(
+		python_read_waiting(fixture->python, &first, 1, PYTHON_ANY | flags, &outcome), 0);
+	return outcome;
+}
+
 void assert_stack(struct fixture *fixture, const char *expected)
 {
 	struct python_stack stack;

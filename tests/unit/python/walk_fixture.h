@@ -34,6 +34,8 @@ void fixture_end(struct fixture *fixture);
 
 /* A look, and the first thread read as one that stands still. */
 int read_once(struct fixture *fixture);
+/* As one that runs, and that nobody stops; `flags` beside PYTHON_ANY. */
+int read_running(struct fixture *fixture, unsigned flags);
 /* What python_stack() gives of it: "main:10;mid:20". */
 void assert_stack(struct fixture *fixture, const char *expected);
 
